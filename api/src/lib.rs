@@ -4,3 +4,4 @@
 //! process around them.
 
 pub mod cluster;
+pub mod config;
