@@ -5,6 +5,7 @@
 use std::fmt::{Debug, Display};
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 /// A consistency boundary: one stream, one command type, one event type, one refusal type.
 ///
@@ -40,6 +41,18 @@ pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send
     const NAMES: &'static [&'static str];
     /// The stored name of this event; one of [`Event::NAMES`].
     fn name(&self) -> &'static str;
+
+    /// Reads an event back from its stored name and data.
+    fn decode(name: &str, data: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&format!(r#"{{"type":"{name}","data":{data}}}"#))
+    }
+
+    /// The data alone, without the name.
+    fn data(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        let whole = serde_json::to_string(self)?;
+        let start = r#"{"type":"","data":"#.len() + self.name().len();
+        RawValue::from_string(whole[start..whole.len() - 1].to_owned())
+    }
 }
 
 /// A typed reason for a refusal, with the numbers in it. `Display` is the sentence a person reads;
