@@ -1,6 +1,9 @@
-//! What is true: the ten contexts of a permissioned validator network as pure decisions over history.
+//! What is true: the contexts of a permissioned validator network as pure decisions over history.
 //!
 //! Knows no clock, no randomness, no I/O, no SQL and no HTTP: time and everything else that is not
 //! in an aggregate's own history is handed in with the command.
 
 pub mod aggregate;
+pub mod parameters;
+pub mod validator;
+pub mod values;

@@ -1,0 +1,215 @@
+//! What can be asked of a validator.
+//!
+//! Does not know who may ask.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Offence;
+use crate::values::{
+    Address, Amount, Bps, ChainId, Contact, Epoch, Hash, Height, Moniker, Operator, PublicKey,
+    Reason, Reservation, Signature, Website,
+};
+
+/// A registration: a key, what it puts down, and what it shows of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Registration {
+    /// The stake put down, at least `bond_min`.
+    pub bond: Amount,
+    /// The chain it will validate.
+    pub chain_id: ChainId,
+    /// Its share of what its delegators earn.
+    pub commission_bps: Bps,
+    /// How its people can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+    /// The name it shows.
+    pub moniker: Moniker,
+    /// Who runs it.
+    pub operator: Operator,
+    /// The key's signature over [`super::registration_bytes`].
+    pub proof: Signature,
+    /// Its consensus key; the address follows from it.
+    pub public_key: PublicKey,
+    /// The stake that was set aside for this registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Reservation>,
+    /// Where it introduces itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website: Option<Website>,
+}
+
+/// A command to a validator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ValidatorCommand))]
+pub enum Command {
+    /// Registers a key as a validator.
+    Register(Box<Registration>),
+    /// Lets a registered validator be chosen for the set.
+    Activate {},
+    /// Replaces the profile; an absent member is removed.
+    UpdateProfile {
+        /// How its people can be reached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<Contact>,
+        /// The name it shows.
+        moniker: Moniker,
+        /// Where it introduces itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        website: Option<Website>,
+    },
+    /// Moves the commission, by at most 100 basis points within an epoch.
+    SetCommission {
+        /// The new commission.
+        commission_bps: Bps,
+    },
+    /// Adds to the validator's own bond.
+    Bond {
+        /// How much.
+        amount: Amount,
+    },
+    /// Takes from the validator's own bond; it is released after `unbonding_epochs`.
+    Unbond {
+        /// How much; at least `bond_min` must stay.
+        amount: Amount,
+    },
+    /// Stakes on the validator.
+    Delegate {
+        /// How much.
+        amount: Amount,
+        /// Whose stake it is.
+        delegator: Address,
+    },
+    /// Takes a delegation back; it is released after `unbonding_epochs`.
+    Undelegate {
+        /// How much.
+        amount: Amount,
+        /// Whose stake it is.
+        delegator: Address,
+    },
+    /// Releases what has matured by an epoch, at most 100 entries at a time.
+    CompleteUnbonding {
+        /// An epoch that has begun.
+        epoch: Epoch,
+    },
+    /// Records how the validator did its duties in an epoch, once.
+    RecordPerformance {
+        /// The epoch.
+        epoch: Epoch,
+        /// Heights it should have signed and did not.
+        missed: u32,
+        /// Blocks it proposed.
+        proposed: u32,
+        /// Heights it signed.
+        signed: u32,
+    },
+    /// Takes an active validator out of the set for `jail_s` seconds at least.
+    Jail {
+        /// Why.
+        reason: Reason,
+    },
+    /// Lets a jailed validator back: to be active again, or, after a penalty, to be activated anew.
+    Unjail {},
+    /// Punishes an offence, once.
+    Slash {
+        /// The hash of the evidence.
+        evidence: Hash,
+        /// The height at which it happened.
+        height: Height,
+        /// What it did.
+        offence: Offence,
+    },
+    /// Leaves the set and begins to unbond the whole bond.
+    InitiateExit {},
+    /// Ends the exit after the bond has matured, and releases it.
+    CompleteExit {},
+}
+
+impl Command {
+    /// The names of all commands, as in the path of a request.
+    pub const NAMES: &'static [&'static str] = &[
+        "register",
+        "activate",
+        "update-profile",
+        "set-commission",
+        "bond",
+        "unbond",
+        "delegate",
+        "undelegate",
+        "complete-unbonding",
+        "record-performance",
+        "jail",
+        "unjail",
+        "slash",
+        "initiate-exit",
+        "complete-exit",
+    ];
+
+    /// This command's name; one of [`Command::NAMES`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Register(_) => "register",
+            Command::Activate {} => "activate",
+            Command::UpdateProfile { .. } => "update-profile",
+            Command::SetCommission { .. } => "set-commission",
+            Command::Bond { .. } => "bond",
+            Command::Unbond { .. } => "unbond",
+            Command::Delegate { .. } => "delegate",
+            Command::Undelegate { .. } => "undelegate",
+            Command::CompleteUnbonding { .. } => "complete-unbonding",
+            Command::RecordPerformance { .. } => "record-performance",
+            Command::Jail { .. } => "jail",
+            Command::Unjail {} => "unjail",
+            Command::Slash { .. } => "slash",
+            Command::InitiateExit {} => "initiate-exit",
+            Command::CompleteExit {} => "complete-exit",
+        }
+    }
+
+    /// One valid example of each command, in the order of [`Command::NAMES`], with its name as the
+    /// member `command`.
+    pub fn examples() -> Vec<Value> {
+        const DELEGATOR: &str = "D5B865BA26FDF5285105626B708E8556809737F7";
+        const EVIDENCE: &str = "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889";
+        vec![
+            json!({
+                "command": "register", "bond": "5000000", "chain_id": "node0-local",
+                "commission_bps": 500, "contact": "ops@north.example", "moniker": "North Star",
+                "operator": "principal-north", "proof": EXAMPLE_PROOF, "public_key": EXAMPLE_KEY,
+                "reservation": "reservation-1", "website": "https://north.example",
+            }),
+            json!({"command": "activate"}),
+            json!({"command": "update-profile", "moniker": "North Star II"}),
+            json!({"command": "set-commission", "commission_bps": 550}),
+            json!({"command": "bond", "amount": "1000000"}),
+            json!({"command": "unbond", "amount": "1000000"}),
+            json!({"command": "delegate", "amount": "2000000", "delegator": DELEGATOR}),
+            json!({"command": "undelegate", "amount": "2000000", "delegator": DELEGATOR}),
+            json!({"command": "complete-unbonding", "epoch": "320"}),
+            json!({
+                "command": "record-performance", "epoch": "0", "missed": 1, "proposed": 8,
+                "signed": 31,
+            }),
+            json!({"command": "jail", "reason": "missed its duties"}),
+            json!({"command": "unjail"}),
+            json!({
+                "command": "slash", "evidence": EVIDENCE, "height": "12", "offence": "downtime",
+            }),
+            json!({"command": "initiate-exit"}),
+            json!({"command": "complete-exit"}),
+        ]
+    }
+
+    /// The example of one command; none for a name that is not in [`Command::NAMES`].
+    pub fn example(name: &str) -> Option<Value> {
+        Command::examples().into_iter().find(|example| example["command"] == name)
+    }
+}
+
+/// The public half of the Ed25519 key whose seed is 32 bytes of 7.
+const EXAMPLE_KEY: &str = "EXAMPLE_KEY_TODO";
+/// Its signature over the registration bytes of the chain `node0-local`.
+const EXAMPLE_PROOF: &str = "EXAMPLE_PROOF_TODO";

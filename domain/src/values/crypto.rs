@@ -1,0 +1,376 @@
+//! Keys, addresses, hashes and signatures, and the two rules by which signatures are judged.
+//!
+//! Does not know what a signature is for: the caller picks the rule.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use super::{ValueError, from_text};
+
+/// Bytes of a public key.
+const KEY_BYTES: usize = 32;
+/// Bytes of an address.
+const ADDRESS_BYTES: usize = 20;
+/// Bytes of a SHA-256 hash.
+const HASH_BYTES: usize = 32;
+/// Bytes of an Ed25519 signature.
+const SIGNATURE_BYTES: usize = 64;
+/// The longest application hash in bytes: applications choose what they put there.
+const APP_HASH_BYTES_MAX: usize = 64;
+/// The digits of upper hex.
+const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
+const KEY_RULE: &str = "a public key is 32 bytes in padded base64";
+const KEY_POINT_RULE: &str =
+    "a public key is the one canonical encoding of a point of edwards25519";
+const KEY_ORDER_RULE: &str = "a public key is not of small order";
+const ADDRESS_RULE: &str = "an address is 20 bytes as 40 hex digits";
+const HASH_RULE: &str = "a hash is 32 bytes as 64 hex digits";
+const APP_HASH_RULE: &str = "an application hash is at most 64 bytes as hex digits";
+const SIGNATURE_RULE: &str = "a signature is 64 bytes in padded base64";
+
+/// Reads exactly `N` bytes of hex, either case.
+fn hex_bytes<const N: usize>(text: &str, rule: &'static str) -> Result<[u8; N], ValueError> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| ValueError::new(rule, text))?;
+    Ok(bytes)
+}
+
+/// Writes upper hex.
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut digits = [0_u8; 2 * APP_HASH_BYTES_MAX];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+        pair[1] = HEX_DIGITS[usize::from(byte & 15)];
+    }
+    let length = (2 * bytes.len()).min(digits.len());
+    f.write_str(std::str::from_utf8(&digits[..length]).map_err(|_| fmt::Error)?)
+}
+
+/// Reads exactly `N` bytes of padded base64.
+fn base64_bytes<const N: usize>(text: &str, rule: &'static str) -> Result<[u8; N], ValueError> {
+    let mut room = [0_u8; 2 * SIGNATURE_BYTES];
+    let length = STANDARD.decode_slice(text, &mut room).map_err(|_| ValueError::new(rule, text))?;
+    room[..length].try_into().map_err(|_| ValueError::new(rule, text))
+}
+
+/// Writes padded base64.
+fn write_base64(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut digits = [0_u8; 2 * SIGNATURE_BYTES];
+    let length = STANDARD.encode_slice(bytes, &mut digits).map_err(|_| fmt::Error)?;
+    f.write_str(std::str::from_utf8(&digits[..length]).map_err(|_| fmt::Error)?)
+}
+
+/// An Ed25519 public key, 32 bytes in base64. Canonical and not of small order: one key has one
+/// encoding, and nobody holds a key for which every signature could be made valid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "B5pejcSXafZMJItPewOx4gOZrUqFiJffHxZ5n8Gwvug=")
+)]
+pub struct PublicKey([u8; KEY_BYTES]);
+
+impl PublicKey {
+    /// Checks that the bytes are the canonical encoding of a point that is not of small order.
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Result<PublicKey, ValueError> {
+        let fault = |rule| ValueError::new(rule, &STANDARD.encode(bytes));
+        let key =
+            ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| fault(KEY_POINT_RULE))?;
+        if key.is_weak() {
+            return Err(fault(KEY_ORDER_RULE));
+        }
+        if key.to_edwards().compress().to_bytes() != bytes {
+            return Err(fault(KEY_POINT_RULE));
+        }
+        Ok(PublicKey(bytes))
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+
+    /// The address it has: the first 20 bytes of SHA-256 over the key.
+    pub fn address(&self) -> Address {
+        let digest: [u8; HASH_BYTES] = Sha256::digest(self.0).into();
+        let mut address = [0; ADDRESS_BYTES];
+        address.copy_from_slice(&digest[..ADDRESS_BYTES]);
+        Address(address)
+    }
+
+    /// Whether `signature` is this key's over `message` by the strict rule: canonical, cofactorless,
+    /// no small order anywhere. The rule for identities, registrations, tokens and checkpoints.
+    pub fn verify_strict(&self, message: &[u8], signature: &Signature) -> bool {
+        ed25519_dalek::VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
+            let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+            key.verify_strict(message, &signature).is_ok()
+        })
+    }
+
+    /// Whether `signature` is this key's over `message` by ZIP 215, CometBFT's rule for votes: every
+    /// implementation, single or batched, gives the same answer.
+    pub fn verify_vote(&self, message: &[u8], signature: &Signature) -> bool {
+        ed25519_consensus::VerificationKey::try_from(self.0.as_slice()).is_ok_and(|key| {
+            key.verify(&ed25519_consensus::Signature::from(signature.0), message).is_ok()
+        })
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<PublicKey, ValueError> {
+        PublicKey::from_bytes(base64_bytes(text, KEY_RULE)?)
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_base64(&self.0, f)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({self})")
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PublicKey, D::Error> {
+        from_text(deserializer, "an Ed25519 public key in base64")
+    }
+}
+
+/// 20 bytes, upper hex: the first 20 of SHA-256 over a public key, as in CometBFT.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "D5B865BA26FDF5285105626B708E8556809737F7")
+)]
+pub struct Address([u8; ADDRESS_BYTES]);
+
+impl Address {
+    /// Every 20 bytes are an address.
+    pub const fn from_bytes(bytes: [u8; ADDRESS_BYTES]) -> Address {
+        Address(bytes)
+    }
+
+    /// The 20 bytes.
+    pub const fn as_bytes(&self) -> &[u8; ADDRESS_BYTES] {
+        &self.0
+    }
+}
+
+impl FromStr for Address {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Address, ValueError> {
+        hex_bytes(text, ADDRESS_RULE).map(Address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+        from_text(deserializer, "an address as 40 hex digits")
+    }
+}
+
+/// A SHA-256 hash, 32 bytes, upper hex.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        value_type = String,
+        example = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+    )
+)]
+pub struct Hash([u8; HASH_BYTES]);
+
+impl Hash {
+    /// Every 32 bytes are a hash.
+    pub const fn from_bytes(bytes: [u8; HASH_BYTES]) -> Hash {
+        Hash(bytes)
+    }
+
+    /// The hash of `bytes`.
+    pub fn of(bytes: &[u8]) -> Hash {
+        Hash(Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; HASH_BYTES] {
+        &self.0
+    }
+}
+
+impl FromStr for Hash {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Hash, ValueError> {
+        hex_bytes(text, HASH_RULE).map(Hash)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hash({self})")
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
+        from_text(deserializer, "a SHA-256 hash as 64 hex digits")
+    }
+}
+
+/// What an application put into a header as its state: up to 64 bytes of its own choice, upper hex,
+/// empty before the first block of some chains.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "A0DE13083B6EE8B7")
+)]
+pub struct AppHash(Vec<u8>);
+
+impl AppHash {
+    /// Checks the length.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<AppHash, ValueError> {
+        if bytes.len() > APP_HASH_BYTES_MAX {
+            return Err(ValueError::new(APP_HASH_RULE, &format!("{} bytes", bytes.len())));
+        }
+        Ok(AppHash(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for AppHash {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<AppHash, ValueError> {
+        let bytes = hex::decode(text).map_err(|_| ValueError::new(APP_HASH_RULE, text))?;
+        AppHash::from_bytes(bytes)
+    }
+}
+
+impl fmt::Display for AppHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for AppHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AppHash({self})")
+    }
+}
+
+impl Serialize for AppHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AppHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AppHash, D::Error> {
+        from_text(deserializer, "an application hash as hex digits")
+    }
+}
+
+/// An Ed25519 signature, 64 bytes in base64. Says nothing about being valid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        value_type = String,
+        example = "10trEp+gNBUpuISA8BlVNaD7yCHv82AjvuGp3Ze6c+Lln04S0+KskJeaUPzT+px/gwwP068UKTe4Ww2vdytkBg=="
+    )
+)]
+pub struct Signature([u8; SIGNATURE_BYTES]);
+
+impl Signature {
+    /// Every 64 bytes are a signature; whether it is valid is another question.
+    pub const fn from_bytes(bytes: [u8; SIGNATURE_BYTES]) -> Signature {
+        Signature(bytes)
+    }
+
+    /// The 64 bytes.
+    pub const fn as_bytes(&self) -> &[u8; SIGNATURE_BYTES] {
+        &self.0
+    }
+}
+
+impl FromStr for Signature {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Signature, ValueError> {
+        base64_bytes(text, SIGNATURE_RULE).map(Signature)
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_base64(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({self})")
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Signature, D::Error> {
+        from_text(deserializer, "an Ed25519 signature in base64")
+    }
+}
