@@ -4,6 +4,11 @@
 //! in an aggregate's own history is handed in with the command.
 
 pub mod aggregate;
+pub mod chain;
+pub mod genesis;
+mod json;
+pub mod light;
 pub mod parameters;
 pub mod validator;
+pub mod validator_set;
 pub mod values;

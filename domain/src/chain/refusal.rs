@@ -1,0 +1,123 @@
+//! Why a command to a chain was refused, with the numbers in it.
+//!
+//! Does not know how a refusal is shown.
+
+use serde::Serialize;
+
+use super::Kind;
+use crate::{
+    aggregate,
+    genesis::Finding,
+    light::Fault,
+    values::{ChainId, Epoch, Hash, Height},
+};
+
+/// A reason why not. Powers are decimal strings.
+#[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ChainRefusal))]
+#[expect(missing_docs, reason = "each variant's sentence says what it and its numbers mean")]
+pub enum Refusal {
+    #[error("the chain has begun already in this epoch")]
+    BegunAlready,
+    #[error("the chain has not begun in this epoch")]
+    NotBegun,
+    #[error("the chain is our own: only an observed chain can do this")]
+    NotObserved { kind: &'static str },
+    #[error("the document has {count} faults")]
+    GenesisFaulty { count: usize, faults: Vec<Finding> },
+    #[error("the document cannot begin a chain here: {sentence}")]
+    GenesisNotOurs { sentence: String },
+    #[error("it is of chain {found}, this is the stream of chain {expected}")]
+    ChainMismatch { expected: ChainId, found: ChainId },
+    #[error("height {height} belongs into epoch {expected}, this is the stream of epoch {found}")]
+    EpochMismatch { expected: Epoch, found: Epoch, height: Height },
+    #[error("{option} is {found}, not in {least} to {most}")]
+    OptionOutOfRange { found: u32, least: u32, most: u32, option: &'static str },
+    #[error("the validator set {hash} that signed the header is not known and was not given")]
+    ValidatorSetMissing { hash: Hash },
+    #[error("the anchor is not a good header: {fault}")]
+    AnchorInvalid { fault: Fault },
+    #[error("the header cannot be verified: {fault}")]
+    HeaderUnverifiable { fault: Fault },
+    #[error("the header at height {height} is not valid: {fault}")]
+    HeaderInvalid { fault: Fault, hash: Hash, height: Height },
+    #[error(
+        "{signed} of {total} power trusted at height {trusted} signed, not more than one third: \
+         headers between must come first"
+    )]
+    NotEnoughTrust { signed: String, total: String, trusted: Height },
+    #[error(
+        "header {recorded} is recorded at height {height}, not {found}: if both are signed, \
+         report a fork"
+    )]
+    ForkSuspected { found: Hash, height: Height, recorded: Hash },
+    #[error(
+        "height {height} is below the head {head} and was skipped: headers are recorded forwards"
+    )]
+    HeightSkipped { head: Height, height: Height },
+    #[error(
+        "height {height} lies in epoch {next}; epoch {epoch} must be closed and that one opened"
+    )]
+    EpochOver { epoch: Epoch, height: Height, next: Epoch },
+    #[error("the books of epoch {epoch} are closed")]
+    EpochClosed { epoch: Epoch },
+    #[error(
+        "epoch {epoch} ends at height {last}; the head is {head}, and no later height was named"
+    )]
+    EpochNotComplete { epoch: Epoch, head: Height, last: Height },
+    #[error("epoch {epoch} can only be opened with what a closed epoch before it carries over")]
+    NothingCarried { epoch: Epoch },
+    #[error("the fork at height {height} must be resolved first")]
+    ForkUnresolved { height: Height },
+    #[error("no fork is open at height {height}")]
+    NoFork { height: Height },
+    #[error("{hash} is neither of the two headers of the fork at height {height}")]
+    NotOfFork { hash: Hash, height: Height },
+    #[error("the two headers are not a fork of this chain: {sentence}")]
+    NoForkProved { sentence: String },
+    #[error("the header takes {bytes} bytes in a record, more than {maximum}")]
+    HeaderTooLarge { bytes: usize, maximum: usize },
+}
+
+impl Refusal {
+    /// The refusal of what only observed chains can do.
+    pub(super) fn not_observed(kind: Kind) -> Refusal {
+        let kind = match kind {
+            Kind::Native => "native",
+            Kind::Observed => "observed",
+        };
+        Refusal::NotObserved { kind }
+    }
+}
+
+impl aggregate::Refusal for Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Refusal::BegunAlready => "begun-already",
+            Refusal::NotBegun => "not-begun",
+            Refusal::NotObserved { .. } => "not-observed",
+            Refusal::GenesisFaulty { .. } => "genesis-faulty",
+            Refusal::GenesisNotOurs { .. } => "genesis-not-ours",
+            Refusal::ChainMismatch { .. } => "chain-mismatch",
+            Refusal::EpochMismatch { .. } => "epoch-mismatch",
+            Refusal::OptionOutOfRange { .. } => "option-out-of-range",
+            Refusal::ValidatorSetMissing { .. } => "validator-set-missing",
+            Refusal::AnchorInvalid { .. } => "anchor-invalid",
+            Refusal::HeaderUnverifiable { .. } => "header-unverifiable",
+            Refusal::HeaderInvalid { .. } => "header-invalid",
+            Refusal::NotEnoughTrust { .. } => "not-enough-trust",
+            Refusal::ForkSuspected { .. } => "fork-suspected",
+            Refusal::HeightSkipped { .. } => "height-skipped",
+            Refusal::EpochOver { .. } => "epoch-over",
+            Refusal::EpochClosed { .. } => "epoch-closed",
+            Refusal::EpochNotComplete { .. } => "epoch-not-complete",
+            Refusal::NothingCarried { .. } => "nothing-carried",
+            Refusal::ForkUnresolved { .. } => "fork-unresolved",
+            Refusal::NoFork { .. } => "no-fork",
+            Refusal::NotOfFork { .. } => "not-of-fork",
+            Refusal::NoForkProved { .. } => "no-fork-proved",
+            Refusal::HeaderTooLarge { .. } => "header-too-large",
+        }
+    }
+}
