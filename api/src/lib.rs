@@ -1,1 +1,7 @@
-//! To be furnished.
+//! The roof: HTTP, GraphQL and the roles of the one program `node0`.
+//!
+//! Decides nothing and stores nothing: it turns requests into commands and reads, and runs the
+//! process around them.
+
+pub mod cluster;
+pub mod config;

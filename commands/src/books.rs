@@ -122,7 +122,8 @@ impl Commands {
         context: &RequestContext,
     ) -> Result<Outcome, CommandError<Refusal>> {
         let close = Command::CloseEpoch { next_height: Some(next_height) };
-        let step = RequestContext { idempotency_key: None, expected_version: None, ..context.clone() };
+        let step =
+            RequestContext { idempotency_key: None, expected_version: None, ..context.clone() };
         self.execute::<Chain>(stream, close, step).await
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Does not know status codes: the roof maps each variant to one.
 
-use event_store::{blob::BlobError, AppendError, CommandId, RecordError, StoreError};
+use event_store::{AppendError, CommandId, RecordError, StoreError, blob::BlobError};
 use thiserror::Error;
 
 use crate::policy::Permission;

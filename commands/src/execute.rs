@@ -17,6 +17,7 @@ use event_store::{
 };
 
 use moka::sync::Cache;
+use uuid::Uuid;
 
 use crate::{
     books::EPOCH_FRESH_MS_MAX,
@@ -113,7 +114,10 @@ impl Commands {
         command: A::Command,
         context: RequestContext,
     ) -> Answer<A> {
-        self.execute_all::<A>(vec![(id, command, context)]).await.pop().expect("one item, one answer")
+        self.execute_all::<A>(vec![(id, command, context)])
+            .await
+            .pop()
+            .expect("one item, one answer")
     }
 
     /// Does many commands, one answer each, in order. Those of one stream are decided in the order
@@ -131,9 +135,9 @@ impl Commands {
             answers.push(match place {
                 Place::Answered(answer) => *answer,
                 Place::Waiting { key, reply } => {
-                    let answer = reply.await.unwrap_or_else(|_| {
-                        Err(CommandError::Unavailable(StoreError::Closed))
-                    });
+                    let answer = reply
+                        .await
+                        .unwrap_or_else(|_| Err(CommandError::Unavailable(StoreError::Closed)));
                     self.unless_repeated::<A>(key, answer).await
                 }
             });
@@ -191,7 +195,7 @@ impl Commands {
         let stream = stream_of::<A>(id).map_err(CommandError::Invalid)?;
         let command_id = context.command_id();
         let Some(_) = &context.idempotency_key else {
-            return Ok(Admitted::New { stream, command_id, digest: CommandDigest::none() });
+            return Ok(Admitted::New { stream, command_id, digest: CommandDigest(Uuid::nil()) });
         };
         let digest = request::digest(&stream, command).map_err(CommandError::Invalid)?;
         match self.first_answer::<A>(command_id, digest).await? {

@@ -186,11 +186,7 @@ impl<A: Handled> Drop for OpenLane<'_, A> {
 }
 
 /// Decides and appends until every command of the batch has its answer.
-async fn settle<A: Handled>(
-    commands: &Commands,
-    stream: &StreamName,
-    mut batch: Vec<Waiting<A>>,
-) {
+async fn settle<A: Handled>(commands: &Commands, stream: &StreamName, mut batch: Vec<Waiting<A>>) {
     let lanes = A::lanes(&commands.rooms);
     while !batch.is_empty() {
         let (decided, requests, after) = match decide_fresh(commands, stream, &batch).await {
@@ -309,10 +305,7 @@ async fn decide<A: Handled>(
 
 type Encoded = (Vec<NewEvent>, Vec<OutcomeEvent>);
 
-fn encode<E: Event>(
-    facts: &[E],
-    version: u64,
-) -> Result<Encoded, RecordError> {
+fn encode<E: Event>(facts: &[E], version: u64) -> Result<Encoded, RecordError> {
     let mut new = Vec::with_capacity(facts.len());
     let mut events = Vec::with_capacity(facts.len());
     for (fact, version) in facts.iter().zip(version + 1..) {

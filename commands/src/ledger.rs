@@ -9,12 +9,12 @@ use domain::{
     aggregate::Aggregate,
     validator::{Event, StandingName, Validator},
     validator_set::Candidate,
-    values::{Address, ChainId, Epoch},
+    values::{Amount, ChainId, Epoch},
 };
 use event_store::{EventStore, Filter, StoreError, StoredEvent, StreamName};
 use tokio::sync::Mutex;
 
-use crate::lane;
+use crate::{execute::Commands, lane};
 
 /// How many events are read at a time while catching up.
 const LEDGER_PAGE_EVENTS: usize = 5_000;
@@ -42,16 +42,16 @@ pub(crate) struct ActiveSet {
     pub(crate) joined: u32,
 }
 
-impl Ledger {
+impl Commands {
     /// The active validators of a chain, up to the newest event of the log.
     pub(crate) async fn active_set(
         &self,
-        store: &EventStore,
         chain_id: &ChainId,
         epoch: Epoch,
+        power_reduction: Amount,
     ) -> Result<ActiveSet, StoreError> {
-        let mut roster = self.roster.lock().await;
-        roster.catch_up(store).await?;
+        let mut roster = self.rooms.ledger.roster.lock().await;
+        roster.catch_up(&self.store).await?;
         let candidates = roster
             .validators
             .values()
@@ -60,7 +60,7 @@ impl Ledger {
             .filter(|record| record.chain_id == *chain_id)
             .map(|record| Candidate {
                 address: record.address,
-                power: record.power(),
+                power: record.stake.power(power_reduction),
                 public_key: record.public_key,
             })
             .collect();

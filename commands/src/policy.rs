@@ -205,21 +205,19 @@ impl Permission {
             | Permission::ConfigApprove
             | Permission::ConfigRollback
             | Permission::ProjectionManage => &[SuperAdmin, Admin],
-            Permission::ConsensusPropose
-            | Permission::ConsensusVote => &[Validator],
+            Permission::ConsensusPropose | Permission::ConsensusVote => &[Validator],
             Permission::ConsensusTimeout => &[SuperAdmin, Admin, Validator],
             Permission::NetworkManage
             | Permission::ConfigPropose
             | Permission::MonitorManage
             | Permission::MonitorAck => &[SuperAdmin, Admin, Operator],
-            Permission::IdentityRead
-            | Permission::EventReplay
-            | Permission::EventExport => &[SuperAdmin, Admin, Auditor],
-            Permission::IdentityGrant
-            | Permission::IdentityErase => &[SuperAdmin],
-            Permission::EventRead
-            | Permission::EventProve
-            | Permission::ProjectionRead => &[SuperAdmin, Admin, Operator, Auditor],
+            Permission::IdentityRead | Permission::EventReplay | Permission::EventExport => {
+                &[SuperAdmin, Admin, Auditor]
+            }
+            Permission::IdentityGrant | Permission::IdentityErase => &[SuperAdmin],
+            Permission::EventRead | Permission::EventProve | Permission::ProjectionRead => {
+                &[SuperAdmin, Admin, Operator, Auditor]
+            }
         }
     }
 }
@@ -280,7 +278,7 @@ impl Role {
 pub fn validator(command: &validator::Command) -> Permission {
     use validator::Command;
     match command {
-        Command::Register { .. } => Permission::ValidatorRegister,
+        Command::Register(_) => Permission::ValidatorRegister,
         Command::Activate {}
         | Command::UpdateProfile { .. }
         | Command::SetCommission { .. }

@@ -4,7 +4,6 @@
 
 use domain::{
     chain::{self, Chain, ChainStream},
-    parameters::Parameters,
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
     values::{Address, ChainId, Epoch, Moment},
@@ -31,23 +30,25 @@ impl Handled for Validator {
         at: Moment,
     ) -> Result<validator::Known, StoreError> {
         let chain_id = match (command, state.record()) {
-            (validator::Command::Register { chain_id, .. }, _) => Some(chain_id),
+            (validator::Command::Register(registration), _) => Some(&registration.chain_id),
             (_, record) => record.map(|record| &record.chain_id),
         };
         let epoch = match chain_id {
             Some(chain_id) => commands.epoch(chain_id).await?,
             None => Epoch::default(),
         };
+        let parameters = commands.parameters(chain_id).await?;
         let set = match chain_id {
             Some(chain_id) if joins(command) => {
-                commands.rooms.ledger.active_set(&commands.store, chain_id, epoch).await?
+                let reduction = parameters.power_reduction;
+                commands.active_set(chain_id, epoch, reduction).await?
             }
             Some(_) | None => ActiveSet::default(),
         };
         Ok(validator::Known {
             address: *address,
             now: at,
-            parameters: commands.parameters(chain_id).await?,
+            parameters,
             epoch,
             active: u32::try_from(set.candidates.len()).unwrap_or(u32::MAX),
             joined: set.joined,
@@ -64,7 +65,7 @@ fn joins(command: &validator::Command) -> bool {
     use validator::Command;
     match command {
         Command::Activate {} | Command::Unjail {} => true,
-        Command::Register { .. }
+        Command::Register(_)
         | Command::UpdateProfile { .. }
         | Command::SetCommission { .. }
         | Command::Bond { .. }
@@ -93,12 +94,9 @@ impl Handled for ValidatorSet {
         at: Moment,
     ) -> Result<validator_set::Known, StoreError> {
         let validator_set::Command::Rotate { epoch } = command;
-        let set = commands.rooms.ledger.active_set(&commands.store, chain_id, *epoch).await?;
-        Ok(validator_set::Known {
-            now: at,
-            parameters: commands.parameters(Some(chain_id)).await?,
-            candidates: set.candidates,
-        })
+        let parameters = commands.parameters(Some(chain_id)).await?;
+        let set = commands.active_set(chain_id, *epoch, parameters.power_reduction).await?;
+        Ok(validator_set::Known { now: at, parameters, candidates: set.candidates })
     }
 
     fn lanes(rooms: &Rooms) -> &Lanes<ValidatorSet> {
