@@ -3,7 +3,7 @@
 //! Does nothing that a client could not do: every step is a command or an import.
 
 pub mod headers;
-mod network;
+pub mod network;
 
 use std::time::Duration;
 
