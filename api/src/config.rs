@@ -15,6 +15,7 @@ use std::{
 use figment::{Figment, value::Value};
 use serde::Serialize;
 
+use crate::telemetry::LogForm;
 use layer::Layer;
 pub use setting::{SETTINGS, Setting};
 
@@ -22,17 +23,10 @@ pub use setting::{SETTINGS, Setting};
 pub const FILE_DEFAULT: &str = "node0.toml";
 /// What names another configuration file in the environment.
 pub const FILE_VARIABLE: &str = "NODE0_CONFIG";
+/// Which log lines a tool writes when nothing is said.
+const LOG_OF_TOOLS: &str = "warn";
 /// How long a shutdown waits for requests under way, in milliseconds.
 pub const DRAIN_MS_MAX: u64 = 30_000;
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// The settings in force, parsed.
 #[derive(Clone)]
@@ -52,7 +46,7 @@ pub struct Config {
     /// Which log lines are written, in the form of `RUST_LOG`.
     pub log: String,
     /// How they look.
-    pub log_format: LogFormat,
+    pub log_format: LogForm,
     /// How long a shutdown waits for requests under way, in milliseconds.
     pub drain_ms_max: u64,
     /// The largest request body, in bytes.
@@ -156,6 +150,14 @@ impl Config {
         &self.shown
     }
 
+    /// Which log lines are written: a server tells its story, a tool only what is wrong, unless it
+    /// was said otherwise.
+    pub fn log_filter(&self, serves: bool) -> &str {
+        let by_default =
+            |shown: &Shown| shown.key == "log" && shown.source == layer::DEFAULTS;
+        if !serves && self.shown.iter().any(by_default) { LOG_OF_TOOLS } else { &self.log }
+    }
+
     /// Before any source was read; each setting with a default gets it from there.
     fn unset() -> Config {
         Config {
@@ -166,7 +168,7 @@ impl Config {
             pg_bin: None,
             postgres_user: String::new(),
             log: String::new(),
-            log_format: LogFormat::Text,
+            log_format: LogForm::Text,
             drain_ms_max: 0,
             body_bytes_max: 0,
             requests_in_flight_max: 0,

@@ -4,5 +4,6 @@
 
 pub mod database;
 pub mod fixtures;
+pub mod keys;
 pub mod own_cluster;
 pub mod pristine;

@@ -2,4 +2,6 @@
 //!
 //! Does not know how the database got here: run through `make test`.
 
+mod architecture;
 mod cluster;
+mod commands;

@@ -9,7 +9,6 @@ use commands::{Actor, CommandError, Commands, CommandsOptions, RequestContext, R
 use domain::{
     chain::{Chain, ChainStream, Command},
     genesis::{self, Finding, Report},
-    values::Epoch,
 };
 use event_store::{EventStore, StoreOptions};
 use serde_json::json;
@@ -65,27 +64,36 @@ async fn init(file: &Path, config: &Config, terminal: Terminal) -> Result<(), Fa
         tell(file, &report, terminal)?;
         return checked;
     }
-    let Some(found) = report.genesis else {
-        return Err(Failure::refused(format!("{} begins no chain", file.display())));
+    let name = file.display();
+    let begins = report.genesis.as_ref().map(|found| (found, found.ours.as_ref()));
+    let stream = match begins {
+        Some((found, Ok(ours))) => ChainStream {
+            chain: found.chain_id.clone(),
+            epoch: found.initial_height.epoch(ours.parameters.epoch_blocks),
+        },
+        Some((_, Err(why))) => {
+            return Err(Failure::refused(format!("{name} cannot begin a chain here: {why}")));
+        }
+        None => return Err(Failure::refused(format!("{name} begins no chain"))),
     };
     let document = String::from_utf8(document)
-        .map_err(|_| Failure::refused(format!("{} is not UTF-8", file.display())))?;
+        .map_err(|_| Failure::refused(format!("{name} is not UTF-8")))?;
     let database = Database::open(config, "genesis init", Use::Shared).await?;
-    let begun = begin(&database, found.chain_id, document, terminal).await;
+    let begun = begin(&database, stream, document, terminal).await;
     database.close(Use::Shared).await?;
     begun
 }
 
 async fn begin(
     database: &Database,
-    chain: domain::values::ChainId,
+    id: ChainStream,
     document: String,
     terminal: Terminal,
 ) -> Result<(), Failure> {
     database.migrate().await?;
     let store = EventStore::open(StoreOptions::new(database.url())).await?;
     let commands = Commands::new(store.clone(), CommandsOptions::default());
-    let id = ChainStream { chain: chain.clone(), epoch: Epoch::new(0) };
+    let chain = id.chain.clone();
     let context = RequestContext::new(Actor::new(ACTOR, Role::SuperAdmin));
     let command = Command::InitialiseGenesis { document };
     let answer = commands.execute::<Chain>(id, command, context).await;

@@ -80,10 +80,10 @@ async fn rebuild(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     projections.rebuild(name).await.map_err(|error| match error {
-        RepairError::Database(_) | RepairError::Store(_) => Failure::unreachable(error),
-        RepairError::Unknown(_) | RepairError::OtherLog(_) | RepairError::NotParked { .. } => {
-            Failure::refused(error)
-        }
+        RepairError::Database(_) | RepairError::Log(_) => Failure::unreachable(error),
+        RepairError::UnknownProjection(_)
+        | RepairError::OtherLog(_)
+        | RepairError::NotParked { .. } => Failure::refused(error),
     })?;
     let head = store.head().await?.position;
     let (mut reached, mut moved) = (0, Instant::now());

@@ -2,13 +2,19 @@
 //!
 //! Does not know what a setting means.
 
+use std::sync::LazyLock;
+
 use clap::{Arg, ArgMatches, Command};
 
 use crate::config::SETTINGS;
 
+/// The flags' names, in the order of the settings.
+static NAMES: LazyLock<Vec<String>> =
+    LazyLock::new(|| SETTINGS.iter().map(|setting| setting.flag()).collect());
+
 /// Adds a flag for each setting.
 pub fn with_flags(command: Command) -> Command {
-    command.args(SETTINGS.iter().map(|setting| {
+    command.args(SETTINGS.iter().zip(NAMES.iter()).map(|(setting, name)| {
         let default = setting.default.map(|default| format!(" [default: {}]", default()));
         let help = format!(
             "{}{} [env: {}]",
@@ -17,7 +23,7 @@ pub fn with_flags(command: Command) -> Command {
             setting.alias.map_or_else(|| setting.environment(), str::to_owned),
         );
         Arg::new(setting.key)
-            .long(setting.flag())
+            .long(name.as_str())
             .global(true)
             .hide_short_help(true)
             .value_name("VALUE")

@@ -4,7 +4,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
-use super::{Config, DRAIN_MS_MAX, LogFormat};
+use super::{Config, DRAIN_MS_MAX};
+use crate::{auth::SETUP_TOKEN_CHARS_MIN, telemetry::LogForm};
 
 /// One setting: a line of `node0.toml`, an environment variable and a flag, all of one name.
 #[derive(Debug)]
@@ -114,8 +115,8 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
         read: |config, text| {
             config.log_format = match text {
-                "text" => LogFormat::Text,
-                "json" => LogFormat::Json,
+                "text" => LogForm::Text,
+                "json" => LogForm::Json,
                 _ => return Err("text or json is expected".to_owned()),
             };
             Ok(())
@@ -227,9 +228,6 @@ fn token(text: &str) -> Result<String, String> {
         Err(format!("at least {SETUP_TOKEN_CHARS_MIN} visible ASCII characters are expected"))
     }
 }
-
-/// The shortest set-up token, in characters.
-const SETUP_TOKEN_CHARS_MIN: usize = 32;
 
 fn log_filter(text: &str) -> Result<String, String> {
     match tracing_subscriber::EnvFilter::try_new(text) {
