@@ -134,7 +134,8 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Sets the locked checkpoint back to the beginning of this log, and forgets what was parked.
+/// Sets the locked checkpoint back to the beginning of this log, and forgets what was parked. Somebody
+/// asked for it and is told when it is done: this commit does wait for the disk.
 pub(crate) async fn reset(
     tx: &mut PgConnection,
     id: Id,
@@ -144,12 +145,13 @@ pub(crate) async fn reset(
         "update projection_checkpoints
             set position = 0, incarnation = $3, events_per_s = 0, moved_at = clock_timestamp(),
                 last_error = null, last_error_at = null, stalled_because = null
-          where name = $1 and version = $2",
+          where name = $1 and version = $2
+      returning set_config('synchronous_commit', 'on', true)",
         id.name,
         id.version,
         incarnation,
     )
-    .execute(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
     sqlx::query!(
         "delete from projection_parked where name = $1 and version = $2",

@@ -1,1 +1,31 @@
-//! To be furnished.
+//! What can be asked: read models folded from the log, how far they are, and the reads over them.
+//!
+//! Does not know commands, HTTP or GraphQL. A read model never decides anything.
+
+mod checkpoint;
+mod columns;
+pub mod event;
+pub mod page;
+pub mod projection;
+mod read;
+mod reader;
+pub mod rebuild;
+pub mod runner;
+pub mod status;
+pub mod validators;
+mod worker;
+
+use std::sync::Arc;
+
+pub use checkpoint::Parked;
+pub use page::{Cursor, Order, PageError, PageOf, PageRequest};
+pub use projection::Projection;
+pub use read::{ReadError, is_unavailable};
+pub use rebuild::{Redriven, RepairError};
+pub use runner::{Projections, ProjectionsOptions};
+pub use status::{Behind, ProjectionState, ProjectionStatus};
+
+/// Every projection there is.
+pub fn all() -> Vec<Arc<dyn Projection>> {
+    vec![Arc::new(validators::Validators)]
+}
