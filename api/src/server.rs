@@ -107,10 +107,16 @@ impl std::ops::Deref for Surface {
     }
 }
 
+/// The whole surface as one router, and its state for who must close its parts in the end.
+pub fn build(state: AppState) -> (Router, App) {
+    let schema = graphql::schema(&state.limits.graphql);
+    let app = Arc::new(Surface { state, in_flight: AtomicU32::new(0), schema });
+    (router::router(app.clone()), app)
+}
+
 /// The whole surface as one router.
 pub fn router(state: AppState) -> Router {
-    let schema = graphql::schema(&state.limits.graphql);
-    router::router(Arc::new(Surface { state, in_flight: AtomicU32::new(0), schema }))
+    build(state).0
 }
 
 impl Surface {
@@ -132,6 +138,15 @@ impl Surface {
             .wait_for(models, wanted, wait_ms)
             .await
             .map_err(|late| reply::behind(&late.name, late.reflected, late.wanted))
+    }
+
+    /// How far the log goes; a position beyond that is nothing to wait for.
+    pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
+        let position = self.store.head().await?.position;
+        match minimum {
+            Some(wanted) if wanted > position => Err(reply::behind("the log", position, wanted)),
+            Some(_) | None => Ok(position),
+        }
     }
 
     /// Whether all read models reflect a position within the time given.

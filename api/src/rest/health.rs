@@ -4,7 +4,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use ::projections::status::ProjectionState;
+use ::projections::ProjectionState;
 use axum::{
     Json,
     extract::State,

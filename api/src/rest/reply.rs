@@ -2,10 +2,7 @@
 //!
 //! Does not know what is replied.
 
-use ::projections::{
-    page::{Cursor, PageOf},
-    read::ReadError,
-};
+use ::projections::{Cursor, PageOf, ReadError, is_unavailable};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
@@ -56,11 +53,12 @@ impl<'a> Asked<'a> {
     /// The same for what is read from the log itself.
     pub async fn of_log(app: &App, parts: &'a Parts) -> Result<Asked<'a>, Problem> {
         let minimum = min_position(&parts.headers)?;
-        let position = app.store.head().await?.position;
-        match minimum {
-            Some(wanted) if wanted > position => Err(behind("the log", position, wanted)),
-            _ => Ok(Asked { parts, position }),
-        }
+        Ok(Asked { parts, position: app.log_reaches(minimum).await? })
+    }
+
+    /// What the reply reflects.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     /// One thing, tagged by its content.
@@ -167,7 +165,7 @@ pub fn behind(what: &str, reflected: u64, wanted: u64) -> Problem {
 pub fn read_problem(error: ReadError) -> Problem {
     match error {
         ReadError::Page(error) => Problem::invalid_parameter("after", error.to_string()),
-        ReadError::Database(error) if ::projections::read::is_unavailable(&error) => {
+        ReadError::Database(error) if is_unavailable(&error) => {
             Problem::database_unavailable(error)
         }
         ReadError::Database(error) => Problem::internal(error),
