@@ -764,3 +764,85 @@ fn commands_refuse_what_they_do_not_know() {
         assert!(serde_json::from_str::<Command>(text).is_err(), "{text}");
     }
 }
+
+/// A story in which everything happens.
+pub fn one_of_each() -> Vec<Event> {
+    let profile = Command::UpdateProfile {
+        contact: Some("ops@north.example".parse().unwrap()),
+        moniker: "North Star".parse().unwrap(),
+        website: Some("https://north.example".parse().unwrap()),
+    };
+    let full = Registration {
+        contact: Some("ops@north.example".parse().unwrap()),
+        reservation: Some("reservation-1".parse().unwrap()),
+        website: Some("https://north.example".parse().unwrap()),
+        ..registration()
+    };
+    let mut events = Vec::new();
+    let mut story = nobody();
+    let steps: Vec<(u64, Command)> = vec![
+        (0, Command::Register(Box::new(full))),
+        (0, profile_without_website()),
+        (0, profile),
+        (0, Command::Activate {}),
+        (0, commission(550)),
+        (0, bond(1_000_000)),
+        (0, unbond(1_000_000)),
+        (0, delegate(ALICE, 3_000_000)),
+        (0, undelegate(ALICE, 1_000_000)),
+        (0, performance(0, 8, 31, 1)),
+        (1, jail()),
+        (1, Command::Unjail {}),
+        (320, complete(320)),
+        (320, slash(Offence::Equivocation, 10_000)),
+    ];
+    for (at, command) in steps {
+        story.known.epoch = epoch(at);
+        let decided = story.state.decide(&command, &story.known).unwrap();
+        story.known.now = story.known.now.plus_seconds(600);
+        decided.iter().for_each(|event| story.state.evolve(event));
+        events.extend(decided);
+    }
+    let leaving = active().and(Command::InitiateExit {});
+    events.extend(active().when(Command::InitiateExit {}).events());
+    events.extend(leaving.knowing(at_epoch(320)).when(Command::CompleteExit {}).events());
+    // The release of a delegation says more than that of the validator's own bond.
+    events.sort_by_key(|event| match event {
+        Event::StakeReleased(data) => data.delegator.is_none(),
+        _ => false,
+    });
+    events
+}
+
+fn profile_without_website() -> Command {
+    Command::UpdateProfile { contact: None, moniker: "North".parse().unwrap(), website: None }
+}
+
+/// The examples of the contract, carried out one after the other as far as they build on each other.
+#[test]
+fn the_examples_are_accepted_in_a_story_that_calls_for_them() {
+    let example = |name: &str| -> Command {
+        serde_json::from_value(Command::example(name).unwrap()).unwrap()
+    };
+    let Command::Register(wanted) = example("register") else { panic!("not a registration") };
+    let begun = nobody()
+        .knowing(|known| known.address = wanted.public_key.address())
+        .and(example("register"))
+        .and(example("activate"));
+    let lived = begun
+        .clone()
+        .and(example("update-profile"))
+        .and(example("set-commission"))
+        .and(example("bond"))
+        .and(example("unbond"))
+        .and(example("delegate"))
+        .and(example("undelegate"))
+        .and(example("record-performance"));
+    let late = lived.clone().knowing(at_epoch(320)).and(example("complete-unbonding"));
+    late.knowing(at_epoch(0))
+        .and(example("jail"))
+        .knowing(|known| known.now = known.now.plus_seconds(600))
+        .and(example("unjail"))
+        .and(example("slash"));
+    begun.and(example("initiate-exit")).knowing(at_epoch(320)).and(example("complete-exit"));
+}
