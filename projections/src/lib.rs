@@ -4,7 +4,9 @@
 
 mod checkpoint;
 mod columns;
+pub mod chains;
 pub mod event;
+pub mod headers;
 pub mod page;
 pub mod projection;
 mod read;
@@ -27,5 +29,9 @@ pub use status::{Behind, ProjectionState, ProjectionStatus};
 
 /// Every projection there is.
 pub fn all() -> Vec<Arc<dyn Projection>> {
-    vec![Arc::new(validators::Validators)]
+    vec![
+        Arc::new(chains::Chains),
+        Arc::new(headers::Headers),
+        Arc::new(validators::Validators),
+    ]
 }

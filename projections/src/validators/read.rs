@@ -10,7 +10,7 @@ use domain::{
 use sqlx::{PgConnection, PgPool, QueryBuilder};
 
 use crate::{
-    columns::{address, bytes, converted, parsed, unsigned},
+    columns::{address, converted, parsed, unsigned},
     page::{PageOf, PageRequest, part},
     read::ReadError,
 };
@@ -96,7 +96,7 @@ impl TryFrom<Stored> for Validator {
             address: address(&row.address)?,
             chain_id: parsed(&row.chain_id)?,
             operator: parsed(&row.operator)?,
-            public_key: crate::columns::public_key(&bytes(&row.public_key)?)?,
+            public_key: crate::columns::public_key(&row.public_key)?,
             moniker: parsed(&row.moniker)?,
             website: row.website.as_deref().map(parsed).transpose()?,
             contact: row.contact.as_deref().map(parsed).transpose()?,
