@@ -2,9 +2,11 @@
 //!
 //! Does not know commands, HTTP or GraphQL. A read model never decides anything.
 
+pub mod activity;
+pub mod chains;
 mod checkpoint;
 mod columns;
-pub mod chains;
+pub mod delegations;
 pub mod event;
 pub mod headers;
 pub mod page;
@@ -12,8 +14,11 @@ pub mod projection;
 mod read;
 mod reader;
 pub mod rebuild;
+pub mod reputation_history;
 pub mod runner;
+pub mod slashing_history;
 pub mod status;
+pub mod validator_sets;
 pub mod validators;
 mod worker;
 
@@ -33,5 +38,10 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(chains::Chains),
         Arc::new(headers::Headers),
         Arc::new(validators::Validators),
+        Arc::new(validator_sets::ValidatorSets),
+        Arc::new(delegations::Delegations),
+        Arc::new(slashing_history::SlashingHistory),
+        Arc::new(reputation_history::ReputationHistory),
+        Arc::new(activity::Activities),
     ]
 }

@@ -87,12 +87,9 @@ impl Stored {
     }
 
     fn observation(&self) -> Result<Option<Observation>, sqlx::Error> {
-        let (Some(height), Some(anchor), Some(epoch_headers), Some(period)) = (
-            self.anchor_height,
-            &self.anchor_hash,
-            self.epoch_headers,
-            self.trusting_period_s,
-        ) else {
+        let (Some(height), Some(anchor), Some(epoch_headers), Some(period)) =
+            (self.anchor_height, &self.anchor_hash, self.epoch_headers, self.trusting_period_s)
+        else {
             return Ok(None);
         };
         Ok(Some(Observation {
@@ -123,12 +120,9 @@ impl Stored {
     }
 
     fn fork(&self) -> Result<Option<OpenFork>, sqlx::Error> {
-        let (Some(height), Some(recorded), Some(conflicting), Some(at)) = (
-            self.fork_height,
-            &self.fork_recorded,
-            &self.fork_conflicting,
-            self.fork_detected_at,
-        ) else {
+        let (Some(height), Some(recorded), Some(conflicting), Some(at)) =
+            (self.fork_height, &self.fork_recorded, &self.fork_conflicting, self.fork_detected_at)
+        else {
             return Ok(None);
         };
         Ok(Some(OpenFork {

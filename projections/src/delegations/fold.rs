@@ -309,9 +309,8 @@ impl Stakes {
                 held.set(event, held.amount.less(part));
             }
         }
-        let punished = |entry: &Entry| {
-            entry.validator == validator && entry.started >= data.offence_epoch
-        };
+        let punished =
+            |entry: &Entry| entry.validator == validator && entry.started >= data.offence_epoch;
         for (entry, held) in self.unbondings.iter_mut().filter(|(entry, _)| punished(entry)) {
             let bps = if entry.delegator.is_some() { data.delegated_bps } else { data.bond_bps };
             let part = bps.of(held.amount);

@@ -22,10 +22,7 @@ pub(super) async fn reset(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 /// What the tables hold of what a chunk touches.
-pub(super) async fn load(
-    touched: &Touched,
-    tx: &mut PgConnection,
-) -> Result<Stakes, sqlx::Error> {
+pub(super) async fn load(touched: &Touched, tx: &mut PgConnection) -> Result<Stakes, sqlx::Error> {
     let mut stakes = Stakes::default();
     load_bonds(touched, &mut stakes, tx).await?;
     let slashed = keys(&touched.slashed);
@@ -167,10 +164,7 @@ pub(super) fn delegator(column: &[u8]) -> Result<Option<Address>, sqlx::Error> {
     if column.is_empty() { Ok(None) } else { address(column).map(Some) }
 }
 
-fn epochs(
-    entries: &[&Entry],
-    of: impl Fn(&Entry) -> u64,
-) -> Result<Vec<i64>, sqlx::Error> {
+fn epochs(entries: &[&Entry], of: impl Fn(&Entry) -> u64) -> Result<Vec<i64>, sqlx::Error> {
     entries.iter().map(|entry| signed(of(entry))).collect()
 }
 
@@ -195,9 +189,7 @@ pub(super) async fn save(stakes: &Stakes, tx: &mut PgConnection) -> Result<(), s
 }
 
 /// What must be written, and what must go.
-fn changes<K>(
-    held: &std::collections::BTreeMap<K, Held>,
-) -> (Vec<(&K, &Held)>, Vec<&K>) {
+fn changes<K>(held: &std::collections::BTreeMap<K, Held>) -> (Vec<(&K, &Held)>, Vec<&K>) {
     let changed = || held.iter().filter(|(_, held)| held.is_changed);
     let kept = changed().filter(|(_, held)| !held.amount.is_zero()).collect();
     let gone = changed().filter(|(_, held)| held.amount.is_zero() && held.is_stored);

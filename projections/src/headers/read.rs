@@ -81,10 +81,7 @@ pub async fn get(
 }
 
 /// The recorded headers of these heights, as far as they exist, in no particular order.
-pub async fn by_keys(
-    pool: &PgPool,
-    keys: &[(ChainId, Height)],
-) -> Result<Vec<Header>, ReadError> {
+pub async fn by_keys(pool: &PgPool, keys: &[(ChainId, Height)]) -> Result<Vec<Header>, ReadError> {
     let chains: Vec<&str> = keys.iter().map(|(chain, _)| chain.as_str()).collect();
     let heights: Result<Vec<i64>, sqlx::Error> =
         keys.iter().map(|(_, height)| signed(height.value())).collect();

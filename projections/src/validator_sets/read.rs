@@ -110,10 +110,7 @@ pub async fn current(pool: &PgPool, chain: &ChainId) -> Result<Option<ValidatorS
 }
 
 /// The same for many chains, in no particular order.
-pub async fn current_of(
-    pool: &PgPool,
-    chains: &[ChainId],
-) -> Result<Vec<ValidatorSet>, ReadError> {
+pub async fn current_of(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<ValidatorSet>, ReadError> {
     let chains: Vec<&str> = chains.iter().map(ChainId::as_str).collect();
     let rows = sqlx::query_as!(
         Stored,

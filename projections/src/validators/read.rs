@@ -168,7 +168,8 @@ pub async fn list(
         Sort::Power => {
             if let Some([power, address]) = after.map(|cursor| cursor.key(list)).transpose()? {
                 let power: Power = part(power)?;
-                sql.push(" and (power, address) < (").push_bind(crate::columns::signed(power.value())?);
+                sql.push(" and (power, address) < (")
+                    .push_bind(crate::columns::signed(power.value())?);
                 sql.push(", ").push_bind(part::<Address>(address)?.as_bytes().to_vec()).push(")");
             }
             sql.push(" order by power desc, address desc");
@@ -195,7 +196,8 @@ pub async fn list(
         }
         Sort::Address => {
             if let Some([address]) = after.map(|cursor| cursor.key(list)).transpose()? {
-                sql.push(" and address > ").push_bind(part::<Address>(address)?.as_bytes().to_vec());
+                sql.push(" and address > ")
+                    .push_bind(part::<Address>(address)?.as_bytes().to_vec());
             }
             sql.push(" order by address");
         }
