@@ -1,0 +1,18 @@
+//! What the domain promises: specifications as given / when / then, properties, and golden files.
+//!
+//! Knows no database and no clock: everything here runs in milliseconds.
+
+mod chain;
+mod contract;
+mod fixture;
+mod genesis;
+mod golden;
+mod light;
+mod parameters;
+mod properties;
+mod purity;
+mod signatures;
+mod spec;
+mod validator;
+mod validator_set;
+mod values;
