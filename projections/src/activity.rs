@@ -58,7 +58,7 @@ pub struct Activity {
     /// Who asked for it.
     pub actor: String,
     /// The story it belongs to.
-    #[schema(value_type = String, format = Uuid)]
+    #[schema(value_type = String, example = "0190f0d2-6d2c-7c7a-9a3b-3f6d3c1a2b4c")]
     pub correlation: Uuid,
     /// What happened, as a sentence.
     pub summary: String,
