@@ -142,6 +142,24 @@ impl EventStore {
         Ok(page)
     }
 
+    /// Of the streams named `prefix` followed by a decimal number, the one with the greatest number that
+    /// has events; none when there is none.
+    pub async fn newest_numbered(&self, prefix: &str) -> Result<Option<StreamName>, StoreError> {
+        // In "C" order the digits end before the colon.
+        let newest = sqlx::query_scalar!(
+            "select s.stream from streams s
+              where s.stream >= $1::text || '0' and s.stream < $1::text || ':'
+                and substr(s.stream, length($1::text) + 1) ~ '^[0-9]+$'
+                and exists (select from events e where e.stream_no = s.no)
+              order by length(s.stream) desc, s.stream desc limit 1",
+            prefix,
+        )
+        .fetch_optional(self.pool())
+        .await?;
+        let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
+        newest.map(|name| StreamName::new(name).map_err(unreadable)).transpose()
+    }
+
     /// How far the log goes.
     pub async fn head(&self) -> Result<Head, StoreError> {
         let head = head_of(self.pool()).await?;

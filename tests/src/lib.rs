@@ -1,1 +1,9 @@
-//! To be furnished.
+//! What we promise, tested from outside: a real PostgreSQL, the real router, the real binary.
+//!
+//! Holds only the set-up; the stories are in `tests/tests`. Does not know how a promise is kept.
+
+pub mod database;
+pub mod fixtures;
+pub mod keys;
+pub mod own_cluster;
+pub mod pristine;
