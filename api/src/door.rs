@@ -203,12 +203,7 @@ async fn answer(app: &App, reply: impl Future<Output = Response>) -> Response {
 /// Writes the problem's body now that the request id is known, and the headers every reply has.
 fn dress(mut response: Response, id: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        if let Some(cause) = problem.cause() {
-            match problem.kind() {
-                Kind::Internal => tracing::error!(request = id, cause, "an internal fault"),
-                _ => tracing::warn!(request = id, cause, problem = problem.kind().slug()),
-            }
-        }
+        problem.log(id);
         response = problem.reply(id);
     } else if is_foreign_fault(&response) {
         let status = response.status();

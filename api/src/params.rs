@@ -8,7 +8,7 @@ use axum::{
     extract::{FromRequestParts, RawPathParams, Request},
     http::request::Parts,
 };
-use projections::page::{PageError, PageRequest};
+use projections::{PageError, PageRequest};
 
 use crate::{
     problem::{Fault, Kind, Problem},
@@ -67,7 +67,9 @@ impl Params {
             Err(error) => {
                 let name = match error {
                     PageError::First { .. } => "first",
-                    PageError::Malformed | PageError::OtherList { .. } => "after",
+                    PageError::Malformed
+                    | PageError::OtherList { .. }
+                    | PageError::Order { .. } => "after",
                 };
                 self.fault(name, error.to_string());
                 PageRequest::default()

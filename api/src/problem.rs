@@ -100,6 +100,16 @@ impl Problem {
         self
     }
 
+    /// Logs what really happened, once, where the problem becomes a reply.
+    pub fn log(&self, request: &str) {
+        let problem = self.kind.slug();
+        match (self.cause(), self.kind == Kind::Internal) {
+            (Some(cause), true) => tracing::error!(request, cause, "an internal fault"),
+            (Some(cause), false) => tracing::warn!(request, problem, cause),
+            (None, _) => {}
+        }
+    }
+
     fn caused_by(mut self, cause: impl ToString) -> Problem {
         self.more().cause = Some(cause.to_string());
         self
@@ -182,10 +192,14 @@ impl Problem {
 
     fn refused(refusal: &impl Refusal) -> Problem {
         let value = serde_json::to_value(refusal).unwrap_or_else(|_| json!(refusal.code()));
-        let faults = value.get("faults").filter(|faults| faults.is_array()).cloned();
+        let errors = value.get("faults").and_then(Value::as_array).map(|found| {
+            // A document's findings, in the form that invalid fields have everywhere.
+            let error = |fault: &Value| json!({"pointer": fault["pointer"], "detail": fault["sentence"]});
+            Value::Array(found.iter().map(error).collect())
+        });
         let problem = Problem::new(Kind::Refused, refusal.to_string()).with("refusal", value);
-        match faults {
-            Some(faults) => problem.with("errors", faults),
+        match errors {
+            Some(errors) => problem.with("errors", errors),
             None => problem,
         }
     }
@@ -248,6 +262,13 @@ impl Problem {
             other => return Problem::internal(format!("a reply {other}: {detail}")),
         };
         Problem::new(kind, detail)
+    }
+}
+
+/// The sentence for this occurrence: what a GraphQL error has as its message.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
     }
 }
 

@@ -14,7 +14,9 @@ use projections::Projections;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{auth::Auth, graphql, router, telemetry::Telemetry};
+use crate::{
+    auth::Auth, graphql, problem::Problem, rest::reply, router, telemetry::Telemetry,
+};
 
 /// Bytes of one request body.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -105,8 +107,52 @@ impl std::ops::Deref for Surface {
     }
 }
 
+/// The whole surface as one router, and its state for who must close its parts in the end.
+pub fn build(state: AppState) -> (Router, App) {
+    let schema = graphql::schema(&state.limits.graphql);
+    let app = Arc::new(Surface { state, in_flight: AtomicU32::new(0), schema });
+    (router::router(app.clone()), app)
+}
+
 /// The whole surface as one router.
 pub fn router(state: AppState) -> Router {
-    let schema = graphql::schema(&state.limits.graphql);
-    router::router(Arc::new(Surface { state, in_flight: AtomicU32::new(0), schema }))
+    build(state).0
+}
+
+impl Surface {
+    /// The newest position of the log this process has learned of.
+    pub fn head(&self) -> u64 {
+        *self.store.watch_head().borrow()
+    }
+
+    /// What the named read models reflect: the least of them.
+    pub async fn reflected(&self, models: &[&str]) -> u64 {
+        self.projections.reflected(models).await
+    }
+
+    /// Waits until the named read models reflect a position, and says what they reflect then.
+    pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
+        let Some(wanted) = minimum else { return Ok(self.reflected(models).await) };
+        let wait_ms = self.limits.wait_ms_default;
+        self.projections
+            .wait_for(models, wanted, wait_ms)
+            .await
+            .map_err(|late| reply::behind(&late.name, late.reflected, late.wanted))
+    }
+
+    /// How far the log goes; a position beyond that is nothing to wait for.
+    pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
+        let position = self.store.head().await?.position;
+        match minimum {
+            Some(wanted) if wanted > position => Err(reply::behind("the log", position, wanted)),
+            Some(_) | None => Ok(position),
+        }
+    }
+
+    /// Whether all read models reflect a position within the time given.
+    pub async fn all_reflect(&self, position: u64, wait_ms: u64) -> bool {
+        let names: Vec<&str> = self.projections.names().collect();
+        let wait_ms = wait_ms.min(self.limits.wait_ms_max);
+        self.projections.wait_for(&names, position, wait_ms).await.is_ok()
+    }
 }

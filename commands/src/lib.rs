@@ -13,5 +13,6 @@ pub mod request;
 
 pub use error::CommandError;
 pub use execute::{Commands, CommandsOptions, Handled};
+pub use lane::Answer;
 pub use policy::{Permission, Role};
 pub use request::{Actor, Outcome, OutcomeEvent, RequestContext};

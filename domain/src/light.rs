@@ -6,13 +6,15 @@ mod commit;
 mod fault;
 mod json;
 mod make;
+#[cfg(feature = "schema")]
+mod schema;
 mod verify;
 
 pub use crate::json::ParseFault;
 pub use commit::{Tally, verify_commit};
 pub use fault::Fault;
 pub use json::{parse, parse_value};
-pub use make::{parts_hash, sign_header, vote_bytes};
+pub use make::{commit_hash, consensus_hash, parts_hash, sign_header, vote_bytes};
 pub use verify::{CLOCK_DRIFT_S, Options, Trusted, Verdict, verify};
 
 use std::sync::Arc;
@@ -35,7 +37,6 @@ pub const SET_VALIDATORS_MAX: usize = 10_000;
 ///
 /// Its JSON is the base64 of its protobuf; it also reads the JSON of nodes and light clients.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = Object))]
 pub struct SignedHeader {
     inner: Arc<tendermint::block::signed_header::SignedHeader>,
     chain_id: ChainId,
@@ -239,7 +240,6 @@ impl<'de> Deserialize<'de> for RawHeader {
 ///
 /// Its JSON is the base64 of its protobuf; it also reads the JSON of nodes and light clients.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = Object))]
 pub struct ValidatorSet {
     inner: Arc<tendermint::validator::Set>,
     hash: Hash,

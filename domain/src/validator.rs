@@ -13,6 +13,7 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod fact;
 mod leave;
 mod offence;
 mod penalty;
@@ -20,8 +21,9 @@ mod refusal;
 mod state;
 
 pub use command::{Command, Registration};
-pub use event::{
-    CommissionSet, DelegationAdded, Event, ExitInitiated, PerformanceRecorded, ProfileUpdated,
+pub use event::Event;
+pub use fact::{
+    CommissionSet, DelegationAdded, ExitInitiated, PerformanceRecorded, ProfileUpdated,
     ReputationCause, ReputationChanged, StakeBonded, StakeReleased, UnbondingStarted,
     UndelegationStarted, ValidatorActivated, ValidatorExited, ValidatorJailed, ValidatorRegistered,
     ValidatorSlashed, ValidatorTombstoned, ValidatorUnjailed,

@@ -90,10 +90,7 @@ pub(crate) async fn open(
 ///
 /// The transaction's commit does not wait for the disk: after a crash of the database the checkpoint
 /// and the effect are both older, together, and the same events are applied again.
-pub(crate) async fn lock(
-    tx: &mut PgConnection,
-    id: Id,
-) -> Result<Option<Checkpoint>, sqlx::Error> {
+pub(crate) async fn lock(tx: &mut PgConnection, id: Id) -> Result<Option<Checkpoint>, sqlx::Error> {
     let row = sqlx::query!(
         r#"select c.position, c.incarnation,
                   (select count(*) from projection_parked p
@@ -134,7 +131,8 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Sets the locked checkpoint back to the beginning of this log, and forgets what was parked.
+/// Sets the locked checkpoint back to the beginning of this log, and forgets what was parked. Somebody
+/// asked for it and is told when it is done: this commit does wait for the disk.
 pub(crate) async fn reset(
     tx: &mut PgConnection,
     id: Id,
@@ -144,12 +142,13 @@ pub(crate) async fn reset(
         "update projection_checkpoints
             set position = 0, incarnation = $3, events_per_s = 0, moved_at = clock_timestamp(),
                 last_error = null, last_error_at = null, stalled_because = null
-          where name = $1 and version = $2",
+          where name = $1 and version = $2
+      returning set_config('synchronous_commit', 'on', true)",
         id.name,
         id.version,
         incarnation,
     )
-    .execute(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
     sqlx::query!(
         "delete from projection_parked where name = $1 and version = $2",

@@ -5,8 +5,11 @@
 
 use std::str::FromStr;
 
-use domain::values::Address;
-use serde::Serializer;
+use domain::values::{Address, AppHash, Bps, Hash, PublicKey};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{IntoDeserializer as _, value},
+};
 
 /// A number for a `bigint` column; refused when it does not fit.
 pub(crate) fn signed(number: u64) -> Result<i64, sqlx::Error> {
@@ -42,6 +45,47 @@ pub(crate) fn bytes<const N: usize>(column: &[u8]) -> Result<[u8; N], sqlx::Erro
 /// An address of a `bytea` column.
 pub(crate) fn address(column: &[u8]) -> Result<Address, sqlx::Error> {
     bytes(column).map(Address::from_bytes)
+}
+
+/// A hash of a `bytea` column.
+pub(crate) fn hash(column: &[u8]) -> Result<Hash, sqlx::Error> {
+    bytes(column).map(Hash::from_bytes)
+}
+
+/// An application hash of a `bytea` column.
+pub(crate) fn app_hash(column: &[u8]) -> Result<AppHash, sqlx::Error> {
+    AppHash::from_bytes(column.to_vec()).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// A key of a `bytea` column.
+pub(crate) fn public_key(column: &[u8]) -> Result<PublicKey, sqlx::Error> {
+    let key = PublicKey::from_bytes(bytes(column)?);
+    key.map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// Basis points of an `integer` column.
+pub(crate) fn bps(column: i32) -> Result<Bps, sqlx::Error> {
+    converted(converted::<u16, _>(column)?)
+}
+
+/// A value without members by the name it is written with.
+pub(crate) fn named<T: for<'de> Deserialize<'de>>(name: &str) -> Result<T, sqlx::Error> {
+    let read: Result<T, value::Error> = T::deserialize(name.into_deserializer());
+    read.map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// The name that a value without members is written with.
+pub(crate) fn name(value: &impl Serialize) -> Result<String, sqlx::Error> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => Ok(name),
+        Ok(other) => Err(sqlx::Error::Encode(format!("{other} is no name").into())),
+        Err(error) => Err(sqlx::Error::Encode(Box::new(error))),
+    }
+}
+
+/// One column of many rows, as a statement takes it.
+pub(crate) fn column<'r, R, T>(rows: &'r [R], of: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }
 
 /// Writes a u64 as a decimal string, as everywhere in the interface.

@@ -6,6 +6,7 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sqlx::{Postgres, QueryBuilder};
 
 /// The most rows of one page.
 pub const FIRST_MAX: u32 = 100;
@@ -35,6 +36,14 @@ pub enum PageError {
         found: String,
         /// The list that was asked.
         expected: String,
+    },
+    /// No order that the list has.
+    #[error("{found:?} is no order of this list: it has {names:?}")]
+    Order {
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        names: &'static [&'static str],
     },
 }
 
@@ -152,9 +161,116 @@ impl PageRequest {
         let wanted = usize::try_from(self.first).unwrap_or(usize::MAX);
         let has_next = items.len() > wanted;
         items.truncate(wanted);
-        let next = if has_next { items.last().map(cursor) } else { None };
-        PageOf { items, next, has_next }
+        let cursors: Vec<Cursor> = items.iter().map(cursor).collect();
+        let next = if has_next { cursors.last().cloned() } else { None };
+        PageOf { items, cursors, next, has_next }
     }
+}
+
+/// The order of a list of things that happened one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The last one first.
+    #[default]
+    Newest,
+    /// The first one first.
+    Oldest,
+}
+
+impl Order {
+    /// The names of all orders, as in requests.
+    pub const NAMES: &'static [&'static str] = &["newest", "oldest"];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Order::Newest => "newest",
+            Order::Oldest => "oldest",
+        }
+    }
+
+    /// How the statement compares with the row of the cursor.
+    pub(crate) const fn comparison(self) -> &'static str {
+        match self {
+            Order::Newest => " < ",
+            Order::Oldest => " > ",
+        }
+    }
+
+    /// How the statement sorts.
+    pub(crate) const fn direction(self) -> &'static str {
+        match self {
+            Order::Newest => " desc",
+            Order::Oldest => " asc",
+        }
+    }
+}
+
+impl FromStr for Order {
+    type Err = PageError;
+
+    fn from_str(name: &str) -> Result<Order, PageError> {
+        match name {
+            "newest" => Ok(Order::Newest),
+            "oldest" => Ok(Order::Oldest),
+            other => Err(PageError::Order { found: other.to_owned(), names: Order::NAMES }),
+        }
+    }
+}
+
+/// A list whose sort key is one `bigint` column.
+pub(crate) struct Numbered {
+    /// Its name in cursors; the order is added.
+    pub list: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The order wanted.
+    pub order: Order,
+}
+
+impl Numbered {
+    /// The cursor of the row with this number.
+    pub fn cursor(&self, number: u64) -> Cursor {
+        Cursor::new(&self.name(), vec![number.to_string()])
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.list, self.order.as_str())
+    }
+
+    /// Ends a statement whose `where` has begun: what comes after the cursor, sorted and cut.
+    pub fn end(
+        &self,
+        sql: &mut QueryBuilder<Postgres>,
+        page: &PageRequest,
+    ) -> Result<(), PageError> {
+        if let Some(cursor) = page.after() {
+            let [number] = cursor.key(&self.name())?;
+            sql.push(" and ").push(self.column).push(self.order.comparison());
+            sql.push_bind(part::<i64>(number)?);
+        }
+        sql.push(" order by ").push(self.column).push(self.order.direction());
+        sql.push(" limit ").push_bind(page.limit());
+        Ok(())
+    }
+}
+
+/// Makes one page of each group of rows that stand together and share a key.
+pub(crate) fn grouped<K: PartialEq, T>(
+    page: &PageRequest,
+    rows: Vec<T>,
+    key: impl Fn(&T) -> K,
+    cursor: impl Fn(&T) -> Cursor,
+) -> Vec<(K, PageOf<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    for row in rows {
+        let of = key(&row);
+        match groups.last_mut() {
+            Some((group, members)) if *group == of => members.push(row),
+            Some(_) | None => groups.push((of, vec![row])),
+        }
+    }
+    groups.into_iter().map(|(group, members)| (group, page.page(members, &cursor))).collect()
 }
 
 /// A piece of a list.
@@ -162,6 +278,9 @@ impl PageRequest {
 pub struct PageOf<T> {
     /// The rows, in the order asked for.
     pub items: Vec<T>,
+    /// The cursor of each row.
+    #[serde(skip)]
+    pub cursors: Vec<Cursor>,
     /// Ask with this for what follows; none when nothing does.
     pub next: Option<Cursor>,
     /// Whether anything follows.
@@ -202,11 +321,23 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_many_keys_become_one_page_for_each() {
+        let request = PageRequest::new(1, None).unwrap();
+        let rows = vec![("a", 1), ("a", 2), ("b", 3)];
+        let cursor = |row: &(&str, u32)| Cursor::new("n", vec![row.1.to_string()]);
+        let pages = grouped(&request, rows, |row| row.0, cursor);
+        let shown = pages.iter().map(|(key, page)| (*key, &page.items[..], page.has_next));
+        let expected = [("a", &[("a", 1)][..], true), ("b", &[("b", 3)][..], false)];
+        assert_eq!(shown.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn one_row_too_many_means_that_there_is_a_next_page() {
         let request = PageRequest::new(2, None).unwrap();
         let cursor = |n: &u32| Cursor::new("n", vec![n.to_string()]);
         let last = request.page(vec![1, 2], cursor);
         assert_eq!((last.items, last.next, last.has_next), (vec![1, 2], None, false));
+        assert_eq!(last.cursors, [1, 2].map(|n| cursor(&n)));
         let more = request.page(vec![1, 2, 3], cursor);
         let next = Some(Cursor::new("n", vec!["2".into()]));
         assert_eq!((more.items, more.next, more.has_next), (vec![1, 2], next, true));

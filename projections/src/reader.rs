@@ -77,7 +77,6 @@ impl Reader {
 
     /// Reads up to the next multiple of the segment's length, the head, or the limit in bytes.
     async fn load(&self, after: u64) -> Result<Arc<Segment>, Miss> {
-        let head = self.store.head().await.map_err(Miss::Failed)?;
         let length = self.segment_events_max;
         let end = (after / length + 1).saturating_mul(length);
         let (mut stored, mut scanned_to, mut bytes) = (Vec::new(), after, 0);
@@ -100,6 +99,7 @@ impl Reader {
         let decode = move || stored.iter().map(Event::decode).collect();
         let events = tokio::task::spawn_blocking(decode).await;
         let events = events.map_err(|_| Miss::Failed(StoreError::Closed))?;
-        Ok(Arc::new(Segment { incarnation: head.incarnation, events, scanned_to }))
+        // Every read of the log makes sure that it is still the one that was opened.
+        Ok(Arc::new(Segment { incarnation: self.store.incarnation(), events, scanned_to }))
     }
 }

@@ -9,7 +9,10 @@ use std::{
 
 use event_store::EventStore;
 use sqlx::PgPool;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use crate::{
     checkpoint::Id,
@@ -79,14 +82,16 @@ impl Member {
     }
 }
 
-/// The projections of a process. Dropping it stops them without waiting.
+/// The projections of a process. Cheap to clone; dropping the last clone stops them without waiting.
+#[derive(Clone)]
 pub struct Projections {
     pub(crate) pool: PgPool,
     pub(crate) reader: Arc<Reader>,
     pub(crate) options: ProjectionsOptions,
-    pub(crate) members: Vec<Member>,
+    pub(crate) members: Arc<[Member]>,
     cancelled: CancellationToken,
     tasks: TaskTracker,
+    _stops_when_dropped: Arc<DropGuard>,
 }
 
 impl Projections {
@@ -120,7 +125,16 @@ impl Projections {
             members.push(Member { projection, pulse });
         }
         tasks.close();
-        Projections { pool, reader, options, members, cancelled, tasks }
+        let guard = Arc::new(cancelled.clone().drop_guard());
+        Projections {
+            pool,
+            reader,
+            options,
+            members: members.into(),
+            cancelled,
+            tasks,
+            _stops_when_dropped: guard,
+        }
     }
 
     /// Stops all of them: what is under way is finished, within a bound.
@@ -136,12 +150,6 @@ impl Projections {
 
     pub(crate) fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.projection.name() == name)
-    }
-}
-
-impl Drop for Projections {
-    fn drop(&mut self) {
-        self.cancelled.cancel();
     }
 }
 

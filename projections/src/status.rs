@@ -208,7 +208,7 @@ impl Projections {
         };
         let progress = checkpoint::all(&self.pool).await.unwrap_or_default();
         let mut statuses = Vec::with_capacity(self.members.len());
-        for member in &self.members {
+        for member in self.members.iter() {
             let id = member.id();
             let found = progress.iter().find(|p| p.name == id.name && p.version == id.version);
             let mut status = member_status(member, found, head);
@@ -223,7 +223,8 @@ impl Projections {
     /// The age of the first event after a position.
     async fn age_seconds(&self, position: u64) -> u64 {
         let page = self.reader.store().read_all(position, &Filter::default(), 1).await;
-        let at = page.ok().and_then(|page| page.events.first()?.parse().ok().map(|record| record.at));
+        let at =
+            page.ok().and_then(|page| page.events.first()?.parse().ok().map(|record| record.at));
         let age = at.map_or(0, |at| (Utc::now() - at).num_seconds());
         u64::try_from(age).unwrap_or(0)
     }
@@ -289,12 +290,13 @@ impl Projections {
         }
     }
 
-    /// What named projections reflect now: the least of them.
-    pub async fn reflected(&self, names: &[&str]) -> u64 {
-        match self.wait_for(names, 0, WAIT_MS_MAX).await {
-            Ok(reflected) => reflected,
-            Err(behind) => behind.reflected,
-        }
+    /// What the named projections reflect, the least of them, as far as memory knows: exact for what this
+    /// process runs, and what was last looked at for the rest. Unknown names reflect nothing.
+    pub fn position(&self, names: &[&str]) -> u64 {
+        let positions = names
+            .iter()
+            .map(|name| self.member(name).map_or(0, |member| *member.pulse.position.borrow()));
+        positions.min().unwrap_or(0)
     }
 
     /// The first parked keys of a projection, in order of their names; none for an unknown name.

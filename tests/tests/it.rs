@@ -4,4 +4,5 @@
 
 mod architecture;
 mod cluster;
+mod commands;
 mod tools;

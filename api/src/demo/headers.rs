@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use domain::{
     light::{self, LightBlock, ParseFault, SignedHeader, ValidatorSet},
-    values::{ChainId, Power, PublicKey, ValueError},
+    values::{ChainId, Hash, Power, PublicKey, ValueError},
 };
 use ed25519_dalek::SigningKey;
 use tendermint::{
-    AppHash, Hash as TmHash, Time, account,
+    AppHash, Hash as TmHash, Time,
     block::{self, Header, Height, header::Version},
 };
 use sha2::{Digest, Sha256};
@@ -24,6 +24,10 @@ pub const VALIDATORS: usize = 4;
 const SET_CHANGE_HEIGHT: u32 = 100;
 /// The voting power of a validator, before the change.
 const POWER: u64 = 10;
+/// The largest block, in bytes.
+const BLOCK_BYTES_MAX: i64 = 4 * 1024 * 1024;
+/// CometBFT's "no limit" for gas.
+const BLOCK_GAS_UNLIMITED: i64 = -1;
 /// CometBFT's block protocol version.
 const BLOCK_PROTOCOL: u64 = 11;
 
@@ -85,7 +89,7 @@ pub fn make(chain: &ChainId, count: u32) -> Result<Vec<LightBlock>, MakeError> {
 fn set(keys: &[SigningKey], first: u64) -> Result<ValidatorSet, MakeError> {
     let mut members = Vec::with_capacity(keys.len());
     for (index, key) in keys.iter().enumerate() {
-        let public_key = PublicKey::from_bytes(&key.verifying_key().to_bytes())?;
+        let public_key = PublicKey::from_bytes(key.verifying_key().to_bytes())?;
         let power = if index == 0 { first } else { POWER };
         members.push((public_key, Power::new(power)?));
     }
@@ -108,20 +112,20 @@ fn header(
         height: Height::from(height),
         time,
         last_block_id: last_commit,
-        last_commit_hash: Some(sha256(&format!("commit {height}"))),
+        last_commit_hash: Some(last.map_or_else(|| sha256(""), |last| named(light::commit_hash(last)))),
         data_hash: Some(sha256("")),
-        validators_hash: tm_hash(signers),
-        next_validators_hash: tm_hash(next),
-        consensus_hash: sha256("parameters"),
+        validators_hash: named(signers.hash()),
+        next_validators_hash: named(next.hash()),
+        consensus_hash: named(light::consensus_hash(BLOCK_BYTES_MAX, BLOCK_GAS_UNLIMITED)),
         app_hash: AppHash::try_from(Sha256::digest(format!("state {height}")).to_vec())?,
         last_results_hash: Some(sha256("")),
         evidence_hash: Some(sha256("")),
-        proposer_address: account::Id::new(proposer.address.as_bytes().try_into().unwrap_or([0; 20])),
+        proposer_address: proposer.address,
     })
 }
 
-fn tm_hash(set: &ValidatorSet) -> TmHash {
-    TmHash::Sha256(*set.hash().as_bytes())
+fn named(hash: Hash) -> TmHash {
+    TmHash::Sha256(*hash.as_bytes())
 }
 
 fn sha256(text: &str) -> TmHash {

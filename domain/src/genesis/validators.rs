@@ -27,6 +27,10 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> Validators {
     let place = node.as_ref().map_or_else(|| document.place("validators"), |n| n.pointer.clone());
+    if node.as_ref().is_some_and(|node| !node.value.is_array()) {
+        findings.fault(place, "not an array");
+        return Validators { listed: Vec::new(), transactions: false };
+    }
     let entries = items(findings, node);
     if entries.is_empty() {
         let transactions = genesis_transactions(document);
