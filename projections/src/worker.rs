@@ -153,9 +153,10 @@ impl Worker {
             };
             select! {
                 () = cancelled.cancelled() => {}
-                () = sleep(Duration::from_millis(pause)) => {}
+                // A rebuild, here or in another process, may have moved the checkpoint: look again.
+                () = sleep(Duration::from_millis(pause)) => position = None,
                 () = wake => {}
-                () = self.pulse.woken() => {}
+                () = self.pulse.woken() => position = None,
             }
         }
     }
