@@ -1,1 +1,18 @@
-//! To be furnished.
+//! How a request becomes facts: permission, what must be known, decision, append.
+//!
+//! Knows no HTTP, no read model and no SQL.
+
+mod books;
+pub mod error;
+mod execute;
+mod lane;
+mod ledger;
+pub mod policy;
+mod prepare;
+pub mod request;
+
+pub use error::CommandError;
+pub use execute::{Commands, CommandsOptions, Handled};
+pub use lane::Answer;
+pub use policy::{Permission, Role};
+pub use request::{Actor, Outcome, OutcomeEvent, RequestContext};

@@ -15,7 +15,7 @@ pub use crate::json::ParseFault;
 pub use commit::{Tally, verify_commit};
 pub use fault::Fault;
 pub use json::{parse, parse_value};
-pub use make::{parts_hash, sign_header, vote_bytes};
+pub use make::{commit_hash, consensus_hash, parts_hash, sign_header, vote_bytes};
 pub use verify::{CLOCK_DRIFT_S, Options, Trusted, Verdict, verify};
 
 use std::sync::Arc;

@@ -1,3 +1,19 @@
 //! What is kept: an append-only log of events on PostgreSQL, in one gapless order.
 //!
 //! Knows bytes, streams, versions and positions; knows no domain word.
+
+pub mod append;
+pub mod blob;
+pub mod canonical;
+pub mod check;
+pub mod error;
+pub mod event;
+pub mod follow;
+pub mod read;
+mod store;
+
+pub use append::{AppendRequest, Appended};
+pub use error::{AppendError, RecordError, StoreError};
+pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};
+pub use read::{Filter, Page};
+pub use store::{EventStore, Head, StoreOptions};

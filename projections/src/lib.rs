@@ -1,1 +1,47 @@
-//! To be furnished.
+//! What can be asked: read models folded from the log, how far they are, and the reads over them.
+//!
+//! Does not know commands, HTTP or GraphQL. A read model never decides anything.
+
+pub mod activity;
+pub mod chains;
+mod checkpoint;
+mod columns;
+pub mod delegations;
+pub mod event;
+pub mod headers;
+pub mod page;
+pub mod projection;
+mod read;
+mod reader;
+pub mod rebuild;
+pub mod reputation_history;
+pub mod runner;
+pub mod slashing_history;
+pub mod status;
+pub mod validator_sets;
+pub mod validators;
+mod worker;
+
+use std::sync::Arc;
+
+pub use checkpoint::Parked;
+pub use page::{Cursor, Order, PageError, PageOf, PageRequest};
+pub use projection::Projection;
+pub use read::{ReadError, is_unavailable};
+pub use rebuild::{Redriven, RepairError};
+pub use runner::{Projections, ProjectionsOptions};
+pub use status::{Behind, ProjectionState, ProjectionStatus};
+
+/// Every projection there is.
+pub fn all() -> Vec<Arc<dyn Projection>> {
+    vec![
+        Arc::new(chains::Chains),
+        Arc::new(headers::Headers),
+        Arc::new(validators::Validators),
+        Arc::new(validator_sets::ValidatorSets),
+        Arc::new(delegations::Delegations),
+        Arc::new(slashing_history::SlashingHistory),
+        Arc::new(reputation_history::ReputationHistory),
+        Arc::new(activity::Activities),
+    ]
+}

@@ -1,1 +1,11 @@
-//! To be furnished.
+//! What we promise, tested from outside: a real PostgreSQL, the real router, the real binary.
+//!
+//! Holds only the set-up; the stories are in `tests/tests`. Does not know how a promise is kept.
+
+pub mod database;
+pub mod fixtures;
+pub mod http;
+pub mod keys;
+pub mod node0;
+pub mod own_cluster;
+pub mod pristine;

@@ -10,6 +10,8 @@ use tendermint::{
     block::{
         Commit, CommitSig, Header, Id, Round, parts, signed_header::SignedHeader as TmSignedHeader,
     },
+    crypto::default::Sha256,
+    merkle,
     vote::{CanonicalVote, Type},
 };
 use tendermint_proto::v0_38::types as proto;
@@ -52,6 +54,21 @@ fn precommit_bytes(
 pub fn parts_hash(header: &Header) -> Hash {
     let bytes = proto::Header::from(header.clone()).encode_to_vec();
     Hash::of(&[&[0_u8], bytes.as_slice()].concat())
+}
+
+/// What the next header names this header's commit by: the Merkle root of its entries.
+pub fn commit_hash(signed: &SignedHeader) -> Hash {
+    let entries = signed.signed().commit.signatures.iter().cloned();
+    let leaves: Vec<_> =
+        entries.map(|entry| proto::CommitSig::from(entry).encode_to_vec()).collect();
+    Hash::from_bytes(merkle::simple_hash_from_byte_vectors::<Sha256>(&leaves))
+}
+
+/// What a header names the limits of a block by (CometBFT's `HashedParams`): gas -1 is no limit.
+pub fn consensus_hash(block_bytes_max: i64, block_gas_max: i64) -> Hash {
+    let hashed =
+        proto::HashedParams { block_max_bytes: block_bytes_max, block_max_gas: block_gas_max };
+    Hash::of(&hashed.encode_to_vec())
 }
 
 /// Signs `header` in `round` with `keys`, each at `timestamp`: a commit with one entry for each

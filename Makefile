@@ -1,0 +1,19 @@
+# Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
+.DEFAULT_GOAL := help
+.PHONY: help prepare test lint clean
+
+help: ## what can be asked for
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+prepare: ## install PostgreSQL when it is missing
+	@scripts/prepare
+
+test: ## run every test against a private PostgreSQL (TESTS="cluster" for those with that name)
+	@scripts/prepare with-tests
+	@scripts/test $(TESTS)
+
+lint: ## formatting, clippy and the other checks
+	@scripts/lint
+
+clean: ## remove what was built (the data in .node0 stays)
+	cargo clean

@@ -1,0 +1,169 @@
+//! The command line: what can be asked of the program, and with which exit code it answers.
+//!
+//! Does not know how anything is done: each verb calls the room that does it.
+
+mod configuration;
+mod events;
+mod genesis;
+mod settings;
+pub mod terminal;
+mod validator;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::{
+    config::{Config, Sources},
+    database::{Database, DatabaseError, Use},
+    telemetry,
+};
+use terminal::Terminal;
+
+/// The name of who acts on the command line, as it stands in events.
+pub const ACTOR: &str = "operator";
+
+/// The system of record of a validator network: an event log with commands and queries over it.
+#[derive(Debug, Parser)]
+#[command(name = "node0", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    /// Read settings from this file instead of ./node0.toml
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Bring the database's tables up to date
+    Migrate {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a CometBFT genesis document, or start a chain from it
+    #[command(subcommand)]
+    Genesis(genesis::Verb),
+    /// A validator's keys
+    #[command(subcommand)]
+    Validator(validator::Verb),
+    /// Look at the event log
+    #[command(subcommand)]
+    Events(events::Verb),
+    /// The settings in force
+    #[command(subcommand)]
+    Config(configuration::Verb),
+}
+
+/// How the program ends when it does not end well.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Standard output was closed by whoever read it: nothing to complain about.
+    Unheard,
+    Refused,
+    Usage,
+    Unreachable,
+}
+
+impl Failure {
+    /// Refused, or found wrong: exit code 1.
+    pub fn refused(message: impl ToString) -> Failure {
+        Failure { exit: Exit::Refused, message: message.to_string() }
+    }
+
+    /// Called in a wrong way: exit code 2.
+    pub fn usage(message: impl ToString) -> Failure {
+        Failure { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    /// Something that is needed cannot be reached: exit code 3.
+    pub fn unreachable(message: impl ToString) -> Failure {
+        Failure { exit: Exit::Unreachable, message: message.to_string() }
+    }
+
+    pub(crate) fn unheard() -> Failure {
+        Failure { exit: Exit::Unheard, message: String::new() }
+    }
+
+    fn code(&self) -> u8 {
+        match self.exit {
+            Exit::Unheard => 0,
+            Exit::Refused => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
+        }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Failure {
+        Failure::unreachable(error)
+    }
+}
+
+impl From<event_store::StoreError> for Failure {
+    fn from(error: event_store::StoreError) -> Failure {
+        Failure::unreachable(error)
+    }
+}
+
+/// Reads the command line, does what it says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let matches = settings::with_flags(Arguments::command()).get_matches();
+    let flags = settings::flags(&matches);
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(arguments, flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                terminal::complain(&failure.message);
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), Failure> {
+    let sources = Sources::of_process(arguments.config, flags);
+    let config = Config::read(&sources).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
+        Failure::usage(format!("The configuration is wrong:\n{}", faults.join("\n")))
+    })?;
+    let filter = config.log_filter(false);
+    telemetry::start_logging(config.log_format, filter, terminal::colours_on_stderr())
+        .map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(Failure::unreachable)?;
+    runtime.block_on(perform(arguments.verb, &config))
+}
+
+async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
+    match verb {
+        Verb::Migrate { json } => migrate(config, Terminal::new(json)).await,
+        Verb::Genesis(verb) => genesis::run(verb, config).await,
+        Verb::Validator(verb) => validator::run(verb),
+        Verb::Events(verb) => events::run(verb, config).await,
+        Verb::Config(verb) => configuration::run(verb, config),
+    }
+}
+
+async fn migrate(config: &Config, terminal: Terminal) -> Result<(), Failure> {
+    let database = Database::open(config, "migrate", Use::Shared).await?;
+    let applied = database.migrate().await?;
+    database.close(Use::Shared).await?;
+    for one in &applied {
+        let object = serde_json::json!({ "version": one.version, "name": one.name });
+        terminal.say(|_| format!("applied {:04} {}", one.version, one.name), &object)?;
+    }
+    if applied.is_empty() && !terminal.json {
+        terminal.line("the tables are up to date")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Every setting of the program: from its default, `node0.toml`, the environment and the command
+//! line, in this order; the last one counts, and where it came from is remembered.
+//!
+//! Does not know what a setting is used for. Nothing wrong is ignored: all faults are told at once.
+
+mod layer;
+mod setting;
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use figment::{Figment, value::Value};
+use serde::Serialize;
+
+use crate::telemetry::LogForm;
+use layer::Layer;
+pub use setting::{SETTINGS, Setting};
+
+/// The configuration file that is read when none is named and it exists.
+pub const FILE_DEFAULT: &str = "node0.toml";
+/// What names another configuration file in the environment.
+pub const FILE_VARIABLE: &str = "NODE0_CONFIG";
+/// Which log lines a tool writes when nothing is said.
+const LOG_OF_TOOLS: &str = "warn";
+/// How long a shutdown waits for requests under way, in milliseconds.
+pub const DRAIN_MS_MAX: u64 = 30_000;
+
+/// The settings in force, parsed.
+#[derive(Clone)]
+pub struct Config {
+    /// The data folder; None for the default one.
+    pub data: Option<PathBuf>,
+    /// The database to use; None for a private one in the data folder.
+    pub database_url: Option<String>,
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// The first super_admin's token.
+    pub setup_token: Option<String>,
+    /// The folder of PostgreSQL's programs; None to look for it.
+    pub pg_bin: Option<PathBuf>,
+    /// Who runs the private PostgreSQL when this program is root.
+    pub postgres_user: String,
+    /// Which log lines are written, in the form of `RUST_LOG`.
+    pub log: String,
+    /// How they look.
+    pub log_format: LogForm,
+    /// How long a shutdown waits for requests under way, in milliseconds.
+    pub drain_ms_max: u64,
+    /// The largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// Requests under way at once.
+    pub requests_in_flight_max: u32,
+    /// How long one request may take, in milliseconds.
+    pub request_ms_max: u64,
+    /// How long a request may wait for a read model, in milliseconds.
+    pub wait_ms_max: u64,
+    /// Connections for reading.
+    pub read_connections_max: u32,
+    /// Events in one transaction of the log.
+    pub batch_events_max: usize,
+    shown: Vec<Shown>,
+}
+
+/// One line of `node0 config show`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// The setting.
+    pub key: &'static str,
+    /// Its value; secrets are hidden, None when it is not set.
+    pub value: Option<String>,
+    /// Where it came from, e.g. `default` or `environment NODE0_LISTEN`.
+    pub source: String,
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it is, e.g. `node0.toml` or `environment NODE0_LISTEN`.
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// Where settings may come from beside their defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file that was asked for.
+    pub file: Option<PathBuf>,
+    /// The environment, as name and value.
+    pub environment: Vec<(String, String)>,
+    /// The flags that were given, as key and value.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+impl Sources {
+    /// The flags given, and what this process's environment holds.
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<(&'static str, String)>) -> Sources {
+        let environment = std::env::vars_os().map(|(name, value)| {
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+        });
+        Sources { file, environment: environment.collect(), flags }
+    }
+}
+
+impl Config {
+    /// Reads every setting, or says everything that is wrong.
+    pub fn read(sources: &Sources) -> Result<Config, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let figment = Figment::new()
+            .merge(Layer::defaults())
+            .merge(Layer::file(sources, &mut faults))
+            .merge(Layer::environment(&sources.environment, &mut faults))
+            .merge(Layer::flags(&sources.flags));
+        let mut config = Config::unset();
+        for setting in SETTINGS {
+            let source = source_of(&figment, setting, &sources.environment);
+            let text = match figment.find_value(setting.key) {
+                Err(_) => None,
+                Ok(value) => match text_of(&value) {
+                    Ok(text) => Some(text),
+                    Err(what) => {
+                        faults.push(Fault { place: format!("{source}, {}", setting.key), what });
+                        continue;
+                    }
+                },
+            };
+            if let Some(Err(what)) = text.as_deref().map(|text| (setting.read)(&mut config, text)) {
+                let found = text.as_deref().map(|text| setting.show(text)).unwrap_or_default();
+                let what = format!("{what}; found {found:?}");
+                faults.push(Fault { place: format!("{source}, {}", setting.key), what });
+                continue;
+            }
+            let value = text.map(|text| setting.show(&text));
+            config.shown.push(Shown { key: setting.key, value, source });
+        }
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// Every setting with its value and source, as `node0 config show` lists them.
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
+    }
+
+    /// Which log lines are written: a server tells its story, a tool only what is wrong, unless it
+    /// was said otherwise.
+    pub fn log_filter(&self, serves: bool) -> &str {
+        let by_default = |shown: &Shown| shown.key == "log" && shown.source == layer::DEFAULTS;
+        if !serves && self.shown.iter().any(by_default) { LOG_OF_TOOLS } else { &self.log }
+    }
+
+    /// Before any source was read; each setting with a default gets it from there.
+    fn unset() -> Config {
+        Config {
+            data: None,
+            database_url: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            setup_token: None,
+            pg_bin: None,
+            postgres_user: String::new(),
+            log: String::new(),
+            log_format: LogForm::Text,
+            drain_ms_max: 0,
+            body_bytes_max: 0,
+            requests_in_flight_max: 0,
+            request_ms_max: 0,
+            wait_ms_max: 0,
+            read_connections_max: 0,
+            batch_events_max: 0,
+            shown: Vec::new(),
+        }
+    }
+}
+
+fn source_of(figment: &Figment, setting: &Setting, environment: &[(String, String)]) -> String {
+    match figment.find_metadata(setting.key).map(|metadata| metadata.name.as_ref()) {
+        None => "not set".to_owned(),
+        Some(layer::FLAGS) => format!("--{}", setting.flag()),
+        Some(layer::ENVIRONMENT) => {
+            let own = setting.environment();
+            let is_set = environment.iter().any(|(name, _)| *name == own);
+            let name = setting.alias.filter(|_| !is_set).map_or(own, str::to_owned);
+            format!("{} {name}", layer::ENVIRONMENT)
+        }
+        Some(name) => name.to_owned(),
+    }
+}
+
+/// Text, numbers and truth values stand for themselves; anything else is no setting.
+fn text_of(value: &Value) -> Result<String, String> {
+    if let Some(text) = value.as_str() {
+        return Ok(text.to_owned());
+    }
+    let number = value.to_i128().map(|number| number.to_string());
+    let number = number.or_else(|| value.to_u128().map(|number| number.to_string()));
+    let truth = value.to_bool().map(|truth| truth.to_string());
+    number.or(truth).ok_or_else(|| "one text or whole number is expected".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+        variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    fn shown(config: &Config, key: &str) -> Shown {
+        config.shown().iter().find(|shown| shown.key == key).unwrap().clone()
+    }
+
+    #[test]
+    fn the_command_line_counts_more_than_the_environment_and_that_more_than_the_file() {
+        let file = std::env::temp_dir().join(format!("node0-config-{}.toml", std::process::id()));
+        std::fs::write(&file, "listen = '127.0.0.1:1'\nlog = 'warn'\nwait_ms_max = 7\n").unwrap();
+        let sources = Sources {
+            file: Some(file.clone()),
+            environment: environment(&[("NODE0_LISTEN", "127.0.0.1:2"), ("NODE0_LOG", "error")]),
+            flags: vec![("listen", "127.0.0.1:3".to_owned())],
+        };
+        let config = Config::read(&sources).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!(shown(&config, "listen").source, "--listen");
+        assert_eq!(config.log, "error");
+        assert_eq!(shown(&config, "log").source, "environment NODE0_LOG");
+        assert_eq!(config.wait_ms_max, 7);
+        assert_eq!(shown(&config, "wait_ms_max").source, file.display().to_string());
+        assert_eq!(config.drain_ms_max, DRAIN_MS_MAX);
+        assert_eq!(shown(&config, "drain_ms_max").source, "default");
+        assert_eq!(shown(&config, "data").value, None);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let file = std::env::temp_dir().join(format!("node0-faults-{}.toml", std::process::id()));
+        std::fs::write(&file, "lisen = 'x'\nlog_format = 'xml'\nwait_ms_max = [1]\n").unwrap();
+        let sources = Sources {
+            file: Some(file.clone()),
+            environment: environment(&[
+                ("NODE0_LISTEN", "nowhere"),
+                ("NODE0_TYPO", "1"),
+                ("NODE0_SETUP_TOKEN", "short"),
+                ("DATABASE_URL", "mysql://x"),
+                ("NODE0_TEST_CLUSTER", "not ours"),
+            ]),
+            flags: vec![("batch_events_max", "0".to_owned())],
+        };
+        let Err(faults) = Config::read(&sources) else { panic!("all of this is wrong") };
+        std::fs::remove_file(&file).unwrap();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let told = told.join("\n");
+        for word in ["lisen", "log_format", "wait_ms_max", "NODE0_LISTEN", "NODE0_TYPO"] {
+            assert!(told.contains(word), "{word} is not among:\n{told}");
+        }
+        for word in ["NODE0_SETUP_TOKEN", "DATABASE_URL", "--batch-events-max"] {
+            assert!(told.contains(word), "{word} is not among:\n{told}");
+        }
+        assert_eq!(faults.len(), 8, "{told}");
+        assert!(!told.contains("short"), "a secret is shown:\n{told}");
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let token = "s3cr3t".repeat(8);
+        let sources = Sources {
+            environment: environment(&[
+                ("NODE0_SETUP_TOKEN", &token),
+                ("DATABASE_URL", "postgres://someone:s3cr3t@host/base"),
+            ]),
+            ..Sources::default()
+        };
+        let config = Config::read(&sources).unwrap();
+        assert_eq!(config.setup_token.as_deref(), Some(token.as_str()));
+        assert!(!format!("{:?}", config.shown()).contains("s3cr3t"));
+        let url = shown(&config, "database_url");
+        assert_eq!(url.value.as_deref(), Some("postgres://someone:(hidden)@host/base"));
+        assert_eq!(url.source, "environment DATABASE_URL");
+    }
+
+    #[test]
+    fn the_file_that_was_asked_for_must_exist() {
+        let sources = Sources { file: Some("no/such.toml".into()), ..Sources::default() };
+        let Err(faults) = Config::read(&sources) else { panic!("there is no such file") };
+        assert!(faults[0].to_string().starts_with("no/such.toml: "), "{}", faults[0]);
+    }
+
+    #[test]
+    fn every_setting_has_a_name_and_a_meaning_of_its_own() {
+        for (number, setting) in SETTINGS.iter().enumerate() {
+            assert!(!setting.what.is_empty());
+            assert!(SETTINGS[..number].iter().all(|other| other.key != setting.key));
+        }
+    }
+}

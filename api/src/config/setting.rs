@@ -1,0 +1,248 @@
+//! The list of all settings: what each is called, what it means and how it is read.
+//!
+//! Does not know where a value comes from.
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+
+use super::{Config, DRAIN_MS_MAX};
+use crate::{auth::SETUP_TOKEN_CHARS_MIN, telemetry::LogForm};
+
+/// One setting: a line of `node0.toml`, an environment variable and a flag, all of one name.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name, e.g. `drain_ms_max`: `NODE0_DRAIN_MS_MAX` and `--drain-ms-max`.
+    pub key: &'static str,
+    /// Another name in the environment, as everybody knows it.
+    pub alias: Option<&'static str>,
+    /// What it means, in a sentence.
+    pub what: &'static str,
+    /// Its value when nothing sets it.
+    pub default: Option<fn() -> String>,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Reads it, or says which form is expected.
+    pub read: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Setting {
+    /// The setting of this name.
+    pub fn named(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// Its name on the command line, without the dashes.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Its name in the environment.
+    pub fn environment(&self) -> String {
+        format!("NODE0_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// A value as it may be shown.
+    pub(super) fn show(&self, text: &str) -> String {
+        if self.secret { "(hidden)".to_owned() } else { without_password(text) }
+    }
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "data",
+        alias: None,
+        what: "The data folder; ./.node0, or /var/lib/node0 where PostgreSQL cannot reach that",
+        default: None,
+        secret: false,
+        read: |config, text| path(text).map(|path| config.data = Some(path)),
+    },
+    Setting {
+        key: "database_url",
+        alias: Some("DATABASE_URL"),
+        what: "The PostgreSQL to use; a private one in the data folder when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| database_url(text).map(|url| config.database_url = Some(url)),
+    },
+    Setting {
+        key: "listen",
+        alias: None,
+        what: "Where HTTP is served",
+        default: Some(|| "127.0.0.1:8080".to_owned()),
+        secret: false,
+        read: |config, text| {
+            let form = "an address and a port such as 127.0.0.1:8080 is expected";
+            parse::<SocketAddr>(text, form).map(|address| config.listen = address)
+        },
+    },
+    Setting {
+        key: "setup_token",
+        alias: None,
+        what: "The first super_admin's token, for a start without a prompt",
+        default: None,
+        secret: true,
+        read: |config, text| token(text).map(|token| config.setup_token = Some(token)),
+    },
+    Setting {
+        key: "pg_bin",
+        alias: Some("PG_BIN"),
+        what: "The folder of PostgreSQL's programs; looked for when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| path(text).map(|path| config.pg_bin = Some(path)),
+    },
+    Setting {
+        key: "postgres_user",
+        alias: None,
+        what: "Who runs the private PostgreSQL when this program is root",
+        default: Some(|| crate::cluster::OS_USER_DEFAULT.to_owned()),
+        secret: false,
+        read: |config, text| not_empty(text).map(|user| config.postgres_user = user),
+    },
+    Setting {
+        key: "log",
+        alias: None,
+        what: "Which log lines are written, e.g. info or warn,api=debug",
+        default: Some(|| "info".to_owned()),
+        secret: false,
+        read: |config, text| log_filter(text).map(|filter| config.log = filter),
+    },
+    Setting {
+        key: "log_format",
+        alias: None,
+        what: "How log lines look: text or json",
+        default: Some(|| "text".to_owned()),
+        secret: false,
+        read: |config, text| {
+            config.log_format = match text {
+                "text" => LogForm::Text,
+                "json" => LogForm::Json,
+                _ => return Err("text or json is expected".to_owned()),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "drain_ms_max",
+        alias: None,
+        what: "How long a shutdown waits for requests under way, in milliseconds",
+        default: Some(|| DRAIN_MS_MAX.to_string()),
+        secret: false,
+        read: |config, text| between(text, 0, 3_600_000).map(|ms| config.drain_ms_max = ms),
+    },
+    Setting {
+        key: "body_bytes_max",
+        alias: None,
+        what: "The largest request body, in bytes",
+        default: Some(|| (4 * 1024 * 1024).to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 1_024, 1 << 30).map(|bytes| config.body_bytes_max = bytes)
+        },
+    },
+    Setting {
+        key: "requests_in_flight_max",
+        alias: None,
+        what: "Requests under way at once; more are answered 503",
+        default: Some(|| 4_096.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 1, 1_000_000).map(|count| config.requests_in_flight_max = count)
+        },
+    },
+    Setting {
+        key: "request_ms_max",
+        alias: None,
+        what: "How long one request may take, in milliseconds",
+        default: Some(|| 30_000.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 3_600_000).map(|ms| config.request_ms_max = ms),
+    },
+    Setting {
+        key: "wait_ms_max",
+        alias: None,
+        what: "How long a request may wait for a read model, in milliseconds",
+        default: Some(|| 10_000.to_string()),
+        secret: false,
+        read: |config, text| between(text, 0, 600_000).map(|ms| config.wait_ms_max = ms),
+    },
+    Setting {
+        key: "read_connections_max",
+        alias: None,
+        what: "Database connections for reading",
+        default: Some(|| 8.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 1, 1_000).map(|count| config.read_connections_max = count)
+        },
+    },
+    Setting {
+        key: "batch_events_max",
+        alias: None,
+        what: "Events in one transaction of the log",
+        default: Some(|| 1_024.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 8_192).map(|count| config.batch_events_max = count),
+    },
+];
+
+fn parse<T: FromStr>(text: &str, form: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| form.to_owned())
+}
+
+fn between<T>(text: &str, least: T, most: T) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    let form = format!("a whole number from {least} to {most} is expected");
+    match parse::<T>(text, &form) {
+        Ok(number) if number >= least && number <= most => Ok(number),
+        _ => Err(form),
+    }
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn database_url(text: &str) -> Result<String, String> {
+    let form = "an address such as postgres://user:password@host:5432/database is expected";
+    let right = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    if right && sqlx::postgres::PgConnectOptions::from_str(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(form.to_owned())
+    }
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.len() >= SETUP_TOKEN_CHARS_MIN && visible {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("at least {SETUP_TOKEN_CHARS_MIN} visible ASCII characters are expected"))
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("a filter such as info or warn,api=debug is expected: {error}")),
+    }
+}
+
+/// An address with its password hidden.
+fn without_password(text: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let (login, host) = rest.rsplit_once('@')?;
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{scheme}://{user}:(hidden)@{host}"))
+    };
+    hidden().unwrap_or_else(|| text.to_owned())
+}

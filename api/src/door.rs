@@ -1,0 +1,254 @@
+//! The door: what happens to every request before and after its handler.
+//!
+//! Request id, load limit, the table of operations, content negotiation, who asks, time limit, the
+//! form of problems, counting and logging. Does not know what any handler does.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, LazyLock, atomic::Ordering},
+    time::Instant,
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use commands::Actor;
+use futures::FutureExt;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    accept,
+    auth,
+    operations::{Access, Entry, Form, TABLE},
+    problem::{Kind, MEDIA_TYPE, Problem},
+    server::App,
+};
+
+/// The header that carries the request id in both directions.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id that is taken from a client, in characters.
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// What the door knows of a request; handlers find it among its extensions.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// The request id: the client's when it is sane, else a fresh UUIDv7.
+    pub id: Arc<str>,
+    /// The request id as a UUID, or a fresh one: all events of the request share it.
+    pub correlation: Uuid,
+    /// Who asks; none for strangers.
+    pub caller: Option<Actor>,
+}
+
+impl Visit {
+    fn of(headers: &HeaderMap) -> Visit {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| {
+            (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        });
+        match given {
+            Some(id) => {
+                let correlation = Uuid::parse_str(id).unwrap_or_else(|_| Uuid::now_v7());
+                Visit { id: id.into(), correlation, caller: None }
+            }
+            None => {
+                let correlation = Uuid::now_v7();
+                let mut buffer = Uuid::encode_buffer();
+                let id = &*correlation.hyphenated().encode_lower(&mut buffer);
+                Visit { id: id.into(), correlation, caller: None }
+            }
+        }
+    }
+}
+
+/// Lets a request in, or says why not; then writes what every reply has.
+pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let mut visit = Visit::of(request.headers());
+    let id = visit.id.clone();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let found = find(path.as_ref(), &method);
+    let entry = found.as_ref().ok().copied();
+
+    let places = app.in_flight.fetch_add(1, Ordering::Relaxed);
+    let leave = Leave(app.clone());
+    let admitted = match found {
+        Err(problem) => Err(problem),
+        Ok(entry) => admit(&app, entry, places, &request, &mut visit).await,
+    };
+    let response = match admitted {
+        Err(problem) => problem.into_response(),
+        Ok(()) => {
+            request.extensions_mut().insert(visit);
+            let span = tracing::debug_span!("request", id = &*id);
+            answer(&app, next.run(request)).instrument(span).await
+        }
+    };
+    drop(leave);
+    let response = dress(response, &id);
+    app.telemetry.count_request(entry, response.status(), started.elapsed());
+    log(&id, &method, entry, response.status(), started);
+    response
+}
+
+/// Gives the place back even when the client goes away and the request is dropped half-way.
+struct Leave(App);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+type ByMethod = Vec<&'static Entry>;
+
+/// The lines of the table by path.
+static BY_PATH: LazyLock<HashMap<&'static str, ByMethod>> = LazyLock::new(|| {
+    let mut paths: HashMap<&'static str, ByMethod> = HashMap::new();
+    for entry in TABLE {
+        paths.entry(entry.path).or_default().push(entry);
+    }
+    paths
+});
+
+fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, Problem> {
+    let entries = path.and_then(|path| BY_PATH.get(path.as_str()));
+    let entries = entries
+        .ok_or_else(|| Problem::new(Kind::NotFound, "there is no such path; see /api/openapi.json"))?;
+    let asked = if method == Method::HEAD { &Method::GET } else { method };
+    if let Some(entry) = entries.iter().find(|entry| entry.method == *asked) {
+        return Ok(entry);
+    }
+    let mut allowed: Vec<&str> = entries.iter().map(|entry| entry.method.as_str()).collect();
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    let allowed = allowed.join(", ");
+    let value = HeaderValue::from_str(&allowed).expect("method names are visible ASCII");
+    Err(Problem::new(Kind::MethodNotAllowed, format!("this path takes {allowed}, not {method}"))
+        .with_header(header::ALLOW, value))
+}
+
+async fn admit(
+    app: &App,
+    entry: &Entry,
+    places: u32,
+    request: &Request,
+    visit: &mut Visit,
+) -> Result<(), Problem> {
+    if !entry.operation.is_vital() {
+        if app.draining.is_cancelled() {
+            let close = HeaderValue::from_static("close");
+            return Err(Problem::new(Kind::Draining, "the server is shutting down")
+                .with_header(header::CONNECTION, close));
+        }
+        if places >= app.limits.requests_in_flight_max {
+            return Err(Problem::new(
+                Kind::Overloaded,
+                format!("{} requests are under way, which is the limit", places),
+            ));
+        }
+    }
+    if entry.form == Form::Json {
+        accept::require(request.headers(), &["application/json"])?;
+    }
+    match entry.access {
+        Access::Open => Ok(()),
+        // A wrong token is refused even where none is needed: the client believes to be somebody.
+        Access::Public(_) | Access::Fields => {
+            visit.caller = app.auth.caller(request.headers()).await?;
+            Ok(())
+        }
+        Access::Needs(permission) => {
+            visit.caller = app.auth.caller(request.headers()).await?;
+            auth::require(visit.caller.as_ref(), permission).map(drop)
+        }
+        Access::Command => {
+            visit.caller = app.auth.caller(request.headers()).await?;
+            match visit.caller {
+                Some(_) => Ok(()),
+                None => Err(Problem::new(Kind::NotAuthenticated, "commands need a token")),
+            }
+        }
+    }
+}
+
+async fn answer(app: &App, reply: impl Future<Output = Response>) -> Response {
+    let limit = app.limits.request_time();
+    match tokio::time::timeout(limit, AssertUnwindSafe(reply).catch_unwind()).await {
+        Ok(Ok(response)) => response,
+        // Never to happen: kept so that a bug costs one request and not its connection.
+        Ok(Err(panic)) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("a panic without words");
+            Problem::internal(format!("a handler panicked: {words}")).into_response()
+        }
+        Err(_) => Problem::new(
+            Kind::TimedOut,
+            format!("the request took longer than {} ms", app.limits.request_ms_max),
+        )
+        .into_response(),
+    }
+}
+
+/// Writes the problem's body now that the request id is known, and the headers every reply has.
+fn dress(mut response: Response, id: &str) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem.log(id);
+        response = problem.reply(id);
+    } else if is_foreign_fault(&response) {
+        let status = response.status();
+        let reason = status.canonical_reason().unwrap_or("refused");
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = Problem::of_status(status, reason.to_owned()).reply(id);
+        response.headers_mut().extend(allow.map(|value| (header::ALLOW, value)));
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A refusal that a library wrote in its own words.
+fn is_foreign_fault(response: &Response) -> bool {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return false;
+    }
+    let form = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    !form.is_some_and(|form| {
+        form.starts_with(MEDIA_TYPE)
+            || form.starts_with("application/json")
+            || form.starts_with("application/graphql-response+json")
+    })
+}
+
+fn log(
+    id: &str,
+    method: &Method,
+    entry: Option<&'static Entry>,
+    status: StatusCode,
+    started: Instant,
+) {
+    let route = entry.map_or("none", |entry| entry.path);
+    let status = status.as_u16();
+    let ms = || started.elapsed().as_secs_f64() * 1_000.0;
+    if status >= 500 {
+        tracing::warn!(target: "node0::request", id, %method, route, status, ms = ms());
+    } else if status >= 400 {
+        tracing::info!(target: "node0::request", id, %method, route, status, ms = ms());
+    } else if tracing::enabled!(target: "node0::request", tracing::Level::DEBUG) {
+        tracing::debug!(target: "node0::request", id, %method, route, status, ms = ms());
+    }
+}

@@ -1,0 +1,54 @@
+//! The same questions over GraphQL: Relay connections, node ids, data loaders.
+//!
+//! Calls the same reads as REST. Does not know how a read model is made.
+
+mod access;
+mod context;
+pub mod http;
+mod limits;
+mod loaders;
+mod node;
+mod pages;
+mod scalars;
+mod types;
+
+use async_graphql::{EmptyMutation, EmptySubscription, MergedObject};
+
+pub use access::{ACCESS, access};
+pub use limits::Limits;
+
+/// How deep the library's own checks walk a document before validating it.
+const RECURSION_MAX: usize = 32;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    node::NodeQueries,
+    types::chains::ChainQueries,
+    types::headers::HeaderQueries,
+    types::validators::ValidatorQueries,
+    types::validator_sets::ValidatorSetQueries,
+    types::delegations::DelegationQueries,
+    types::histories::HistoryQueries,
+    types::activity::ActivityQueries,
+    types::events::EventQueries,
+    types::projections::ProjectionQueries,
+);
+
+/// The schema.
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// Builds the schema with its limits.
+pub fn schema(limits: &Limits) -> Schema {
+    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        .limit_depth(limits.depth_max)
+        .limit_complexity(limits.complexity_max)
+        .limit_directives(limits.directives_max)
+        .limit_recursive_depth(RECURSION_MAX)
+        .finish()
+}
+
+/// The schema in its definition language: the committed contract.
+pub fn sdl() -> String {
+    schema(&Limits::default()).sdl()
+}

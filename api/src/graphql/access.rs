@@ -1,0 +1,32 @@
+//! What each field of the query root asks of its caller.
+//!
+//! Does not know what a field answers. A field that is not in this table answers nobody.
+
+use commands::Permission;
+
+use crate::operations::Access;
+
+/// The table, by the fields' names.
+pub const ACCESS: &[(&str, Access)] = &[
+    ("node", Access::Public(Permission::ChainRead)),
+    ("nodes", Access::Public(Permission::ChainRead)),
+    ("chain", Access::Public(Permission::ChainRead)),
+    ("chains", Access::Public(Permission::ChainRead)),
+    ("header", Access::Public(Permission::ChainRead)),
+    ("headers", Access::Public(Permission::ChainRead)),
+    ("validator", Access::Public(Permission::ValidatorRead)),
+    ("validators", Access::Public(Permission::ValidatorRead)),
+    ("validatorSet", Access::Public(Permission::ValidatorRead)),
+    ("delegations", Access::Public(Permission::ValidatorRead)),
+    ("slashings", Access::Public(Permission::ValidatorRead)),
+    ("activity", Access::Public(Permission::ChainRead)),
+    ("event", Access::Needs(Permission::EventRead)),
+    ("events", Access::Needs(Permission::EventRead)),
+    ("stream", Access::Needs(Permission::EventRead)),
+    ("projections", Access::Needs(Permission::ProjectionRead)),
+];
+
+/// What a field asks.
+pub fn access(field: &str) -> Option<Access> {
+    ACCESS.iter().find(|(name, _)| *name == field).map(|(_, access)| *access)
+}

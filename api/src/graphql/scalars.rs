@@ -1,0 +1,88 @@
+//! The scalars of the schema: the domain's values, parsed by the domain's rules.
+//!
+//! Does not know any rule itself.
+
+use async_graphql::scalar;
+use domain::values;
+use serde::{Deserialize, Serialize};
+
+/// 20 bytes in upper hex.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(pub values::Address);
+scalar!(Address, "Address", "A validator's or account's address: 20 bytes in upper hex.");
+
+/// Base units.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Amount(pub values::Amount);
+scalar!(Amount, "Amount", "A sum in base units: a decimal string of an unsigned 128-bit number.");
+
+/// A chain's name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChainId(pub values::ChainId);
+scalar!(ChainId, "ChainId", "A chain's name: 1 to 50 of A-Z a-z 0-9 . _ -");
+
+/// A run of heights with one validator set.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub values::Epoch);
+scalar!(Epoch, "Epoch", "An epoch: a decimal string, counted from 0.");
+
+/// SHA-256.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hash(pub values::Hash);
+scalar!(Hash, "Hash", "A SHA-256 hash: 32 bytes in upper hex.");
+
+/// A block's height.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Height(pub values::Height);
+scalar!(Height, "Height", "A height: a decimal string, counted from 1.");
+
+/// A moment in UTC.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(pub values::Moment);
+scalar!(Moment, "Moment", "A moment in UTC: RFC 3339 with six fraction digits and Z.");
+
+/// A voting power.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Power(pub values::Power);
+scalar!(Power, "Power", "A voting power: a decimal string.");
+
+/// An Ed25519 key.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PublicKey(pub values::PublicKey);
+scalar!(PublicKey, "PublicKey", "An Ed25519 public key: 32 bytes in base64.");
+
+/// A place in the log, a version, a count.
+#[derive(Clone, Copy, Debug)]
+pub struct Position(pub u64);
+scalar!(Position, "Position", "A position in the log, a version or a count: a decimal string.");
+
+impl Serialize for Position {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Also reads JSON numbers: a client may hand back what a command's reply gave it.
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Position, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Number(u64),
+            Text(String),
+        }
+        match Given::deserialize(deserializer)? {
+            Given::Number(number) => Ok(Position(number)),
+            Given::Text(text) => text.parse().map(Position).map_err(serde::de::Error::custom),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The types of the schema, one file for each noun.
+//!
+//! Each wraps a row of a read model and shows it; none decides or folds anything.
+
+pub mod activity;
+pub mod chains;
+pub mod delegations;
+pub mod events;
+pub mod headers;
+pub mod histories;
+pub mod projections;
+pub mod validator_sets;
+pub mod validators;

@@ -1,0 +1,174 @@
+//! The table of operations: every way in, with its path and what it asks of who comes.
+//!
+//! Does not know what an operation does. Whatever is not in this table is not reachable.
+
+use axum::http::Method;
+use commands::Permission;
+
+/// What an operation asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Health, documents, contracts: anybody, and nothing to permit.
+    Open,
+    /// A read that names its permission but is granted to everybody.
+    Public(Permission),
+    /// Only whose role holds the permission.
+    Needs(Permission),
+    /// A command: its own permission, by its name (see [`crate::submit`]).
+    Command,
+    /// GraphQL: each field has its own access (see [`crate::graphql::access`]).
+    Fields,
+}
+
+/// Which media types an operation's reply has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `application/json`.
+    Json,
+    /// GraphQL negotiates by itself.
+    GraphQl,
+    /// Whatever the file is.
+    Any,
+}
+
+/// Every operation of the surface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each is described by its entry and in the API contract")]
+pub enum Operation {
+    Index,
+    Live,
+    Ready,
+    Metrics,
+    Version,
+    OpenApi,
+    Docs,
+    DocsFile,
+    ListProblems,
+    GetProblem,
+    GraphQlGet,
+    GraphQlPost,
+    GraphQlSchema,
+    ListChains,
+    InitialiseGenesis,
+    GetChain,
+    CommandChain,
+    ListHeaders,
+    GetHeader,
+    GetHeaderByHash,
+    ListValidators,
+    RegisterValidator,
+    GetValidator,
+    CommandValidator,
+    ListValidatorDelegations,
+    ListValidatorSlashings,
+    ListValidatorReputation,
+    GetValidatorSet,
+    GetValidatorSetOfEpoch,
+    CommandValidatorSet,
+    ListDelegations,
+    ListSlashings,
+    ListActivity,
+    ListEvents,
+    GetEvent,
+    ReadStream,
+    ListProjections,
+    RebuildProjection,
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// The operation.
+    pub operation: Operation,
+    /// Its id in the API contract and in metrics.
+    pub id: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The path with its parameters.
+    pub path: &'static str,
+    /// What it asks of its caller.
+    pub access: Access,
+    /// The form of its reply.
+    pub form: Form,
+}
+
+/// The table, in the order of [`Operation`].
+pub const TABLE: &[Entry] = &[
+    file(Operation::Index, "index", "/"),
+    get(Operation::Live, "live", "/livez", Access::Open),
+    get(Operation::Ready, "ready", "/readyz", Access::Open),
+    file(Operation::Metrics, "metrics", "/metrics"),
+    get(Operation::Version, "version", "/version", Access::Open),
+    get(Operation::OpenApi, "openapi", "/api/openapi.json", Access::Open),
+    file(Operation::Docs, "docs", "/docs"),
+    file(Operation::DocsFile, "docs-file", "/docs/{*file}"),
+    get(Operation::ListProblems, "list-problems", "/problems", Access::Open),
+    get(Operation::GetProblem, "get-problem", "/problems/{slug}", Access::Open),
+    get(Operation::GraphQlGet, "graphql-get", "/graphql", Access::Fields),
+    post(Operation::GraphQlPost, "graphql-post", "/graphql", Access::Fields),
+    file(Operation::GraphQlSchema, "graphql-schema", "/graphql/schema.graphql"),
+    get(Operation::ListChains, "list-chains", "/api/v1/chains", Access::Public(Permission::ChainRead)),
+    post(Operation::InitialiseGenesis, "initialise-genesis", "/api/v1/chains", Access::Command),
+    get(Operation::GetChain, "get-chain", "/api/v1/chains/{chain}", Access::Public(Permission::ChainRead)),
+    post(Operation::CommandChain, "command-chain", "/api/v1/chains/{chain}/{command}", Access::Command),
+    get(Operation::ListHeaders, "list-headers", "/api/v1/chains/{chain}/headers", Access::Public(Permission::ChainRead)),
+    get(Operation::GetHeader, "get-header", "/api/v1/chains/{chain}/headers/{height}", Access::Public(Permission::ChainRead)),
+    get(Operation::GetHeaderByHash, "get-header-by-hash", "/api/v1/headers/{hash}", Access::Public(Permission::ChainRead)),
+    get(Operation::ListValidators, "list-validators", "/api/v1/validators", Access::Public(Permission::ValidatorRead)),
+    post(Operation::RegisterValidator, "register-validator", "/api/v1/validators", Access::Command),
+    get(Operation::GetValidator, "get-validator", "/api/v1/validators/{address}", Access::Public(Permission::ValidatorRead)),
+    post(Operation::CommandValidator, "command-validator", "/api/v1/validators/{address}/{command}", Access::Command),
+    get(Operation::ListValidatorDelegations, "list-validator-delegations", "/api/v1/validators/{address}/delegations", Access::Public(Permission::ValidatorRead)),
+    get(Operation::ListValidatorSlashings, "list-validator-slashings", "/api/v1/validators/{address}/slashings", Access::Public(Permission::ValidatorRead)),
+    get(Operation::ListValidatorReputation, "list-validator-reputation", "/api/v1/validators/{address}/reputation", Access::Public(Permission::ValidatorRead)),
+    get(Operation::GetValidatorSet, "get-validator-set", "/api/v1/validator-sets/{chain}", Access::Public(Permission::ValidatorRead)),
+    get(Operation::GetValidatorSetOfEpoch, "get-validator-set-of-epoch", "/api/v1/validator-sets/{chain}/epochs/{epoch}", Access::Public(Permission::ValidatorRead)),
+    post(Operation::CommandValidatorSet, "command-validator-set", "/api/v1/validator-sets/{chain}/{command}", Access::Command),
+    get(Operation::ListDelegations, "list-delegations", "/api/v1/delegations", Access::Public(Permission::ValidatorRead)),
+    get(Operation::ListSlashings, "list-slashings", "/api/v1/slashings", Access::Public(Permission::ValidatorRead)),
+    get(Operation::ListActivity, "list-activity", "/api/v1/activity", Access::Public(Permission::ChainRead)),
+    get(Operation::ListEvents, "list-events", "/api/v1/events", Access::Needs(Permission::EventRead)),
+    get(Operation::GetEvent, "get-event", "/api/v1/events/{position}", Access::Needs(Permission::EventRead)),
+    get(Operation::ReadStream, "read-stream", "/api/v1/streams/{stream}", Access::Needs(Permission::EventRead)),
+    get(Operation::ListProjections, "list-projections", "/api/v1/projections", Access::Needs(Permission::ProjectionRead)),
+    post(Operation::RebuildProjection, "rebuild-projection", "/api/v1/projections/{name}/rebuild", Access::Needs(Permission::ProjectionManage)),
+];
+
+// Every operation has exactly its own line.
+const _: () = {
+    let mut line = 0;
+    while line < TABLE.len() {
+        assert!(TABLE[line].operation as usize == line, "a line is not at its operation's place");
+        line += 1;
+    }
+    assert!(TABLE.len() == Operation::RebuildProjection as usize + 1, "an operation has no line");
+};
+
+const fn get(operation: Operation, id: &'static str, path: &'static str, access: Access) -> Entry {
+    let form = match access {
+        Access::Fields => Form::GraphQl,
+        Access::Open | Access::Public(_) | Access::Needs(_) | Access::Command => Form::Json,
+    };
+    Entry { operation, id, method: Method::GET, path, access, form }
+}
+
+const fn post(operation: Operation, id: &'static str, path: &'static str, access: Access) -> Entry {
+    Entry { method: Method::POST, ..get(operation, id, path, access) }
+}
+
+const fn file(operation: Operation, id: &'static str, path: &'static str) -> Entry {
+    Entry { form: Form::Any, ..get(operation, id, path, Access::Open) }
+}
+
+impl Operation {
+    /// Its line of the table.
+    pub fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
+    }
+
+    /// Whether it is answered even while the server drains or is overloaded.
+    pub fn is_vital(self) -> bool {
+        matches!(self, Operation::Live | Operation::Ready | Operation::Metrics)
+    }
+}

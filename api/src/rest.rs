@@ -1,0 +1,16 @@
+//! Queries over HTTP: parameters in, one read, JSON out.
+//!
+//! Does not know how a read model is made.
+
+pub mod activity;
+pub mod chains;
+pub mod delegations;
+pub mod documents;
+pub mod events;
+pub mod headers;
+pub mod health;
+pub mod projections;
+pub mod reply;
+pub mod slashings;
+pub mod validator_sets;
+pub mod validators;

@@ -1,0 +1,52 @@
+//! Validators as they are now, and what happened to each.
+//!
+//! Does not know who may be chosen next.
+
+use ::projections::{
+    delegations, reputation_history, slashing_history,
+    validators::{self, Filter, Sort},
+};
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use domain::{validator::StandingName, values::Address};
+
+use super::reply::{Asked, read_problem};
+use crate::{
+    params::{self, Params, PathParams},
+    problem::Problem,
+    server::App,
+};
+
+/// `GET /api/v1/validators`.
+pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let mut params = Params::of(parts.uri.query());
+    let filter = Filter {
+        chain_id: params.take("chain_id"),
+        standing: params.choose("standing", StandingName::ALL, StandingName::as_str),
+        operator: params.take("operator"),
+    };
+    let sort = params.take::<Sort>("sort").unwrap_or_default();
+    let page = params.page();
+    params.finish()?;
+    let asked = Asked::of(&app, &parts, &[validators::NAME]).await?;
+    let found = validators::list(&app.pool, &filter, sort, &page).await.map_err(read_problem)?;
+    asked.list(&found)
+}
+
+/// `GET /api/v1/validators/{address}`.
+pub async fn get(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let address: Address = path.get("address")?;
+    let asked = Asked::of(&app, &parts, &[validators::NAME]).await?;
+    let found = validators::get(&app.pool, address).await.map_err(read_problem)?;
+    let found = found.ok_or_else(|| Problem::not_found("validator", address))?;
+    asked.versioned(&found, found.version)
+}

@@ -1,0 +1,75 @@
+//! The contents page of the whole surface: every path and the function that answers it.
+//!
+//! Who may come in stands in [`crate::operations`]; what happens at the door in [`crate::door`].
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use domain::{chain::Chain, validator::Validator, validator_set::ValidatorSet};
+
+use crate::{
+    door::door,
+    graphql::http as graphql,
+    problem::{Kind, Problem},
+    rest::{
+        activity, chains, delegations, documents, events, headers, health, projections, slashings,
+        validator_sets, validators,
+    },
+    server::App,
+    submit::{command, create},
+};
+
+/// The whole surface.
+pub fn router(app: App) -> Router {
+    Router::new()
+        // Health and documents
+        .route("/", get(documents::index))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/version", get(health::version))
+        .route("/api/openapi.json", get(documents::openapi))
+        .route("/docs", get(documents::docs))
+        .route("/docs/{*file}", get(documents::docs_file))
+        .route("/problems", get(documents::list_problems))
+        .route("/problems/{slug}", get(documents::get_problem))
+        // GraphQL
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/schema.graphql", get(documents::graphql_schema))
+        // Chains and their headers
+        .route("/api/v1/chains", get(chains::list).post(create::<Chain>))
+        .route("/api/v1/chains/{chain}", get(chains::get))
+        .route("/api/v1/chains/{chain}/{command}", post(command::<Chain>))
+        .route("/api/v1/chains/{chain}/headers", get(headers::list))
+        .route("/api/v1/chains/{chain}/headers/{height}", get(headers::get))
+        .route("/api/v1/headers/{hash}", get(headers::get_by_hash))
+        // Validators and what happened to them
+        .route("/api/v1/validators", get(validators::list).post(create::<Validator>))
+        .route("/api/v1/validators/{address}", get(validators::get))
+        .route("/api/v1/validators/{address}/{command}", post(command::<Validator>))
+        .route("/api/v1/validators/{address}/delegations", get(delegations::of_validator))
+        .route("/api/v1/validators/{address}/slashings", get(slashings::of_validator))
+        .route("/api/v1/validators/{address}/reputation", get(validators::reputation))
+        .route("/api/v1/validator-sets/{chain}", get(validator_sets::current))
+        .route("/api/v1/validator-sets/{chain}/epochs/{epoch}", get(validator_sets::of_epoch))
+        .route("/api/v1/validator-sets/{chain}/{command}", post(command::<ValidatorSet>))
+        .route("/api/v1/delegations", get(delegations::list))
+        .route("/api/v1/slashings", get(slashings::list))
+        // What happened
+        .route("/api/v1/activity", get(activity::list))
+        .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/{position}", get(events::get))
+        .route("/api/v1/streams/{stream}", get(events::stream))
+        // Read models
+        .route("/api/v1/projections", get(projections::list))
+        .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))
+        .fallback(unknown_path)
+        .layer(from_fn_with_state(app.clone(), door))
+        .with_state(app)
+}
+
+async fn unknown_path() -> Problem {
+    Problem::new(Kind::NotFound, "there is no such path; see /api/openapi.json")
+}

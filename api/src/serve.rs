@@ -1,0 +1,268 @@
+//! The server as a process: opens what it needs in order, serves until it is asked to stop, and
+//! closes everything in the reverse order.
+//!
+//! Does not know what is answered: that is the router's.
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::Duration,
+};
+
+use clap::Args;
+use commands::{Commands, CommandsOptions};
+use event_store::{EventStore, StoreError, StoreOptions};
+use projections::{Projections, ProjectionsOptions};
+use serde_json::json;
+use sqlx::postgres::PgPoolOptions;
+use thiserror::Error;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    auth::{self, Auth, SetupError},
+    cli::{Failure, terminal::Terminal},
+    config::Config,
+    database::{Database, DatabaseError, Use},
+    server::{self, AppState, Limits},
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+};
+
+/// How long new requests are answered 503 before connections are closed: time for a load balancer
+/// to notice, and for requests on their way to arrive.
+const DRAIN_NOTICE: Duration = Duration::from_millis(100);
+
+/// How `node0 serve` talks.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why the server did not start, or did not end well.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// Somebody else listens there, or it is not an address of this machine.
+    #[error(
+        "Cannot listen on {address}: {source}. Stop what uses it, or choose another address with \
+         --listen (NODE0_LISTEN)."
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The database cannot be had.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The log cannot be opened.
+    #[error("The event log cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    /// Nobody could get in.
+    #[error("The first token cannot be made: {0}")]
+    Setup(#[from] SetupError),
+    /// The tables for queries do not answer.
+    #[error("The database does not answer: {0}")]
+    Pool(#[from] sqlx::Error),
+    /// The listener broke.
+    #[error("Serving ended: {0}")]
+    Serving(io::Error),
+}
+
+/// A server that answers requests.
+pub struct Server {
+    address: SocketAddr,
+    setup_token: Option<String>,
+    draining: CancellationToken,
+    closing: CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+    parts: Parts,
+    drain_max: Duration,
+}
+
+/// What must be closed, in this order.
+struct Parts {
+    surface: server::App,
+    store: EventStore,
+    database: Database,
+}
+
+impl Server {
+    /// Opens everything and begins to answer. The address is taken first: a second server must not
+    /// touch the data before it learns that it is the second.
+    pub async fn start(config: &Config) -> Result<Server, ServeError> {
+        let address = config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| ServeError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(ServeError::Serving)?;
+        let database = Database::open(config, "serve", Use::Own).await?;
+        match Server::open(config, &database).await {
+            Ok((state, setup_token)) => {
+                Ok(Server::answer(config, (listener, address), state, database, setup_token))
+            }
+            Err(error) => {
+                // The reason to fail is told; that closing failed too would only hide it.
+                database.close(Use::Own).await.unwrap_or_else(|fault| warn!(%fault, "closing"));
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(
+        config: &Config,
+        database: &Database,
+    ) -> Result<(AppState, Option<String>), ServeError> {
+        for applied in database.migrate().await? {
+            info!(version = applied.version, name = applied.name, "applied a migration");
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(config.read_connections_max)
+            .acquire_timeout(Duration::from_millis(config.request_ms_max))
+            .connect(database.url())
+            .await?;
+        let setup_token = auth::ensure_super_admin(&pool, config.setup_token.as_deref()).await?;
+        let options = StoreOptions {
+            read_connections_max: config.read_connections_max,
+            batch_events_max: config.batch_events_max,
+            ..StoreOptions::new(database.url())
+        };
+        let store = EventStore::open(options).await?;
+        let options = ProjectionsOptions::default();
+        let state = AppState {
+            commands: Commands::new(store.clone(), CommandsOptions::default()),
+            projections: Projections::start(store.clone(), store.pool().clone(), options),
+            store,
+            auth: Auth::new(pool.clone()),
+            pool,
+            limits: limits(config),
+            telemetry: Telemetry::new(),
+            draining: CancellationToken::new(),
+        };
+        Ok((state, setup_token))
+    }
+
+    fn answer(
+        config: &Config,
+        (listener, address): (TcpListener, SocketAddr),
+        state: AppState,
+        database: Database,
+        setup_token: Option<String>,
+    ) -> Server {
+        let (draining, closing) = (state.draining.clone(), CancellationToken::new());
+        let store = state.store.clone();
+        let (router, surface) = server::build(state);
+        let closed = closing.clone().cancelled_owned();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
+        let serving = tokio::spawn(serving.into_future());
+        let parts = Parts { surface, store, database };
+        let drain_max = Duration::from_millis(config.drain_ms_max);
+        Server { address, setup_token, draining, closing, serving, parts, drain_max }
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The super_admin's token when this start made it: known only now.
+    pub fn setup_token(&self) -> Option<&str> {
+        self.setup_token.as_deref()
+    }
+
+    /// Its database.
+    pub fn database(&self) -> &Database {
+        &self.parts.database
+    }
+
+    /// The write wing that requests go through.
+    pub fn commands(&self) -> &Commands {
+        &self.parts.surface.commands
+    }
+
+    /// Returns when serving ends without being asked to, and why.
+    pub async fn failed(&mut self) -> ServeError {
+        let ended = (&mut self.serving).await;
+        let ended = ended.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        ServeError::Serving(ended.err().unwrap_or_else(|| io::Error::other("no reason was given")))
+    }
+
+    /// Takes no new requests, answers those under way, and closes everything.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        self.draining.cancel();
+        tokio::time::sleep(DRAIN_NOTICE).await;
+        self.closing.cancel();
+        if tokio::time::timeout(self.drain_max, self.serving).await.is_err() {
+            warn!(ms = self.drain_max.as_millis(), "requests are still under way; cutting them");
+        }
+        self.parts.surface.projections.stop().await;
+        self.parts.store.close().await;
+        self.parts.surface.pool.close().await;
+        Ok(self.parts.database.close(Use::Own).await?)
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        body_bytes_max: config.body_bytes_max,
+        requests_in_flight_max: config.requests_in_flight_max,
+        request_ms_max: config.request_ms_max,
+        wait_ms_max: config.wait_ms_max,
+        ..Limits::default()
+    }
+}
+
+/// `node0 serve`: until SIGTERM or Ctrl-C; a second signal does not wait for requests.
+pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Failure> {
+    let mut shutdown = Shutdown::listen().map_err(Failure::unreachable)?;
+    let started = tokio::select! {
+        started = Server::start(config) => started,
+        signal = shutdown.asked() => {
+            info!(signal, "asked to stop while starting");
+            return Ok(());
+        }
+    };
+    let mut server = started.map_err(Failure::unreachable)?;
+    let told = tell(&server, Terminal::new(arguments.json));
+    let failed = tokio::select! {
+        error = server.failed() => Some(error),
+        signal = shutdown.asked() => {
+            info!(signal, "draining");
+            None
+        }
+    };
+    let stopped = tokio::select! {
+        stopped = server.stop() => stopped,
+        _ = shutdown.asked() => Err(ServeError::Serving(io::Error::other("cut short"))),
+    };
+    if let Some(error) = failed {
+        return Err(Failure::unreachable(error));
+    }
+    stopped.map_err(Failure::unreachable)?;
+    info!("stopped");
+    told
+}
+
+/// Says where it is, and the token that is never shown again.
+fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
+    let address = format!("http://{}", server.address());
+    let token = server.setup_token();
+    let object = json!({ "address": address, "setup_token": token });
+    terminal.say(
+        |paint| {
+            let mut text = format!("Node-0 serves {}", paint.strong(&address));
+            if let Some(token) = token {
+                text += &format!(
+                    "\nThe super_admin's token, shown this once: {}\n  Authorization: Bearer <token>",
+                    paint.strong(token)
+                );
+            }
+            text
+        },
+        &object,
+    )
+}

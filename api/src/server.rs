@@ -1,0 +1,158 @@
+//! What the surface needs to answer: the rooms below, the limits, and whether it is draining.
+//!
+//! Does not know where it listens, nor how its parts were opened.
+
+use std::{
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
+
+use axum::Router;
+use commands::Commands;
+use event_store::EventStore;
+use projections::Projections;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    auth::Auth, graphql, problem::Problem, rest::reply, router, telemetry::Telemetry,
+};
+
+/// Bytes of one request body.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Requests under way at once; more are answered 503.
+pub const REQUESTS_IN_FLIGHT_MAX: u32 = 4_096;
+/// Milliseconds one request may take before it is answered 503.
+pub const REQUEST_MS_MAX: u64 = 30_000;
+/// Milliseconds a request may wait for a read model.
+pub const WAIT_MS_MAX: u64 = 10_000;
+/// Milliseconds a query with `Min-Position` waits when it does not say for how long.
+pub const WAIT_MS_DEFAULT: u64 = 2_000;
+
+/// The limits of the surface.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one request body.
+    pub body_bytes_max: usize,
+    /// Requests under way at once.
+    pub requests_in_flight_max: u32,
+    /// How long one request may take.
+    pub request_ms_max: u64,
+    /// How long a request may wait for a read model at most.
+    pub wait_ms_max: u64,
+    /// How long a query waits for a read model when it does not say.
+    pub wait_ms_default: u64,
+    /// The limits of GraphQL requests.
+    pub graphql: graphql::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes_max: BODY_BYTES_MAX,
+            requests_in_flight_max: REQUESTS_IN_FLIGHT_MAX,
+            request_ms_max: REQUEST_MS_MAX,
+            wait_ms_max: WAIT_MS_MAX,
+            wait_ms_default: WAIT_MS_DEFAULT,
+            graphql: graphql::Limits::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// How long one request may take.
+    pub(crate) fn request_time(&self) -> Duration {
+        Duration::from_millis(self.request_ms_max)
+    }
+}
+
+/// What the program hands to the surface.
+pub struct AppState {
+    /// The write wing.
+    pub commands: Commands,
+    /// The log.
+    pub store: EventStore,
+    /// The read wing.
+    pub projections: Projections,
+    /// The pool that queries use.
+    pub pool: PgPool,
+    /// Who is who.
+    pub auth: Auth,
+    /// The limits.
+    pub limits: Limits,
+    /// Counters and durations.
+    pub telemetry: Telemetry,
+    /// Cancelled when the server shuts down: from then on new requests are answered 503.
+    pub draining: CancellationToken,
+}
+
+/// The state as handlers see it.
+pub type App = Arc<Surface>;
+
+/// The program's parts, and what the surface itself keeps.
+pub struct Surface {
+    /// What the program handed over.
+    pub state: AppState,
+    /// Requests under way.
+    pub(crate) in_flight: AtomicU32,
+    /// The GraphQL schema, built once.
+    pub(crate) schema: graphql::Schema,
+}
+
+impl std::ops::Deref for Surface {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.state
+    }
+}
+
+/// The whole surface as one router, and its state for who must close its parts in the end.
+pub fn build(state: AppState) -> (Router, App) {
+    let schema = graphql::schema(&state.limits.graphql);
+    let app = Arc::new(Surface { state, in_flight: AtomicU32::new(0), schema });
+    (router::router(app.clone()), app)
+}
+
+/// The whole surface as one router.
+pub fn router(state: AppState) -> Router {
+    build(state).0
+}
+
+impl Surface {
+    /// The newest position of the log this process has learned of.
+    pub fn head(&self) -> u64 {
+        *self.store.watch_head().borrow()
+    }
+
+    /// What the named read models reflect: the least of them.
+    pub async fn reflected(&self, models: &[&str]) -> u64 {
+        self.projections.reflected(models).await
+    }
+
+    /// Waits until the named read models reflect a position, and says what they reflect then.
+    pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
+        let Some(wanted) = minimum else { return Ok(self.reflected(models).await) };
+        let wait_ms = self.limits.wait_ms_default;
+        self.projections
+            .wait_for(models, wanted, wait_ms)
+            .await
+            .map_err(|late| reply::behind(&late.name, late.reflected, late.wanted))
+    }
+
+    /// How far the log goes; a position beyond that is nothing to wait for.
+    pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
+        let position = self.store.head().await?.position;
+        match minimum {
+            Some(wanted) if wanted > position => Err(reply::behind("the log", position, wanted)),
+            Some(_) | None => Ok(position),
+        }
+    }
+
+    /// Whether all read models reflect a position within the time given.
+    pub async fn all_reflect(&self, position: u64, wait_ms: u64) -> bool {
+        let names: Vec<&str> = self.projections.names().collect();
+        let wait_ms = wait_ms.min(self.limits.wait_ms_max);
+        self.projections.wait_for(&names, position, wait_ms).await.is_ok()
+    }
+}

@@ -1,0 +1,259 @@
+//! Commands over HTTP: path to stream, body to command, headers to conditions, outcome to reply.
+//!
+//! One generic handler for all collections. Does not know what any command means.
+
+mod chains;
+mod validator_sets;
+mod validators;
+
+use std::future::Future;
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    response::Response,
+};
+use bytes::Bytes;
+use chrono::Utc;
+use commands::{Handled, Outcome, OutcomeEvent, Permission, RequestContext};
+use domain::values::Moment;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    auth, body,
+    conditions::{Conditions, IDEMPOTENCY_KEY, POSITION, PREFERENCE_APPLIED},
+    door::Visit,
+    fields,
+    params::{Params, PathParams},
+    problem::{Kind, Problem},
+    server::App,
+};
+
+/// A command as the surface shows it.
+#[derive(Clone, Debug)]
+pub struct CommandSpec {
+    /// Its name: the last part of its path.
+    pub name: &'static str,
+    /// What it asks of its caller.
+    pub permission: Permission,
+    /// A valid example, with its name as the member `command`.
+    pub example: Value,
+    /// True when it makes a new aggregate: then it is posted to the collection itself.
+    pub creates: bool,
+}
+
+/// An aggregate whose commands can be posted.
+pub trait Collection: Handled {
+    /// The collection in the path.
+    const COLLECTION: &'static str;
+    /// The path parameter that names one of it.
+    const ID_PARAMETER: &'static str;
+
+    /// Its commands.
+    fn commands() -> &'static [CommandSpec];
+
+    /// The command in a body.
+    fn parse(spec: &CommandSpec, body: &Bytes) -> Result<Self::Command, Problem> {
+        parse_tagged(spec, body)
+    }
+
+    /// Does a command, on the stream that the path and the command name.
+    fn execute(
+        app: &App,
+        id: Option<&str>,
+        command: Self::Command,
+        context: RequestContext,
+    ) -> impl Future<Output = Result<Outcome, Problem>> + Send;
+
+    /// The id in the path, out of the stream's.
+    fn public_id(stream_id: &str) -> &str {
+        stream_id
+    }
+}
+
+/// What a command left behind, as a reply.
+#[derive(Serialize)]
+struct Reply<'a> {
+    stream: &'a str,
+    version: u64,
+    position: Option<u64>,
+    command: Uuid,
+    repeated: bool,
+    dry_run: bool,
+    events: &'a [OutcomeEvent],
+}
+
+/// `POST /api/v1/<collection>/{id}/{command}`.
+pub async fn command<A: Collection>(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let path = PathParams::from_request_parts(&mut parts, &app).await?;
+    let name = path.text("command");
+    let known = A::commands().iter().filter(|spec| !spec.creates);
+    let Some(spec) = known.clone().find(|spec| spec.name == name) else {
+        let known: Vec<&str> = known.map(|spec| spec.name).collect();
+        let detail = format!("{} have no command {name:?}", A::COLLECTION);
+        return Err(Problem::new(Kind::UnknownCommand, detail).with("known", known));
+    };
+    submit::<A>(&app, spec, Some(path.text(A::ID_PARAMETER)), parts, body).await
+}
+
+/// `POST /api/v1/<collection>`.
+pub async fn create<A: Collection>(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let spec = A::commands().iter().find(|spec| spec.creates);
+    let spec = spec.ok_or_else(|| Problem::internal("a collection without a creating command"))?;
+    submit::<A>(&app, spec, None, parts, body).await
+}
+
+async fn submit<A: Collection>(
+    app: &App,
+    spec: &CommandSpec,
+    id: Option<&str>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
+    let actor = auth::require(visit.caller.as_ref(), spec.permission)?;
+    let conditions = Conditions::of(&parts.headers)?;
+    let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;
+    body::require_json(&parts.headers, &body)?;
+    let command = A::parse(spec, &body)?;
+    Params::of(parts.uri.query()).finish()?;
+    let context = RequestContext {
+        actor: actor.clone(),
+        idempotency_key: conditions.idempotency_key.clone(),
+        causation: None,
+        correlation: visit.correlation,
+        reason: None,
+        expected_version: conditions.expected_version,
+        dry_run: conditions.dry_run,
+        at: Moment::from(Utc::now()),
+    };
+    let outcome = A::execute(app, id, command, context).await.map_err(|problem| {
+        // What may have been done must be repeatable: the key comes back with the doubt.
+        match conditions.idempotency_key.as_deref().and_then(|key| HeaderValue::from_str(key).ok())
+        {
+            Some(key) => problem.with_header(IDEMPOTENCY_KEY, key),
+            None => problem,
+        }
+    })?;
+    let shown = wait(app, &conditions, &outcome).await?;
+    Ok(reply::<A>(app, spec, &conditions, &outcome, shown))
+}
+
+/// The command from a JSON object of its fields. The usual case is one pass over the bytes; only a bad
+/// body is looked at again for all of its faults.
+fn parse_tagged<C: serde::de::DeserializeOwned>(
+    spec: &CommandSpec,
+    body: &Bytes,
+) -> Result<C, Problem> {
+    let fields = body.trim_ascii();
+    let fields = if fields.is_empty() { b"{}" } else { fields };
+    let mut tagged = Vec::with_capacity(fields.len() + spec.name.len() + 16);
+    tagged.extend_from_slice(b"{\"command\":\"");
+    tagged.extend_from_slice(spec.name.as_bytes());
+    tagged.push(b'"');
+    let error = match fields.split_first() {
+        Some((b'{', rest)) => {
+            if rest.trim_ascii_start() != b"}" {
+                tagged.push(b',');
+            }
+            tagged.extend_from_slice(rest);
+            match serde_json::from_slice::<C>(&tagged) {
+                Ok(command) => return Ok(command),
+                Err(error) => error.to_string(),
+            }
+        }
+        Some(_) | None => "the body must be a JSON object".to_owned(),
+    };
+    let value = body::parse(fields)?;
+    Err(Problem::invalid_body(fields::faults::<C>(&spec.example, &value, &error)))
+}
+
+/// Whether the read models show the outcome, when that was asked for.
+async fn wait(app: &App, conditions: &Conditions, outcome: &Outcome) -> Result<bool, Problem> {
+    let (Some(wait_ms), Some(position)) = (conditions.wait_ms, outcome.position) else {
+        return Ok(false);
+    };
+    // The command is done whatever the read models do: being behind is not an error of it.
+    Ok(app.all_reflect(position, wait_ms).await)
+}
+
+fn reply<A: Collection>(
+    app: &App,
+    spec: &CommandSpec,
+    conditions: &Conditions,
+    outcome: &Outcome,
+    shown: bool,
+) -> Response {
+    let body = serde_json::to_vec(&Reply {
+        stream: outcome.stream.as_str(),
+        version: outcome.version,
+        position: outcome.position,
+        command: outcome.command_id.0,
+        repeated: outcome.repeated,
+        dry_run: outcome.dry_run,
+        events: &outcome.events,
+    })
+    .expect("a reply has string keys");
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", outcome.version)) {
+        headers.insert(header::ETAG, tag);
+    }
+    // Nothing appended: the reply reflects the log as this process knows it.
+    let position = outcome.position.unwrap_or_else(|| app.head());
+    headers.insert(POSITION, HeaderValue::from(position));
+    let key = conditions.idempotency_key.as_deref();
+    if let Some(Ok(key)) = key.map(HeaderValue::from_str) {
+        headers.insert(IDEMPOTENCY_KEY, key);
+    }
+    if shown && let Some(wait_ms) = conditions.wait_ms {
+        let applied = HeaderValue::from_str(&format!("wait={wait_ms}"));
+        headers.extend(applied.ok().map(|value| (PREFERENCE_APPLIED, value)));
+    }
+    if spec.creates && !outcome.dry_run {
+        let place = format!("/api/v1/{}/{}", A::COLLECTION, A::public_id(outcome.stream.id()));
+        headers.extend(HeaderValue::from_str(&place).ok().map(|place| (header::LOCATION, place)));
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    response
+}
+
+/// The commands of a collection: names and examples from the domain, permissions from the policy.
+fn specs<C: serde::de::DeserializeOwned>(
+    names: &[&'static str],
+    examples: &[Value],
+    creating: Option<&str>,
+    permission: impl Fn(&C) -> Permission,
+) -> Vec<CommandSpec> {
+    let spec = |(name, example): (&&'static str, &Value)| {
+        let command = C::deserialize(example)
+            .unwrap_or_else(|error| panic!("the domain's example of {name} is none: {error}"));
+        let permission = permission(&command);
+        let creates = creating == Some(*name);
+        CommandSpec { name, permission, example: example.clone(), creates }
+    };
+    names.iter().zip(examples).map(spec).collect()
+}
+
+/// The id in the path.
+fn parse_id<A: Collection, T>(id: Option<&str>) -> Result<T, Problem>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    id.unwrap_or_default()
+        .parse()
+        .map_err(|error: T::Err| Problem::invalid_parameter(A::ID_PARAMETER, error.to_string()))
+}

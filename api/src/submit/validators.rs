@@ -1,0 +1,42 @@
+//! Validators: `/api/v1/validators`.
+//!
+//! Does not know what a validator may do when.
+
+use std::sync::LazyLock;
+
+use commands::{Outcome, RequestContext, policy};
+use domain::{
+    validator::{Command, Validator},
+    values::Address,
+};
+
+use super::{Collection, CommandSpec, parse_id};
+use crate::{problem::Problem, server::App};
+
+static COMMANDS: LazyLock<Vec<CommandSpec>> = LazyLock::new(|| {
+    super::specs(Command::NAMES, &Command::examples(), Some("register"), policy::validator)
+});
+
+impl Collection for Validator {
+    const COLLECTION: &'static str = "validators";
+    const ID_PARAMETER: &'static str = "address";
+
+    fn commands() -> &'static [CommandSpec] {
+        &COMMANDS
+    }
+
+    async fn execute(
+        app: &App,
+        id: Option<&str>,
+        command: Command,
+        context: RequestContext,
+    ) -> Result<Outcome, Problem> {
+        let address: Address = match (&command, id) {
+            // Its address follows from its key.
+            (Command::Register(registration), _) => registration.public_key.address(),
+            (_, id) => parse_id::<Validator, _>(id)?,
+        };
+        let done = app.commands.execute::<Validator>(address, command, context).await;
+        done.map_err(Problem::of_command)
+    }
+}

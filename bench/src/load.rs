@@ -1,0 +1,85 @@
+//! A load generator for HTTP/1.1 on loopback: as cheap as it can be, because it shares the cores
+//! with what it measures.
+//!
+//! Knows just enough HTTP to send a prepared request and to find the end of its reply.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::report::Figure;
+
+/// Sends requests over `connections` keep-alive connections for `period`; `request(connection, n)`
+/// gives the bytes of the n-th request. Every reply must be a 2xx. `units` is the work in one request.
+pub async fn http(
+    address: SocketAddr,
+    connections: usize,
+    period: Duration,
+    units: usize,
+    request: impl Fn(usize, usize) -> Vec<u8> + Clone + Send + 'static,
+) -> std::io::Result<Figure> {
+    let start = Instant::now();
+    let mut tasks = Vec::with_capacity(connections);
+    for connection in 0..connections {
+        let request = request.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let mut latencies = Vec::new();
+            let mut buffer = Vec::with_capacity(64 * 1024);
+            while start.elapsed() < period {
+                let sent = Instant::now();
+                stream.write_all(&request(connection, latencies.len())).await?;
+                read_reply(&mut stream, &mut buffer).await?;
+                latencies.push(sent.elapsed());
+            }
+            std::io::Result::Ok(latencies)
+        }));
+    }
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await.map_err(std::io::Error::other)??);
+    }
+    Ok(Figure::new(latencies.len() * units, start.elapsed(), latencies))
+}
+
+async fn read_reply(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<()> {
+    buffer.clear();
+    let mut end = None;
+    loop {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(std::io::Error::other("the server closed the connection"));
+        }
+        if end.is_none() {
+            end = whole_length(buffer)?;
+        }
+        if end.is_some_and(|end| buffer.len() >= end) {
+            return Ok(());
+        }
+    }
+}
+
+/// Where the reply ends, once its head is there.
+fn whole_length(buffer: &[u8]) -> std::io::Result<Option<usize>> {
+    let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&buffer[..head]);
+    if !text.starts_with("HTTP/1.1 2") {
+        let reply = String::from_utf8_lossy(buffer);
+        return Err(std::io::Error::other(format!("not a success: {reply}")));
+    }
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok())
+        .ok_or_else(|| std::io::Error::other("a reply without content-length"))?;
+    Ok(Some(head + 4 + length))
+}

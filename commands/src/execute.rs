@@ -1,0 +1,289 @@
+//! Execute: the one way in. Permission, repetition, then a place in the lane of the command's stream.
+//!
+//! Does not know how a decision is made durable: that is the event store's.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use domain::{
+    aggregate::Aggregate,
+    chain::Chain,
+    parameters::Parameters,
+    validator::Validator,
+    validator_set::ValidatorSet,
+    values::{ChainId, Moment},
+};
+use event_store::{
+    Appended, CommandDigest, CommandId, EventStore, RecordError, StoreError, StreamName,
+};
+
+use moka::sync::Cache;
+use uuid::Uuid;
+
+use crate::{
+    books::EPOCH_FRESH_MS_MAX,
+    error::CommandError,
+    lane::{Answer, Folded, Lanes, Waiting},
+    ledger::Ledger,
+    policy::Permission,
+    request::{self, Outcome, RequestContext},
+};
+
+/// An aggregate whose commands this wing handles.
+pub trait Handled: Aggregate {
+    /// The one permission a command asks for.
+    fn permission(command: &Self::Command) -> Permission;
+
+    /// Looks up what the decision must know beyond the aggregate's own history.
+    fn prepare(
+        commands: &Commands,
+        id: &Self::Id,
+        state: &Self,
+        command: &Self::Command,
+        at: Moment,
+    ) -> impl Future<Output = Result<Self::Known, StoreError>> + Send;
+
+    /// The lanes its streams are written through.
+    #[doc(hidden)]
+    fn lanes(rooms: &Rooms) -> &Lanes<Self>;
+}
+
+/// How many chains' epochs and parameters are kept in memory.
+const CACHED_CHAINS_MAX: u64 = 1_000;
+
+/// The limits of the write wing.
+#[derive(Clone, Debug)]
+pub struct CommandsOptions {
+    /// How many folded states each kind of aggregate keeps in memory.
+    pub cached_states_max: u64,
+}
+
+impl Default for CommandsOptions {
+    fn default() -> CommandsOptions {
+        CommandsOptions { cached_states_max: 20_000 }
+    }
+}
+
+/// The write wing of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Commands {
+    pub(crate) store: EventStore,
+    pub(crate) rooms: Arc<Rooms>,
+}
+
+/// What the clones share: a set of lanes for each kind of aggregate, and the write-side state.
+#[doc(hidden)]
+pub struct Rooms {
+    pub(crate) validators: Lanes<Validator>,
+    pub(crate) validator_sets: Lanes<ValidatorSet>,
+    pub(crate) chains: Lanes<Chain>,
+    pub(crate) ledger: Ledger,
+    /// The chains whose epoch was read from the log a moment ago.
+    pub(crate) epochs_fresh: Cache<ChainId, ()>,
+    pub(crate) parameters: Cache<ChainId, Parameters>,
+}
+
+impl Commands {
+    /// The write wing over an open log.
+    pub fn new(store: EventStore, options: CommandsOptions) -> Commands {
+        let states = options.cached_states_max;
+        let rooms = Rooms {
+            validators: Lanes::new(states),
+            validator_sets: Lanes::new(states),
+            chains: Lanes::new(states),
+            ledger: Ledger::default(),
+            epochs_fresh: Cache::builder()
+                .max_capacity(CACHED_CHAINS_MAX)
+                .time_to_live(Duration::from_millis(EPOCH_FRESH_MS_MAX))
+                .build(),
+            parameters: Cache::new(CACHED_CHAINS_MAX),
+        };
+        Commands { store, rooms: Arc::new(rooms) }
+    }
+
+    /// The log this wing writes to.
+    pub fn store(&self) -> &EventStore {
+        &self.store
+    }
+
+    /// Does one command: answers after its events are durable, or says why there are none.
+    ///
+    /// Dropping the future does not undo the command.
+    pub async fn execute<A: Handled>(
+        &self,
+        id: A::Id,
+        command: A::Command,
+        context: RequestContext,
+    ) -> Answer<A> {
+        self.execute_all::<A>(vec![(id, command, context)])
+            .await
+            .pop()
+            .expect("one item, one answer")
+    }
+
+    /// Does many commands, one answer each, in order. Those of one stream are decided in the order
+    /// given; one that fails does not keep the others from being done.
+    pub async fn execute_all<A: Handled>(
+        &self,
+        items: Vec<(A::Id, A::Command, RequestContext)>,
+    ) -> Vec<Answer<A>> {
+        let mut places = Vec::with_capacity(items.len());
+        for (id, command, context) in items {
+            places.push(self.place::<A>(id, command, context).await);
+        }
+        let mut answers = Vec::with_capacity(places.len());
+        for place in places {
+            answers.push(match place {
+                Place::Answered(answer) => *answer,
+                Place::Waiting { key, reply } => {
+                    let answer = reply
+                        .await
+                        .unwrap_or_else(|_| Err(CommandError::Unavailable(StoreError::Closed)));
+                    self.unless_repeated::<A>(key, answer).await
+                }
+            });
+        }
+        answers
+    }
+
+    /// The folded state and version of one aggregate; none when nothing ever happened to it.
+    pub async fn aggregate<A: Handled>(&self, id: &A::Id) -> Result<Option<(A, u64)>, StoreError> {
+        let folded = self.state::<A>(id).await?;
+        Ok((folded.version > 0).then(|| ((*folded.state).clone(), folded.version)))
+    }
+
+    /// The newest state of an aggregate: what is in memory, brought up to date.
+    pub(crate) async fn state<A: Handled>(&self, id: &A::Id) -> Result<Folded<A>, StoreError> {
+        let stream = stream_of::<A>(id).map_err(unnameable)?;
+        let lanes = A::lanes(&self.rooms);
+        lanes.refresh(&self.store, &stream, lanes.cached(&stream)).await
+    }
+
+    /// The state in memory, which may be behind; the empty one when there is none.
+    pub(crate) fn cached<A: Handled>(&self, id: &A::Id) -> Result<Folded<A>, StoreError> {
+        Ok(A::lanes(&self.rooms).cached(&stream_of::<A>(id).map_err(unnameable)?))
+    }
+
+    async fn place<A: Handled>(
+        &self,
+        id: A::Id,
+        command: A::Command,
+        context: RequestContext,
+    ) -> Place<A> {
+        match self.admit::<A>(&id, &command, &context).await {
+            Err(error) => Place::Answered(Box::new(Err(error))),
+            Ok(Admitted::Repeated(outcome)) => Place::Answered(Box::new(Ok(outcome))),
+            Ok(Admitted::New { stream, command_id, digest }) => {
+                let key = (context.idempotency_key.is_some() && !context.dry_run)
+                    .then_some((command_id, digest));
+                let (waiting, reply) = Waiting::new(id, command, context, command_id, digest);
+                A::lanes(&self.rooms).join(self, stream, waiting);
+                Place::Waiting { key, reply }
+            }
+        }
+    }
+
+    async fn admit<A: Handled>(
+        &self,
+        id: &A::Id,
+        command: &A::Command,
+        context: &RequestContext,
+    ) -> Result<Admitted, CommandError<A::Refusal>> {
+        let permission = A::permission(command);
+        if !context.actor.may(permission) {
+            return Err(CommandError::Forbidden { permission });
+        }
+        let stream = stream_of::<A>(id).map_err(CommandError::Invalid)?;
+        let command_id = context.command_id();
+        let Some(_) = &context.idempotency_key else {
+            return Ok(Admitted::New { stream, command_id, digest: CommandDigest(Uuid::nil()) });
+        };
+        let digest = request::digest(&stream, command).map_err(CommandError::Invalid)?;
+        match self.first_answer::<A>(command_id, digest).await? {
+            Some(outcome) => Ok(Admitted::Repeated(outcome)),
+            None => Ok(Admitted::New { stream, command_id, digest }),
+        }
+    }
+
+    /// A refusal may be the echo of the same request done a moment ago by a twin: then its answer counts.
+    async fn unless_repeated<A: Handled>(
+        &self,
+        key: Option<(CommandId, CommandDigest)>,
+        answer: Answer<A>,
+    ) -> Answer<A> {
+        match (key, answer) {
+            (Some((id, digest)), Err(CommandError::Refused(refusal))) => {
+                let first = self.first_answer::<A>(id, digest).await?;
+                first.ok_or(CommandError::Refused(refusal))
+            }
+            (_, answer) => answer,
+        }
+    }
+
+    async fn first_answer<A: Handled>(
+        &self,
+        id: CommandId,
+        digest: CommandDigest,
+    ) -> Result<Option<Outcome>, CommandError<A::Refusal>> {
+        match self.store.find_command(id).await.map_err(CommandError::Unavailable)? {
+            None => Ok(None),
+            Some((stored, _)) if stored != digest => Err(CommandError::KeyReused),
+            Some((_, appended)) => self.stored_outcome::<A>(id, appended).await.map(Some),
+        }
+    }
+
+    /// The outcome of a command as the log remembers it.
+    pub(crate) async fn stored_outcome<A: Handled>(
+        &self,
+        command_id: CommandId,
+        appended: Appended,
+    ) -> Result<Outcome, CommandError<A::Refusal>> {
+        let count = appended.event_ids.len();
+        let from = appended.last_version + 1 - count as u64;
+        let stored = self
+            .store
+            .read_stream(&appended.stream, from, count)
+            .await
+            .map_err(CommandError::Unavailable)?;
+        let mut events = Vec::with_capacity(count);
+        for event in &stored {
+            let record = event.parse().map_err(CommandError::Invalid)?;
+            events.push(request::OutcomeEvent {
+                id: Some(record.id),
+                event_type: record.event_type.to_owned(),
+                version: event.version,
+                data: record.data.to_owned(),
+            });
+        }
+        Ok(Outcome {
+            stream: appended.stream,
+            version: appended.last_version,
+            position: Some(appended.last_position),
+            command_id,
+            events,
+            repeated: true,
+            dry_run: false,
+        })
+    }
+}
+
+enum Admitted {
+    New { stream: StreamName, command_id: CommandId, digest: CommandDigest },
+    Repeated(Outcome),
+}
+
+enum Place<A: Handled> {
+    Answered(Box<Answer<A>>),
+    Waiting {
+        key: Option<(CommandId, CommandDigest)>,
+        reply: tokio::sync::oneshot::Receiver<Answer<A>>,
+    },
+}
+
+/// The stream of one aggregate.
+fn stream_of<A: Aggregate>(id: &A::Id) -> Result<StreamName, RecordError> {
+    StreamName::of(A::CATEGORY, id)
+}
+
+fn unnameable(reason: RecordError) -> StoreError {
+    StoreError::Unreadable { position: 0, reason }
+}

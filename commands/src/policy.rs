@@ -1,0 +1,319 @@
+//! Who may do what: one table, as exhaustive matches.
+//!
+//! Knows roles and permissions; does not know how an actor proved who it is.
+
+use domain::{chain, validator, validator_set};
+use serde::Serialize;
+
+/// What a command or query asks for. Every one of them names exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// `validator:read`
+    ValidatorRead,
+    /// `consensus:read`
+    ConsensusRead,
+    /// `block:read`
+    BlockRead,
+    /// `chain:read`
+    ChainRead,
+    /// `tx:read`
+    TxRead,
+    /// `network:read`
+    NetworkRead,
+    /// `tx:submit`
+    TxSubmit,
+    /// `validator:register`
+    ValidatorRegister,
+    /// `validator:manage`
+    ValidatorManage,
+    /// `validator:jail`
+    ValidatorJail,
+    /// `validator:slash`
+    ValidatorSlash,
+    /// `consensus:propose`
+    ConsensusPropose,
+    /// `consensus:vote`
+    ConsensusVote,
+    /// `consensus:timeout`
+    ConsensusTimeout,
+    /// `block:manage`
+    BlockManage,
+    /// `chain:manage`
+    ChainManage,
+    /// `chain:genesis`
+    ChainGenesis,
+    /// `chain:snapshot`
+    ChainSnapshot,
+    /// `chain:prune`
+    ChainPrune,
+    /// `network:manage`
+    NetworkManage,
+    /// `network:heartbeat`
+    NetworkHeartbeat,
+    /// `identity:read`
+    IdentityRead,
+    /// `identity:invite`
+    IdentityInvite,
+    /// `identity:manage`
+    IdentityManage,
+    /// `identity:grant`
+    IdentityGrant,
+    /// `identity:erase`
+    IdentityErase,
+    /// `config:read`
+    ConfigRead,
+    /// `config:propose`
+    ConfigPropose,
+    /// `config:approve`
+    ConfigApprove,
+    /// `config:rollback`
+    ConfigRollback,
+    /// `monitor:read`
+    MonitorRead,
+    /// `monitor:manage`
+    MonitorManage,
+    /// `monitor:ack`
+    MonitorAck,
+    /// `event:read`
+    EventRead,
+    /// `event:prove`
+    EventProve,
+    /// `event:replay`
+    EventReplay,
+    /// `event:export`
+    EventExport,
+    /// `projection:read`
+    ProjectionRead,
+    /// `projection:manage`
+    ProjectionManage,
+}
+
+impl Permission {
+    /// Every permission, in the order of the table.
+    pub const ALL: &'static [Permission] = &[
+        Permission::ValidatorRead,
+        Permission::ConsensusRead,
+        Permission::BlockRead,
+        Permission::ChainRead,
+        Permission::TxRead,
+        Permission::NetworkRead,
+        Permission::TxSubmit,
+        Permission::ValidatorRegister,
+        Permission::ValidatorManage,
+        Permission::ValidatorJail,
+        Permission::ValidatorSlash,
+        Permission::ConsensusPropose,
+        Permission::ConsensusVote,
+        Permission::ConsensusTimeout,
+        Permission::BlockManage,
+        Permission::ChainManage,
+        Permission::ChainGenesis,
+        Permission::ChainSnapshot,
+        Permission::ChainPrune,
+        Permission::NetworkManage,
+        Permission::NetworkHeartbeat,
+        Permission::IdentityRead,
+        Permission::IdentityInvite,
+        Permission::IdentityManage,
+        Permission::IdentityGrant,
+        Permission::IdentityErase,
+        Permission::ConfigRead,
+        Permission::ConfigPropose,
+        Permission::ConfigApprove,
+        Permission::ConfigRollback,
+        Permission::MonitorRead,
+        Permission::MonitorManage,
+        Permission::MonitorAck,
+        Permission::EventRead,
+        Permission::EventProve,
+        Permission::EventReplay,
+        Permission::EventExport,
+        Permission::ProjectionRead,
+        Permission::ProjectionManage,
+    ];
+
+    /// The name in the API and in refusals: `<context>:<action>`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Permission::ValidatorRead => "validator:read",
+            Permission::ConsensusRead => "consensus:read",
+            Permission::BlockRead => "block:read",
+            Permission::ChainRead => "chain:read",
+            Permission::TxRead => "tx:read",
+            Permission::NetworkRead => "network:read",
+            Permission::TxSubmit => "tx:submit",
+            Permission::ValidatorRegister => "validator:register",
+            Permission::ValidatorManage => "validator:manage",
+            Permission::ValidatorJail => "validator:jail",
+            Permission::ValidatorSlash => "validator:slash",
+            Permission::ConsensusPropose => "consensus:propose",
+            Permission::ConsensusVote => "consensus:vote",
+            Permission::ConsensusTimeout => "consensus:timeout",
+            Permission::BlockManage => "block:manage",
+            Permission::ChainManage => "chain:manage",
+            Permission::ChainGenesis => "chain:genesis",
+            Permission::ChainSnapshot => "chain:snapshot",
+            Permission::ChainPrune => "chain:prune",
+            Permission::NetworkManage => "network:manage",
+            Permission::NetworkHeartbeat => "network:heartbeat",
+            Permission::IdentityRead => "identity:read",
+            Permission::IdentityInvite => "identity:invite",
+            Permission::IdentityManage => "identity:manage",
+            Permission::IdentityGrant => "identity:grant",
+            Permission::IdentityErase => "identity:erase",
+            Permission::ConfigRead => "config:read",
+            Permission::ConfigPropose => "config:propose",
+            Permission::ConfigApprove => "config:approve",
+            Permission::ConfigRollback => "config:rollback",
+            Permission::MonitorRead => "monitor:read",
+            Permission::MonitorManage => "monitor:manage",
+            Permission::MonitorAck => "monitor:ack",
+            Permission::EventRead => "event:read",
+            Permission::EventProve => "event:prove",
+            Permission::EventReplay => "event:replay",
+            Permission::EventExport => "event:export",
+            Permission::ProjectionRead => "projection:read",
+            Permission::ProjectionManage => "projection:manage",
+        }
+    }
+
+    /// The roles that hold it.
+    pub fn holders(self) -> &'static [Role] {
+        use Role::{Admin, Auditor, Operator, SuperAdmin, Validator, Viewer};
+        match self {
+            Permission::ValidatorRead
+            | Permission::ConsensusRead
+            | Permission::BlockRead
+            | Permission::ChainRead
+            | Permission::TxRead
+            | Permission::NetworkRead
+            | Permission::ConfigRead
+            | Permission::MonitorRead => &[SuperAdmin, Admin, Operator, Auditor, Validator, Viewer],
+            Permission::TxSubmit
+            | Permission::ValidatorRegister
+            | Permission::ValidatorManage
+            | Permission::NetworkHeartbeat => &[SuperAdmin, Admin, Operator, Validator],
+            Permission::ValidatorJail
+            | Permission::ValidatorSlash
+            | Permission::BlockManage
+            | Permission::ChainManage
+            | Permission::ChainGenesis
+            | Permission::ChainSnapshot
+            | Permission::ChainPrune
+            | Permission::IdentityInvite
+            | Permission::IdentityManage
+            | Permission::ConfigApprove
+            | Permission::ConfigRollback
+            | Permission::ProjectionManage => &[SuperAdmin, Admin],
+            Permission::ConsensusPropose | Permission::ConsensusVote => &[Validator],
+            Permission::ConsensusTimeout => &[SuperAdmin, Admin, Validator],
+            Permission::NetworkManage
+            | Permission::ConfigPropose
+            | Permission::MonitorManage
+            | Permission::MonitorAck => &[SuperAdmin, Admin, Operator],
+            Permission::IdentityRead | Permission::EventReplay | Permission::EventExport => {
+                &[SuperAdmin, Admin, Auditor]
+            }
+            Permission::IdentityGrant | Permission::IdentityErase => &[SuperAdmin],
+            Permission::EventRead | Permission::EventProve | Permission::ProjectionRead => {
+                &[SuperAdmin, Admin, Operator, Auditor]
+            }
+        }
+    }
+}
+
+/// What an actor is. An actor may hold several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Owns the installation.
+    SuperAdmin,
+    /// Runs it.
+    Admin,
+    /// Runs validators.
+    Operator,
+    /// Reads and proves everything, changes nothing.
+    Auditor,
+    /// A validator's service account.
+    Validator,
+    /// Looks.
+    Viewer,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: &'static [Role] = &[
+        Role::SuperAdmin,
+        Role::Admin,
+        Role::Operator,
+        Role::Auditor,
+        Role::Validator,
+        Role::Viewer,
+    ];
+
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::SuperAdmin => "super_admin",
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Auditor => "auditor",
+            Role::Validator => "validator",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    /// The role of a stored name.
+    pub fn named(name: &str) -> Option<Role> {
+        Role::ALL.iter().copied().find(|role| role.as_str() == name)
+    }
+
+    /// Whether the role holds the permission.
+    pub fn holds(self, permission: Permission) -> bool {
+        permission.holders().contains(&self)
+    }
+}
+
+/// What a command to a validator asks for.
+pub fn validator(command: &validator::Command) -> Permission {
+    use validator::Command;
+    match command {
+        Command::Register(_) => Permission::ValidatorRegister,
+        Command::Activate {}
+        | Command::UpdateProfile { .. }
+        | Command::SetCommission { .. }
+        | Command::Bond { .. }
+        | Command::Unbond { .. }
+        | Command::Delegate { .. }
+        | Command::Undelegate { .. }
+        | Command::CompleteUnbonding { .. }
+        | Command::Unjail {}
+        | Command::InitiateExit {}
+        | Command::CompleteExit {} => Permission::ValidatorManage,
+        // Duties decide over reputation and jail: whoever is judged must not keep the score.
+        Command::RecordPerformance { .. } | Command::Jail { .. } => Permission::ValidatorJail,
+        Command::Slash { .. } => Permission::ValidatorSlash,
+    }
+}
+
+/// What a command to a validator set asks for.
+pub fn validator_set(command: &validator_set::Command) -> Permission {
+    use validator_set::Command;
+    match command {
+        Command::Rotate { .. } => Permission::ChainManage,
+    }
+}
+
+/// What a command to a chain asks for.
+pub fn chain(command: &chain::Command) -> Permission {
+    use chain::Command;
+    match command {
+        Command::InitialiseGenesis { .. } => Permission::ChainGenesis,
+        Command::StartObservation { .. }
+        | Command::ObserveHeader { .. }
+        | Command::CloseEpoch { .. }
+        | Command::OpenEpoch {}
+        | Command::ReportFork { .. }
+        | Command::ResolveFork { .. } => Permission::ChainManage,
+    }
+}

@@ -1,0 +1,134 @@
+//! Prepare: what each kind of aggregate must know beyond its own history, and what it asks for.
+//!
+//! Does not decide anything.
+
+use domain::{
+    chain::{self, Chain, ChainStream},
+    validator::{self, Validator},
+    validator_set::{self, ValidatorSet},
+    values::{Address, ChainId, Epoch, Moment},
+};
+use event_store::StoreError;
+
+use crate::{
+    execute::{Commands, Handled, Rooms},
+    lane::Lanes,
+    ledger::ActiveSet,
+    policy::{self, Permission},
+};
+
+impl Handled for Validator {
+    fn permission(command: &validator::Command) -> Permission {
+        policy::validator(command)
+    }
+
+    async fn prepare(
+        commands: &Commands,
+        address: &Address,
+        state: &Validator,
+        command: &validator::Command,
+        at: Moment,
+    ) -> Result<validator::Known, StoreError> {
+        let chain_id = match (command, state.record()) {
+            (validator::Command::Register(registration), _) => Some(&registration.chain_id),
+            (_, record) => record.map(|record| &record.chain_id),
+        };
+        let epoch = match chain_id {
+            Some(chain_id) => commands.epoch(chain_id).await?,
+            None => Epoch::default(),
+        };
+        let parameters = commands.parameters(chain_id).await?;
+        let set = match chain_id {
+            Some(chain_id) if joins(command) => {
+                let reduction = parameters.power_reduction;
+                commands.active_set(chain_id, epoch, reduction).await?
+            }
+            Some(_) | None => ActiveSet::default(),
+        };
+        Ok(validator::Known {
+            address: *address,
+            now: at,
+            parameters,
+            epoch,
+            active: u32::try_from(set.candidates.len()).unwrap_or(u32::MAX),
+            joined: set.joined,
+        })
+    }
+
+    fn lanes(rooms: &Rooms) -> &Lanes<Validator> {
+        &rooms.validators
+    }
+}
+
+/// Whether the command takes a place in the set, so that the set must be known.
+fn joins(command: &validator::Command) -> bool {
+    use validator::Command;
+    match command {
+        Command::Activate {} | Command::Unjail {} => true,
+        Command::Register(_)
+        | Command::UpdateProfile { .. }
+        | Command::SetCommission { .. }
+        | Command::Bond { .. }
+        | Command::Unbond { .. }
+        | Command::Delegate { .. }
+        | Command::Undelegate { .. }
+        | Command::CompleteUnbonding { .. }
+        | Command::RecordPerformance { .. }
+        | Command::Jail { .. }
+        | Command::Slash { .. }
+        | Command::InitiateExit {}
+        | Command::CompleteExit {} => false,
+    }
+}
+
+impl Handled for ValidatorSet {
+    fn permission(command: &validator_set::Command) -> Permission {
+        policy::validator_set(command)
+    }
+
+    async fn prepare(
+        commands: &Commands,
+        chain_id: &ChainId,
+        _: &ValidatorSet,
+        command: &validator_set::Command,
+        at: Moment,
+    ) -> Result<validator_set::Known, StoreError> {
+        let validator_set::Command::Rotate { epoch } = command;
+        let parameters = commands.parameters(Some(chain_id)).await?;
+        let set = commands.active_set(chain_id, *epoch, parameters.power_reduction).await?;
+        Ok(validator_set::Known { now: at, parameters, candidates: set.candidates })
+    }
+
+    fn lanes(rooms: &Rooms) -> &Lanes<ValidatorSet> {
+        &rooms.validator_sets
+    }
+}
+
+impl Handled for Chain {
+    fn permission(command: &chain::Command) -> Permission {
+        policy::chain(command)
+    }
+
+    async fn prepare(
+        commands: &Commands,
+        stream: &ChainStream,
+        state: &Chain,
+        _: &chain::Command,
+        at: Moment,
+    ) -> Result<chain::Known, StoreError> {
+        let carried = match state {
+            Chain::Unbegun => commands.carried(&stream.chain).await?,
+            Chain::Native(_) | Chain::Observed(_) => None,
+        };
+        Ok(chain::Known {
+            stream: stream.clone(),
+            now: at,
+            parameters: commands.parameters(Some(&stream.chain)).await?,
+            carried,
+        })
+    }
+
+    fn lanes(rooms: &Rooms) -> &Lanes<Chain> {
+        &rooms.chains
+    }
+}

@@ -1,0 +1,157 @@
+//! Follow: catch-up, then live, one code path.
+//!
+//! Knows nothing of who follows: it gives pages no faster than they are taken.
+
+use std::time::Duration;
+
+use futures::Stream;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::read::{Filter, Page, head_of};
+use crate::store::{EventStore, StoreOptions};
+
+/// The channel that says "the log has grown", without saying how far.
+pub(crate) const CHANNEL: &str = "node0_log";
+/// Events a follower is given at once.
+const FOLLOW_EVENTS_MAX: usize = 2_000;
+/// How long a follower waits for a database that is away before it gives up.
+const AWAY_MS_MAX: u64 = 30_000;
+/// How long a follower that cannot read waits before it tries again.
+const RETRY_MS: u64 = 250;
+/// A follower looks by itself this often, should nobody wake it.
+const LOOK_MS: u64 = 5_000;
+
+impl EventStore {
+    /// Pages after `after`, for ever: first what is stored, then what comes, never the same event twice,
+    /// none left out. A page may be empty when a filter lets nothing through: then it says how far was
+    /// looked. Ends with an error when the incarnation changes or the database stays away.
+    pub fn follow(
+        &self,
+        after: u64,
+        filter: Filter,
+    ) -> impl Stream<Item = Result<Page, StoreError>> + Send + use<> {
+        let follower =
+            Follower { store: self.clone(), head: self.watch_head(), after, filter, ended: false };
+        futures::stream::unfold(follower, Follower::step)
+    }
+
+    /// The newest position this process has learned of; changes wake followers.
+    pub fn watch_head(&self) -> watch::Receiver<u64> {
+        self.inner.head.subscribe()
+    }
+}
+
+struct Follower {
+    store: EventStore,
+    head: watch::Receiver<u64>,
+    after: u64,
+    filter: Filter,
+    ended: bool,
+}
+
+impl Follower {
+    async fn step(mut self) -> Option<(Result<Page, StoreError>, Follower)> {
+        if self.ended {
+            return None;
+        }
+        let page = self.next_page().await;
+        self.ended = page.is_err();
+        Some((page, self))
+    }
+
+    async fn next_page(&mut self) -> Result<Page, StoreError> {
+        let mut away_since: Option<Instant> = None;
+        loop {
+            // Seen before the read: a change during it ends the wait at once.
+            self.head.mark_unchanged();
+            match self.store.read_all(self.after, &self.filter, FOLLOW_EVENTS_MAX).await {
+                Ok(page) if page.scanned_to > self.after => {
+                    self.after = page.scanned_to;
+                    return Ok(page);
+                }
+                Ok(_) => {
+                    away_since = None;
+                    // An error means that the log was dropped: the next read says so.
+                    let _ = timeout(Duration::from_millis(LOOK_MS), self.head.changed()).await;
+                }
+                Err(error) => {
+                    let since = *away_since.get_or_insert_with(Instant::now);
+                    let patient = since.elapsed() < Duration::from_millis(AWAY_MS_MAX);
+                    if !error.is_unavailable() || !patient || self.store.pool().is_closed() {
+                        return Err(error);
+                    }
+                    sleep(Duration::from_millis(RETRY_MS)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Learns how far the log has grown by others: by notification, and by asking, which is the guarantee.
+pub(crate) struct Wake {
+    task: AbortHandle,
+}
+
+impl Wake {
+    pub(crate) fn start(
+        options: &StoreOptions,
+        pool: PgPool,
+        incarnation: Uuid,
+        head: watch::Sender<u64>,
+    ) -> Wake {
+        let poll = Duration::from_millis(options.poll_interval_ms);
+        let task = tokio::spawn(wake(pool, incarnation, head, poll)).abort_handle();
+        Wake { task }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn wake(pool: PgPool, incarnation: Uuid, head: watch::Sender<u64>, poll: Duration) {
+    let mut listener = None;
+    while !pool.is_closed() {
+        if listener.is_none() {
+            listener = listen(&pool).await;
+        }
+        let heard = match &mut listener {
+            Some(listener) => timeout(poll, listener.recv()).await.map(|heard| heard.is_ok()),
+            None => timeout(poll, std::future::pending()).await,
+        };
+        if heard == Ok(false) {
+            listener = None;
+            sleep(poll).await;
+        }
+        match head_of(&pool).await {
+            Ok(now) if now.incarnation != incarnation => head.send_modify(|_| ()),
+            Ok(now) => {
+                head.send_if_modified(|known| {
+                    let grown = now.position > *known;
+                    *known = now.position.max(*known);
+                    grown
+                });
+            }
+            // Away: followers find out by themselves when they read.
+            Err(_) => sleep(poll).await,
+        }
+    }
+}
+
+async fn listen(pool: &PgPool) -> Option<PgListener> {
+    let mut listener = PgListener::connect_with(pool).await.ok()?;
+    listener.listen(CHANNEL).await.ok()?;
+    Some(listener)
+}

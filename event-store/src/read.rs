@@ -1,0 +1,298 @@
+//! Read: one stream, or everything in order.
+//!
+//! Knows nothing of what events mean: filters look at names, not at data.
+
+use bytes::{Buf, Bytes};
+use futures::TryStreamExt;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::{RecordError, StoreError};
+use crate::event::{StoredEvent, StreamName, Tail, correlation_of};
+use crate::store::{EventStore, Head};
+
+/// The most events one page brings.
+pub const PAGE_EVENTS_MAX: usize = 10_000;
+/// How many positions one filtered read looks through at most before it answers how far it came.
+pub const SCAN_EVENTS_MAX: u64 = 20_000;
+/// How many positions are fetched at once while filtering.
+const SCAN_STEP_EVENTS: u64 = 2_000;
+
+/// What a reader wants to see; empty fields mean everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only streams of these categories.
+    pub categories: Vec<String>,
+    /// Only these streams.
+    pub streams: Vec<StreamName>,
+    /// Only events of these types.
+    pub event_types: Vec<String>,
+    /// Only what belongs to this story.
+    pub correlation: Option<Uuid>,
+}
+
+impl Filter {
+    /// Everything.
+    pub fn all() -> Filter {
+        Filter::default()
+    }
+
+    /// True when nothing is left out.
+    pub fn is_all(&self) -> bool {
+        self.categories.is_empty()
+            && self.streams.is_empty()
+            && self.event_types.is_empty()
+            && self.correlation.is_none()
+    }
+
+    /// Whether an event passes.
+    pub fn matches(&self, event: &StoredEvent) -> bool {
+        (self.categories.is_empty()
+            || self.categories.iter().any(|category| category == event.stream.category()))
+            && (self.streams.is_empty() || self.streams.contains(&event.stream))
+            && (self.event_types.is_empty() || self.has_type(event))
+            && self.correlation.is_none_or(|wanted| is_correlated(event, wanted))
+    }
+
+    fn has_type(&self, event: &StoredEvent) -> bool {
+        Tail::of(&event.record)
+            .is_some_and(|tail| self.event_types.iter().any(|wanted| wanted == tail.event_type))
+    }
+}
+
+fn is_correlated(event: &StoredEvent, wanted: Uuid) -> bool {
+    let mut text = Uuid::encode_buffer();
+    let wanted = wanted.hyphenated().encode_lower(&mut text);
+    correlation_of(&event.record).is_some_and(|found| found == wanted.as_bytes())
+}
+
+/// A piece of the log: the matching events, and how far the reader has scanned (which may be further).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In the order of their positions.
+    pub events: Vec<StoredEvent>,
+    /// Everything up to here has been looked at: the next read starts after it.
+    pub scanned_to: u64,
+}
+
+impl EventStore {
+    /// Up to `limit` events of a stream, from `from_version` on. Empty when the stream does not exist.
+    pub async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from_version: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let rows = sqlx::query!(
+            "select h.incarnation, e.position as \"position?\", e.version as \"version?\",
+                    e.record as \"record?\"
+               from head h left join lateral (
+                    select e.position, e.version, e.record from events e
+                     where e.stream_no = (select s.no from streams s where s.stream = $1)
+                       and e.version >= $2
+                     order by e.version limit $3) e on true
+              order by e.version",
+            stream.as_str(),
+            as_bigint(from_version),
+            as_bigint(limit.min(PAGE_EVENTS_MAX) as u64),
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.expect_incarnation(row.incarnation)?;
+            if let (Some(position), Some(version), Some(record)) =
+                (row.position, row.version, row.record)
+            {
+                let (position, version) = (from_bigint(position), from_bigint(version));
+                let stream = stream.clone();
+                events.push(StoredEvent { position, stream, version, record: record.into() });
+            }
+        }
+        Ok(events)
+    }
+
+    /// Up to `limit` matching events after a position. Looks through at most [`SCAN_EVENTS_MAX`] positions:
+    /// a page without events means the end only when `scanned_to` did not move.
+    pub async fn read_all(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.clamp(1, PAGE_EVENTS_MAX);
+        let mut connection = self.pool().acquire().await?;
+        let head = head_of(&mut *connection).await?;
+        self.expect_incarnation(head.incarnation)?;
+        if !filter.streams.is_empty() {
+            return read_streams(&mut connection, after, head.position, filter, limit).await;
+        }
+        if filter.is_all() {
+            let to = head.position.min(after.saturating_add(limit as u64));
+            let events = scan(&mut connection, after, to).await?;
+            return Ok(Page { events, scanned_to: to.max(after) });
+        }
+        let end = head.position.min(after.saturating_add(SCAN_EVENTS_MAX));
+        let mut page = Page { events: Vec::new(), scanned_to: after };
+        while page.scanned_to < end && page.events.len() < limit {
+            let to = end.min(page.scanned_to + SCAN_STEP_EVENTS);
+            let found = scan(&mut connection, page.scanned_to, to).await?;
+            page.take_matching(found, filter, limit, to);
+        }
+        Ok(page)
+    }
+
+    /// Of the streams named `prefix` followed by a decimal number, the one with the greatest number that
+    /// has events; none when there is none.
+    pub async fn newest_numbered(&self, prefix: &str) -> Result<Option<StreamName>, StoreError> {
+        // In "C" order the digits end before the colon.
+        let newest = sqlx::query_scalar!(
+            "select s.stream from streams s
+              where s.stream >= $1::text || '0' and s.stream < $1::text || ':'
+                and substr(s.stream, length($1::text) + 1) ~ '^[0-9]+$'
+                and exists (select from events e where e.stream_no = s.no)
+              order by length(s.stream) desc, s.stream desc limit 1",
+            prefix,
+        )
+        .fetch_optional(self.pool())
+        .await?;
+        let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
+        newest.map(|name| StreamName::new(name).map_err(unreadable)).transpose()
+    }
+
+    /// How far the log goes.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        let head = head_of(self.pool()).await?;
+        self.expect_incarnation(head.incarnation)?;
+        Ok(head)
+    }
+}
+
+impl Page {
+    /// Keeps what matches of a scan that ended at `to`, up to the limit.
+    fn take_matching(&mut self, found: Vec<StoredEvent>, filter: &Filter, limit: usize, to: u64) {
+        for event in found.into_iter().filter(|event| filter.matches(event)) {
+            self.scanned_to = event.position;
+            self.events.push(event);
+            if self.events.len() == limit {
+                return;
+            }
+        }
+        self.scanned_to = to;
+    }
+}
+
+/// All events after one position up to another, by binary COPY: the records are slices of what the socket
+/// brought, and nothing is decoded that is not needed.
+pub(crate) async fn scan(
+    connection: &mut PgConnection,
+    after: u64,
+    to: u64,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    if to <= after {
+        return Ok(Vec::new());
+    }
+    let statement = format!(
+        "copy (select position, record from events where position > {after} and position <= {to} \
+         order by position) to stdout (format binary)"
+    );
+    let mut rows = connection.copy_out_raw(&statement).await?;
+    let expected = usize::try_from(to - after).unwrap_or(usize::MAX);
+    let mut events = Vec::with_capacity(expected.min(PAGE_EVENTS_MAX));
+    while let Some(chunk) = rows.try_next().await? {
+        let Some((position, record)) = copied_row(chunk) else { continue };
+        // Gapless positions: what is missing is lost, and must not be skipped in silence.
+        if position != after + 1 + events.len() as u64 {
+            return Err(missing(after + 1 + events.len() as u64));
+        }
+        events.push(stored_event(position, record)?);
+    }
+    if events.len() != expected {
+        return Err(missing(after + 1 + events.len() as u64));
+    }
+    Ok(events)
+}
+
+fn missing(position: u64) -> StoreError {
+    let reason = RecordError::Malformed("there is no such event".to_owned());
+    StoreError::Unreadable { position, reason }
+}
+
+/// One message of a binary COPY: a row of two fields, the first one behind the format's header. None for
+/// the trailer.
+fn copied_row(mut chunk: Bytes) -> Option<(u64, Bytes)> {
+    const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+    const HEADER_BYTES: usize = SIGNATURE.len() + 8;
+    const FIELDS: usize = 2 + (4 + 8) + 4;
+    if chunk.starts_with(SIGNATURE) && chunk.len() >= HEADER_BYTES {
+        chunk.advance(HEADER_BYTES);
+    }
+    if chunk.len() < FIELDS || chunk.get_i16() != 2 || chunk.get_i32() != 8 {
+        return None;
+    }
+    let position = from_bigint(chunk.get_i64());
+    let length = usize::try_from(chunk.get_i32()).ok()?;
+    (chunk.len() >= length).then(|| (position, chunk.split_to(length)))
+}
+
+/// An event from its columns: stream and version stand in the record.
+pub(crate) fn stored_event(position: u64, record: Bytes) -> Result<StoredEvent, StoreError> {
+    let unreadable = |reason| StoreError::Unreadable { position, reason };
+    let tail = Tail::of(&record)
+        .ok_or_else(|| unreadable(RecordError::Malformed("its end is no record's".to_owned())))?;
+    let stream = StreamName::new(tail.stream).map_err(unreadable)?;
+    let version = tail.version;
+    Ok(StoredEvent { position, stream, version, record })
+}
+
+/// The same for named streams: by the index on (stream, version) or by position, as the database sees fit.
+async fn read_streams(
+    connection: &mut PgConnection,
+    after: u64,
+    head: u64,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let names: Vec<String> = filter.streams.iter().map(|name| name.as_str().to_owned()).collect();
+    let rows = sqlx::query!(
+        "select e.position, e.record from events e
+          where e.stream_no = any (array(select s.no from streams s where s.stream = any ($1)))
+            and e.position > $2 and e.position <= $3
+          order by e.position limit $4",
+        &names,
+        as_bigint(after),
+        as_bigint(head),
+        as_bigint(limit as u64),
+    )
+    .fetch_all(connection)
+    .await?;
+    let full = rows.len() == limit;
+    let mut page = Page { events: Vec::new(), scanned_to: after };
+    for row in rows {
+        let event = stored_event(from_bigint(row.position), row.record.into())?;
+        page.scanned_to = event.position;
+        if filter.matches(&event) {
+            page.events.push(event);
+        }
+    }
+    if !full {
+        page.scanned_to = head.max(after);
+    }
+    Ok(page)
+}
+
+pub(crate) async fn head_of(executor: impl sqlx::PgExecutor<'_>) -> Result<Head, StoreError> {
+    let row = sqlx::query!("select position, incarnation from head").fetch_one(executor).await?;
+    Ok(Head { position: from_bigint(row.position), incarnation: row.incarnation })
+}
+
+/// Positions and versions count from 0 and stay far below 2^63; a larger one a client names is as good as
+/// the largest.
+pub(crate) fn as_bigint(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What the database holds as a count is never negative (constraint `events_are_well_formed`).
+pub(crate) fn from_bigint(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,173 @@
+//! Events as projections see them: decoded once, typed, with what the record says about each.
+//!
+//! Does not know who follows them.
+
+use std::sync::Arc;
+
+use domain::{
+    aggregate::{self, Aggregate, Event as _},
+    chain::{self, Chain, ChainStream},
+    validator::{self, Validator},
+    validator_set::{self, ValidatorSet},
+    values::{Address, ChainId, Moment},
+};
+use event_store::{StoredEvent, StreamName};
+use uuid::Uuid;
+
+/// What happened, typed by the context it happened in, with the identity its stream is named by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// To a validator.
+    Validator(Address, validator::Event),
+    /// To a chain's validator set.
+    ValidatorSet(ChainId, validator_set::Event),
+    /// To a chain.
+    Chain(ChainStream, chain::Event),
+}
+
+impl Fact {
+    /// Its stored name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fact::Validator(_, event) => event.name(),
+            Fact::ValidatorSet(_, event) => event.name(),
+            Fact::Chain(_, event) => event.name(),
+        }
+    }
+
+    fn read(stream: &StreamName, name: &str, data: &str) -> Result<Fact, String> {
+        let id = stream.id();
+        match stream.category() {
+            Validator::CATEGORY => Ok(Fact::Validator(read_id(id)?, read_event(name, data)?)),
+            ValidatorSet::CATEGORY => Ok(Fact::ValidatorSet(read_id(id)?, read_event(name, data)?)),
+            Chain::CATEGORY => Ok(Fact::Chain(read_id(id)?, read_event(name, data)?)),
+            other => Err(format!("no context of this program has the category {other:?}")),
+        }
+    }
+}
+
+fn read_id<T: std::str::FromStr<Err: std::fmt::Display>>(id: &str) -> Result<T, String> {
+    id.parse().map_err(|error| format!("the stream's id is none: {error}"))
+}
+
+fn read_event<E: aggregate::Event>(name: &str, data: &str) -> Result<E, String> {
+    aggregate::read(name, data).map_err(|error| format!("{name} cannot be read: {error}"))
+}
+
+/// An event of the log, decoded.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its position in the log.
+    pub position: u64,
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its version in the stream.
+    pub version: u64,
+    /// Who asked for it.
+    pub actor: Arc<str>,
+    /// The story it belongs to.
+    pub correlation: Uuid,
+    /// When it was decided.
+    pub at: Moment,
+    /// What happened, or why that cannot be read.
+    pub fact: Result<Fact, String>,
+}
+
+impl Event {
+    /// Decodes a stored event. What cannot be read is an event all the same: whoever follows it has
+    /// to say so.
+    pub fn decode(stored: &StoredEvent) -> Event {
+        let StoredEvent { position, stream, version, .. } = stored;
+        let event = |actor: &str, correlation, at, fact| Event {
+            position: *position,
+            stream: stream.clone(),
+            version: *version,
+            actor: actor.into(),
+            correlation,
+            at,
+            fact,
+        };
+        match stored.parse() {
+            Ok(record) => {
+                let fact = Fact::read(stream, record.event_type, record.data.get());
+                event(&record.actor, record.correlation, Moment::from(record.at), fact)
+            }
+            Err(error) => event("", Uuid::nil(), Moment::EPOCH, Err(error.to_string())),
+        }
+    }
+
+    /// What must stay in order and therefore waits together when one event cannot be applied: the
+    /// stream, and for a chain all of its streams.
+    pub fn key(&self) -> &str {
+        let stream = self.stream.as_str();
+        if self.stream.category() == Chain::CATEGORY {
+            return stream.rsplit_once('-').map_or(stream, |(key, _epoch)| key);
+        }
+        stream
+    }
+}
+
+/// A stretch of the log, decoded: every event of it, and how far it was scanned.
+#[derive(Debug)]
+pub struct Segment {
+    /// The log it belongs to.
+    pub incarnation: Uuid,
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// The last position it covers.
+    pub scanned_to: u64,
+}
+
+/// What a projection is to apply at once: events it follows, in order, all of them readable.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    events: &'a [&'a Event],
+}
+
+impl<'a> Chunk<'a> {
+    /// Of these events.
+    pub fn new(events: &'a [&'a Event]) -> Chunk<'a> {
+        Chunk { events }
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Every event with its fact.
+    pub fn facts(&self) -> impl Iterator<Item = (&'a Event, &'a Fact)> {
+        self.events.iter().filter_map(|event| Some((*event, event.fact.as_ref().ok()?)))
+    }
+
+    /// What happened to validators.
+    pub fn validators(&self) -> impl Iterator<Item = (&'a Event, Address, &'a validator::Event)> {
+        self.facts().filter_map(|(event, fact)| match fact {
+            Fact::Validator(address, happened) => Some((event, *address, happened)),
+            Fact::ValidatorSet(..) | Fact::Chain(..) => None,
+        })
+    }
+
+    /// What happened to validator sets.
+    pub fn validator_sets(
+        &self,
+    ) -> impl Iterator<Item = (&'a Event, &'a ChainId, &'a validator_set::Event)> {
+        self.facts().filter_map(|(event, fact)| match fact {
+            Fact::ValidatorSet(chain, happened) => Some((event, chain, happened)),
+            Fact::Validator(..) | Fact::Chain(..) => None,
+        })
+    }
+
+    /// What happened to chains.
+    pub fn chains(&self) -> impl Iterator<Item = (&'a Event, &'a ChainStream, &'a chain::Event)> {
+        self.facts().filter_map(|(event, fact)| match fact {
+            Fact::Chain(stream, happened) => Some((event, stream, happened)),
+            Fact::Validator(..) | Fact::ValidatorSet(..) => None,
+        })
+    }
+}
