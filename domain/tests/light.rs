@@ -376,9 +376,10 @@ fn unreadable_headers_name_the_place() {
 
 #[test]
 fn a_page_of_a_set_is_not_taken_for_the_whole() {
+    let (address, key) = (fixture::address(1).to_string(), fixture::public_key(1).to_string());
     let page = serde_json::json!({"validators": [
-        {"address": fixture::address(1).to_string(), "voting_power": "1",
-         "pub_key": {"type": "tendermint/PubKeyEd25519", "value": fixture::public_key(1).to_string()}}
+        {"address": address, "voting_power": "1",
+         "pub_key": {"type": "tendermint/PubKeyEd25519", "value": key}}
     ], "count": "1", "total": "180"});
     let fault = serde_json::from_value::<ValidatorSet>(page.clone()).unwrap_err();
     assert!(fault.to_string().contains("1 of 180"), "{fault}");
