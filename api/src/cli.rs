@@ -3,8 +3,11 @@
 //! Does not know how anything is done: each verb calls the room that does it.
 
 mod configuration;
+mod contract;
 mod events;
 mod genesis;
+pub(crate) mod import;
+mod projections;
 mod settings;
 pub mod terminal;
 mod validator;
@@ -16,7 +19,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     config::{Config, Sources},
     database::{Database, DatabaseError, Use},
-    telemetry,
+    demo, serve, telemetry,
 };
 use terminal::Terminal;
 
@@ -36,6 +39,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Serve the HTTP API and keep the read models up to date, until SIGTERM or Ctrl-C
+    Serve(serve::Arguments),
+    /// Show everything at work: serve, start a chain, import signed headers
+    Demo(demo::Arguments),
     /// Bring the database's tables up to date
     Migrate {
         /// One JSON object a line
@@ -45,15 +52,25 @@ enum Verb {
     /// Check a CometBFT genesis document, or start a chain from it
     #[command(subcommand)]
     Genesis(genesis::Verb),
+    /// Take in what others have signed
+    #[command(subcommand)]
+    Import(import::Verb),
     /// A validator's keys
     #[command(subcommand)]
     Validator(validator::Verb),
     /// Look at the event log
     #[command(subcommand)]
     Events(events::Verb),
+    /// Look at the read models, or build them anew
+    #[command(subcommand)]
+    Projections(projections::Verb),
     /// The settings in force
     #[command(subcommand)]
     Config(configuration::Verb),
+    /// Print the OpenAPI document of the REST API
+    Openapi,
+    /// Print the GraphQL schema
+    Schema,
 }
 
 /// How the program ends when it does not end well.
@@ -136,7 +153,8 @@ fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), F
         let faults: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
         Failure::usage(format!("The configuration is wrong:\n{}", faults.join("\n")))
     })?;
-    let filter = config.log_filter(false);
+    let serves = matches!(arguments.verb, Verb::Serve(_));
+    let filter = config.log_filter(serves);
     telemetry::start_logging(config.log_format, filter, terminal::colours_on_stderr())
         .map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -146,11 +164,17 @@ fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), F
 
 async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
     match verb {
+        Verb::Serve(arguments) => serve::run(config, &arguments).await,
+        Verb::Demo(arguments) => demo::run(config, &arguments).await,
         Verb::Migrate { json } => migrate(config, Terminal::new(json)).await,
         Verb::Genesis(verb) => genesis::run(verb, config).await,
+        Verb::Import(verb) => import::run(verb, config).await,
         Verb::Validator(verb) => validator::run(verb),
         Verb::Events(verb) => events::run(verb, config).await,
+        Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Config(verb) => configuration::run(verb, config),
+        Verb::Openapi => contract::openapi(),
+        Verb::Schema => contract::schema(),
     }
 }
 

@@ -66,6 +66,7 @@ fn binary() -> PathBuf {
 pub struct Node0 {
     child: Child,
     address: String,
+    setup_token: Option<String>,
     log: PathBuf,
 }
 
@@ -80,18 +81,23 @@ impl Node0 {
         Node0::serve(program().args(["--database-url", url]))
     }
 
-    /// Completes a command to a server on a free port and waits until it answers.
+    /// Completes a command to a server on a free port with [`TOKEN`] and waits until it answers.
+    pub fn serve(command: &mut Command) -> Node0 {
+        Node0::serve_as_it_is(command.env("NODE0_SETUP_TOKEN", TOKEN))
+    }
+
+    /// The same without a token: the first start makes one.
     ///
     /// # Panics
     /// When it ends instead, with what it said.
-    pub fn serve(command: &mut Command) -> Node0 {
+    pub fn serve_as_it_is(command: &mut Command) -> Node0 {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("node0-serve-{}-{number}.log", std::process::id());
         let log = std::env::temp_dir().join(name);
         let stderr = File::create(&log).expect("the temporary folder takes a file");
         command.args(["serve", "--json", "--listen", "127.0.0.1:0"]);
-        command.env("NODE0_SETUP_TOKEN", TOKEN).stdout(Stdio::piped()).stderr(stderr);
+        command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program can be run");
         let stdout = child.stdout.take().expect("standard output is piped");
         let mut line = String::new();
@@ -102,7 +108,8 @@ impl Node0 {
             let said = fs::read_to_string(&log).unwrap_or_default();
             panic!("the server did not start; it said:\n{said}");
         };
-        Node0 { child, address, log }
+        let setup_token = told["setup_token"].as_str().map(str::to_owned);
+        Node0 { child, address, setup_token, log }
     }
 
     /// A client with the super_admin's token.
@@ -113,6 +120,11 @@ impl Node0 {
     /// Where it serves, as `http://host:port`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The token that this start made.
+    pub fn setup_token(&self) -> Option<&str> {
+        self.setup_token.as_deref()
     }
 
     /// Its process id.

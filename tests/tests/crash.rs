@@ -245,7 +245,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_doubled_when_processes_are_
     let shared = server.http().get(&validator(0)).await.expect(200);
     let bonds = sent.iter().filter(|command| command.path == validator(0)).count() as u64;
     assert_eq!(shared["bond"], (BOND + bonds).to_string(), "the read model shows each bond once");
-    let cluster = api::cluster::Cluster::attach(&own.options()).await.expect("the server runs it");
+    let cluster = api::cluster::Cluster::attach(&own.options()).expect("it can be looked for");
+    let cluster = cluster.expect("the server runs it");
     let pool = PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.expect("it answers");
     compare(&pool, &sent).await.unwrap_or_else(|fault| panic!("{fault}"));
     eprintln!("{rounds} rounds, {} commands, each stored once", sent.len());
