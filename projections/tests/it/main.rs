@@ -2,9 +2,13 @@
 //!
 //! Does not know where the database comes from: `NODE0_TEST_DATABASE_URL` names the server.
 
+mod asking;
 mod database;
 #[path = "../../../domain/tests/fixture.rs"]
 #[allow(dead_code, reason = "the domain's own tests use the rest")]
 mod fixture;
 mod history;
 mod models;
+mod parking;
+mod running;
+mod waiting;
