@@ -3,10 +3,8 @@
 //! Does not know how anything is done: each verb calls the room that does it.
 
 mod configuration;
-mod contract;
 mod events;
 mod genesis;
-mod projections;
 mod settings;
 pub mod terminal;
 mod validator;
@@ -18,7 +16,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     config::{Config, Sources},
     database::{Database, DatabaseError, Use},
-    serve, telemetry,
+    telemetry,
 };
 use terminal::Terminal;
 
@@ -38,8 +36,6 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Serve the HTTP API and keep the read models up to date, until SIGTERM or Ctrl-C
-    Serve(serve::Arguments),
     /// Bring the database's tables up to date
     Migrate {
         /// One JSON object a line
@@ -55,16 +51,9 @@ enum Verb {
     /// Look at the event log
     #[command(subcommand)]
     Events(events::Verb),
-    /// Look at the read models, or build them anew
-    #[command(subcommand)]
-    Projections(projections::Verb),
     /// The settings in force
     #[command(subcommand)]
     Config(configuration::Verb),
-    /// Print the OpenAPI document of the REST API
-    Openapi,
-    /// Print the GraphQL schema
-    Schema,
 }
 
 /// How the program ends when it does not end well.
@@ -147,8 +136,7 @@ fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), F
         let faults: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
         Failure::usage(format!("The configuration is wrong:\n{}", faults.join("\n")))
     })?;
-    let serves = matches!(arguments.verb, Verb::Serve(_));
-    let filter = config.log_filter(serves);
+    let filter = config.log_filter(false);
     telemetry::start_logging(config.log_format, filter, terminal::colours_on_stderr())
         .map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -158,15 +146,11 @@ fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), F
 
 async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
     match verb {
-        Verb::Serve(arguments) => serve::run(config, &arguments).await,
         Verb::Migrate { json } => migrate(config, Terminal::new(json)).await,
         Verb::Genesis(verb) => genesis::run(verb, config).await,
         Verb::Validator(verb) => validator::run(verb),
         Verb::Events(verb) => events::run(verb, config).await,
-        Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Config(verb) => configuration::run(verb, config),
-        Verb::Openapi => contract::openapi(),
-        Verb::Schema => contract::schema(),
     }
 }
 

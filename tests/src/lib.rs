@@ -4,6 +4,8 @@
 
 pub mod database;
 pub mod fixtures;
+pub mod http;
 pub mod keys;
+pub mod node0;
 pub mod own_cluster;
 pub mod pristine;

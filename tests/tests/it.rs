@@ -5,3 +5,4 @@
 mod architecture;
 mod cluster;
 mod commands;
+mod tools;
