@@ -284,7 +284,8 @@ async fn filters_let_through_what_they_name() {
     let (_, database) = projected(19).await;
     let pool = &database.pool;
     let wide = first(100);
-    let filters: [(activity::Filter, fn(&activity::Activity) -> String, &str); 5] = [
+    type Case = (activity::Filter, fn(&activity::Activity) -> String, &'static str);
+    let filters: [Case; 5] = [
         (
             activity::Filter { category: Some("chain".into()), ..Default::default() },
             |row| row.category.clone(),

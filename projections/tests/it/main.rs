@@ -2,6 +2,9 @@
 //!
 //! Does not know where the database comes from: `NODE0_TEST_DATABASE_URL` names the server.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
+
 mod asking;
 mod database;
 #[path = "../../../domain/tests/fixture.rs"]
