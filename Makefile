@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test lint sqlx clean
+.PHONY: help prepare run dev test crash bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,13 @@ dev: prepare ## serve, and build and start again on every change
 test: ## run every test against a private PostgreSQL (TESTS="cluster" for those with that name)
 	@scripts/prepare with-tests
 	@scripts/test $(TESTS)
+
+crash: ## kill the server and its database under load, ROUNDS times (default 200), and compare
+	@scripts/prepare with-tests
+	@NODE0_CRASH_ROUNDS=$(or $(ROUNDS),200) scripts/test --profile campaign crash
+
+bench: prepare ## measure us, the raw database and a bare server in one run (ARGS="--only append --rounds 1")
+	@scripts/bench $(ARGS)
 
 lint: ## formatting, clippy and the other checks
 	@scripts/lint

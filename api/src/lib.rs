@@ -3,17 +3,28 @@
 //! Decides nothing and stores nothing: it turns requests into commands and reads, and runs the
 //! process around them.
 
+pub mod accept;
 pub mod auth;
+pub mod body;
 pub mod cli;
 pub mod cluster;
+pub mod conditions;
 pub mod config;
 pub mod database;
 pub mod demo;
+pub mod door;
+pub mod fields;
+pub mod graphql;
 pub mod import;
 pub mod migrations;
+pub mod openapi;
 pub mod operations;
+pub mod params;
 pub mod problem;
+pub mod rest;
+pub mod router;
 pub mod serve;
 pub mod server;
 pub mod shutdown;
+pub mod submit;
 pub mod telemetry;

@@ -44,6 +44,8 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/chains/{chain}/{command}", post(command::<Chain>))
         .route("/api/v1/chains/{chain}/headers", get(headers::list))
         .route("/api/v1/chains/{chain}/headers/{height}", get(headers::get))
+        .route("/api/v1/chains/{chain}/forks", get(chains::forks))
+        .route("/api/v1/chains/{chain}/rejections", get(headers::rejections))
         .route("/api/v1/headers/{hash}", get(headers::get_by_hash))
         // Validators and what happened to them
         .route("/api/v1/validators", get(validators::list).post(create::<Validator>))
@@ -52,10 +54,14 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/validators/{address}/delegations", get(delegations::of_validator))
         .route("/api/v1/validators/{address}/slashings", get(slashings::of_validator))
         .route("/api/v1/validators/{address}/reputation", get(validators::reputation))
+        .route("/api/v1/validators/{address}/performances", get(validators::performances))
+        .route("/api/v1/validators/{address}/unbondings", get(delegations::unbondings_of_validator))
         .route("/api/v1/validator-sets/{chain}", get(validator_sets::current))
+        .route("/api/v1/validator-sets/{chain}/epochs", get(validator_sets::list))
         .route("/api/v1/validator-sets/{chain}/epochs/{epoch}", get(validator_sets::of_epoch))
         .route("/api/v1/validator-sets/{chain}/{command}", post(command::<ValidatorSet>))
         .route("/api/v1/delegations", get(delegations::list))
+        .route("/api/v1/unbondings", get(delegations::unbondings))
         .route("/api/v1/slashings", get(slashings::list))
         // What happened
         .route("/api/v1/activity", get(activity::list))

@@ -1,6 +1,7 @@
 //! Signed headers of CometBFT chains: read, hashed, verified as a light client does, and made.
 //!
-//! Does not know which header is trusted, nor what time it is: both are handed in. It keeps nothing.
+//! Does not know which header is trusted, nor what time it is: both are handed in. It keeps
+//! nothing.
 
 mod commit;
 mod fault;

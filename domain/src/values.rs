@@ -9,6 +9,7 @@ mod text;
 mod time;
 
 pub use amount::{Amount, Bps, POWER_TOTAL_MAX, Power, is_quorum};
+pub(crate) use crypto::key_from_history;
 pub use crypto::{Address, AppHash, Hash, PublicKey, Signature};
 pub use number::{Epoch, Height, Round};
 pub use text::{ChainId, Contact, Moniker, Operator, Reason, Reservation, Website};

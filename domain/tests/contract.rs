@@ -1,4 +1,5 @@
-//! What the surface relies on: names, examples and codes that agree with what serde reads and writes.
+//! What the surface relies on: names, examples and codes that agree with what serde reads and
+//! writes.
 
 use domain::{chain, validator, validator_set};
 use serde_json::{Value, json};

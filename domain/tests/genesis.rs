@@ -320,7 +320,10 @@ fn each_fault_of_the_state_has_its_place_and_its_reason() {
 
 #[test]
 fn listed_bonds_must_give_the_powers_of_the_validators() {
-    let bond = |number: u8, amount: &str| json!({"validator": address(number).to_string(), "amount": amount});
+    let bond = |number: u8, amount: &str| {
+        let validator = address(number).to_string();
+        json!({"validator": validator, "amount": amount})
+    };
     let good = || {
         let mut bonds = vec![bond(1, "4000000"), bond(2, "10000000"), bond(3, "10999999")];
         bonds.push(bond(4, "10000000"));

@@ -69,8 +69,8 @@ fn r_is_plain(case: &Case) -> bool {
     r.is_some_and(|r| r.compress().to_bytes() == point && r.is_torsion_free())
 }
 
-/// Wycheproof's verdicts are those of RFC 8032 without cofactor and with canonical encodings, which is
-/// what the strict rule asks for keys that are not of small order.
+/// Wycheproof's verdicts are those of RFC 8032 without cofactor and with canonical encodings, which
+/// is what the strict rule asks for keys that are not of small order.
 #[test]
 fn the_strict_rule_agrees_with_all_151_cases() {
     let Some(cases) = cases() else { return };
@@ -80,8 +80,8 @@ fn the_strict_rule_agrees_with_all_151_cases() {
     assert_eq!(cases.iter().filter(|case| case.valid).count(), 88);
 }
 
-/// What is valid for Wycheproof is valid for ZIP 215; what is invalid may be valid only where R is not
-/// plain.
+/// What is valid for Wycheproof is valid for ZIP 215; what is invalid may be valid only where R is
+/// not plain.
 #[test]
 fn the_rule_for_votes_agrees_with_all_151_cases() {
     let Some(cases) = cases() else { return };
@@ -97,8 +97,8 @@ fn the_rule_for_votes_agrees_with_all_151_cases() {
 
 #[test]
 fn the_two_rules_part_where_zip_215_says_so() {
-    // A key and an R that are both the neutral element, and S = 0: every message verifies by ZIP 215,
-    // none by the strict rule; and such a key is no value of the domain.
+    // A key and an R that are both the neutral element, and S = 0: every message verifies by ZIP
+    // 215, none by the strict rule; and such a key is no value of the domain.
     let mut neutral = [0; 32];
     neutral[0] = 1;
     let mut signature = [0; 64];

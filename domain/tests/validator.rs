@@ -489,7 +489,8 @@ fn whoever_comes_back_active_takes_a_place_in_the_set() {
         .refused(Refusal::SetFull { active: 3, maximum: 3 });
 }
 
-/// Own bond 5,000,000; Alice 3,000,000; Bob 999; unbonding since epoch 0: 1,000,000 and Bob's 1,001.
+/// Own bond 5,000,000; Alice 3,000,000; Bob 999; unbonding since epoch 0: 1,000,000 and Bob's
+/// 1,001.
 fn staked() -> Given<Validator> {
     active()
         .and(bond(1_000_000))
@@ -818,7 +819,8 @@ fn profile_without_website() -> Command {
     Command::UpdateProfile { contact: None, moniker: "North".parse().unwrap(), website: None }
 }
 
-/// The examples of the contract, carried out one after the other as far as they build on each other.
+/// The examples of the contract, carried out one after the other as far as they build on each
+/// other.
 #[test]
 fn the_examples_are_accepted_in_a_story_that_calls_for_them() {
     let example = |name: &str| -> Command {

@@ -190,3 +190,23 @@ fn the_largest_set_fits_into_one_record() {
     // The record's other fields take less than 2,000 bytes.
     assert!(bytes < 65_535 - 2_000, "{bytes} bytes");
 }
+
+#[test]
+fn a_key_in_history_that_never_was_verifies_nothing_and_brings_nothing_down() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let mut no_point = [0; 32];
+    no_point[0] = 2;
+    let member: Member = serde_json::from_value(serde_json::json!({
+        "address": address(1).to_string(), "power": "1", "public_key": STANDARD.encode(no_point),
+    }))
+    .unwrap();
+    let signature = domain::values::Signature::from_bytes([0; 64]);
+    assert!(!member.public_key.verify_strict(b"", &signature));
+    assert!(!member.public_key.verify_vote(b"", &signature));
+    none()
+        .knowing(|known| known.candidates = vec![member])
+        .when(rotate(0))
+        .then_named(&["validator-set-rotated"]);
+    let text = serde_json::to_string(&member.public_key).unwrap();
+    assert!(serde_json::from_str::<domain::values::PublicKey>(&text).is_err());
+}

@@ -191,7 +191,12 @@ fn heights_and_epochs_agree_about_where_an_epoch_begins() {
 
 proptest! {
     #[test]
-    fn every_number_survives_being_written(number: u64, units: u128, bytes: [u8; 32], sig: [[u8; 32]; 2]) {
+    fn every_number_survives_being_written(
+        number: u64,
+        units: u128,
+        bytes: [u8; 32],
+        sig: [[u8; 32]; 2],
+    ) {
         let number = number >> 1;
         prop_assert_eq!(Epoch::new(number).unwrap().to_string().parse(), Epoch::new(number));
         prop_assert_eq!(Power::new(number).unwrap().to_string().parse(), Power::new(number));
@@ -212,7 +217,10 @@ proptest! {
     }
 
     #[test]
-    fn a_part_is_rounded_down_and_exact(units in 0_u128..u128::MAX / 10_000, points in 0_u16..=10_000) {
+    fn a_part_is_rounded_down_and_exact(
+        units in 0_u128..u128::MAX / 10_000,
+        points in 0_u16..=10_000,
+    ) {
         let part = Bps::try_from(points).unwrap().of(Amount::new(units));
         prop_assert_eq!(part.value(), units * u128::from(points) / 10_000);
     }

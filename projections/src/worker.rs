@@ -153,10 +153,10 @@ impl Worker {
             };
             select! {
                 () = cancelled.cancelled() => {}
-                // A rebuild, here or in another process, may have moved the checkpoint: look again.
-                () = sleep(Duration::from_millis(pause)) => position = None,
                 () = wake => {}
+                // Somebody may have moved the checkpoint back: what is remembered of it is forgotten.
                 () = self.pulse.woken() => position = None,
+                () = sleep(Duration::from_millis(pause)) => position = None,
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Does not know who may be chosen next.
 
 use ::projections::{
-    delegations, reputation_history, slashing_history,
+    Order, reputation_history,
     validators::{self, Filter, Sort},
 };
 use axum::{
@@ -49,4 +49,38 @@ pub async fn get(
     let found = validators::get(&app.pool, address).await.map_err(read_problem)?;
     let found = found.ok_or_else(|| Problem::not_found("validator", address))?;
     asked.versioned(&found, found.version)
+}
+
+/// `GET /api/v1/validators/{address}/reputation`.
+pub async fn reputation(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let address: Address = path.get("address")?;
+    let mut params = Params::of(parts.uri.query());
+    let order = params.take::<Order>("sort").unwrap_or_default();
+    let page = params.page();
+    params.finish()?;
+    let asked = Asked::of(&app, &parts, &[reputation_history::NAME]).await?;
+    let found = reputation_history::list(&app.pool, Some(address), order, &page).await;
+    asked.list(&found.map_err(read_problem)?)
+}
+
+/// `GET /api/v1/validators/{address}/performances`.
+pub async fn performances(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let address: Address = path.get("address")?;
+    let mut params = Params::of(parts.uri.query());
+    let order = params.take::<Order>("sort").unwrap_or_default();
+    let page = params.page();
+    params.finish()?;
+    let asked = Asked::of(&app, &parts, &[reputation_history::NAME]).await?;
+    let found = reputation_history::performances(&app.pool, address, order, &page).await;
+    asked.list(&found.map_err(read_problem)?)
 }

@@ -9,21 +9,19 @@ use bytes::Bytes;
 use commands::{CommandError, Outcome, RequestContext, policy};
 use domain::{
     chain::{Chain, ChainStream, Command, Refusal},
-    genesis,
     light::LightBlock,
-    values::{ChainId, Epoch},
+    values::ChainId,
 };
 
 use super::{Collection, CommandSpec, parse_id, parse_tagged};
-use crate::{body, problem::Problem, server::App};
+use crate::{
+    body,
+    problem::{Fault, Problem},
+    server::App,
+};
 
 static COMMANDS: LazyLock<Vec<CommandSpec>> = LazyLock::new(|| {
-    super::specs(
-        Command::NAMES,
-        &Command::examples(),
-        Some("initialise-genesis"),
-        policy::chain,
-    )
+    super::specs(Command::NAMES, &Command::examples(), Some("initialise-genesis"), policy::chain)
 });
 
 impl Collection for Chain {
@@ -49,9 +47,8 @@ impl Collection for Chain {
         command: Command,
         context: RequestContext,
     ) -> Result<Outcome, Problem> {
-        if let Command::InitialiseGenesis { document } = &command {
-            let stream = genesis_stream(document).map_err(Problem::of_command)?;
-            return done(app.commands.execute::<Chain>(stream, command, context).await);
+        if let Command::InitialiseGenesis { document } = command {
+            return done(app.commands.initialise_genesis(document, context).await);
         }
         let chain: ChainId = parse_id::<Chain, _>(id)?;
         let stream = match command {
@@ -59,8 +56,15 @@ impl Collection for Chain {
                 let block = LightBlock { signed_header, validator_set, next_validator_set };
                 return done(app.commands.observe_header(&chain, block, context).await);
             }
-            Command::StartObservation { ref anchor, epoch_headers, .. } => {
-                ChainStream::of(chain, anchor.signed_header.height(), epoch_headers)
+            Command::StartObservation { anchor, epoch_headers, trusting_period_s } => {
+                same_chain(&chain, &anchor)?;
+                let begun = app.commands.start_observation(
+                    anchor,
+                    epoch_headers,
+                    trusting_period_s,
+                    context,
+                );
+                return done(begun.await);
             }
             Command::OpenEpoch {} => {
                 let newest = app.commands.newest_stream(&chain).await?;
@@ -83,17 +87,12 @@ fn done(answer: Result<Outcome, CommandError<Refusal>>) -> Result<Outcome, Probl
     answer.map_err(Problem::of_command)
 }
 
-/// The stream a genesis document begins; all its faults when it is none.
-fn genesis_stream(document: &str) -> Result<ChainStream, CommandError<Refusal>> {
-    let report = genesis::check(document.as_bytes());
-    let Some(genesis) = report.genesis else {
-        let (count, faults) = (report.faults_count, report.faults);
-        return Err(CommandError::Refused(Refusal::GenesisFaulty { count, faults }));
-    };
-    let epoch = match &genesis.ours {
-        Ok(ours) => genesis.initial_height.epoch(ours.parameters.epoch_blocks),
-        // The decision says what is wrong with it, whatever the stream.
-        Err(_) => Epoch::FIRST,
-    };
-    Ok(ChainStream { chain: genesis.chain_id, epoch })
+/// The anchor names its chain, and so does the path: they must agree.
+fn same_chain(chain: &ChainId, anchor: &LightBlock) -> Result<(), Problem> {
+    let found = anchor.signed_header.chain_id();
+    if found == chain {
+        return Ok(());
+    }
+    let detail = format!("the header is of chain {found}, the path names chain {chain}");
+    Err(Problem::invalid_body(vec![Fault::at("/anchor/signed_header", detail)]))
 }

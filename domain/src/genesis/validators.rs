@@ -20,7 +20,8 @@ pub(super) struct Validators {
     pub transactions: bool,
 }
 
-/// Reads the validators; `document` is where genesis transactions are looked for when there are none.
+/// Reads the validators; `document` is where genesis transactions are looked for when there are
+/// none.
 pub(super) fn read(
     node: Option<Node<'_>>,
     document: &Node<'_>,

@@ -1,8 +1,9 @@
 //! Reads signed headers and validator sets from the JSON of several producers.
 //!
-//! Does not judge what it reads. Producers disagree: heights are strings or numbers, `parts` is also
-//! `part_set_header`, nothing is null, empty or absent, bytes are hex or base64, flags are numbers or
-//! names, keys have four envelopes. Each is read; what is ambiguous is refused with its place.
+//! Does not judge what it reads. Producers disagree: heights are strings or numbers, `parts` is
+//! also `part_set_header`, nothing is null, empty or absent, bytes are hex or base64, flags are
+//! numbers or names, keys have four envelopes. Each is read; what is ambiguous is refused with its
+//! place.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -229,8 +230,8 @@ fn validator(node: &Node<'_>) -> Result<proto::Validator, ParseFault> {
     })
 }
 
-/// An Ed25519 key in one of its envelopes: `{type, value}`, `{Sum: {value: {ed25519}}}`, `{ed25519}`
-/// or `{@type, key}`.
+/// An Ed25519 key in one of its envelopes: `{type, value}`, `{Sum: {value: {ed25519}}}`,
+/// `{ed25519}` or `{@type, key}`.
 fn public_key(node: &Node<'_>) -> Result<Vec<u8>, ParseFault> {
     if let Some(sum) = node.member(&["Sum"]) {
         return public_key(&sum);

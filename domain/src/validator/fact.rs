@@ -1,14 +1,14 @@
 //! What each event of a validator carries.
 //!
-//! Does not know the moment: the record says when. Events carry the numbers that follow from them, so
-//! that whoever folds them computes nothing.
+//! Does not know the moment: the record says when. Events carry the numbers that follow from them,
+//! so that whoever folds them computes nothing.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Offence, StandingName};
 use crate::values::{
     Address, Amount, Bps, ChainId, Contact, Epoch, Hash, Height, Moment, Moniker, Operator, Power,
-    PublicKey, Reason, Reservation, Website,
+    PublicKey, Reason, Reservation, Website, key_from_history,
 };
 
 /// A key became a validator, or one that had left became one again.
@@ -35,6 +35,7 @@ pub struct ValidatorRegistered {
     /// The voting power its stake gives.
     pub power: Power,
     /// Its consensus key.
+    #[serde(deserialize_with = "key_from_history")]
     pub public_key: PublicKey,
     /// The reputation it begins with: after an earlier exit never more than it had.
     pub reputation: u32,

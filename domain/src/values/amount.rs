@@ -30,7 +30,8 @@ pub fn is_quorum(part: u64, total: u64) -> bool {
 )]
 pub struct Amount(u128);
 
-const AMOUNT_RULE: &str = "an amount is a decimal string of base units from \"0\" to 2^128 - 1, without sign or zeros before it";
+const AMOUNT_RULE: &str =
+    "an amount is a plain decimal string of base units from \"0\" to 2^128 - 1";
 
 impl Amount {
     /// Nothing.
@@ -111,7 +112,11 @@ impl<'de> Deserialize<'de> for Amount {
 
 /// Voting power: bonded stake / `power_reduction`; at most 2^63 - 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "10"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "10")
+)]
 pub struct Power(u64);
 
 const POWER_RULE: &str = "a voting power is a decimal string from \"0\" to \"9223372036854775807\"";

@@ -27,7 +27,11 @@ where
 
 /// The height of a block: 1 to 2^63 - 1. The state of genesis is "height 0" and has no `Height`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "1"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "1")
+)]
 pub struct Height(u64);
 
 const HEIGHT_RULE: &str = "a height is a decimal string from \"1\" to \"9223372036854775807\"";
@@ -94,7 +98,11 @@ impl<'de> Deserialize<'de> for Height {
 
 /// A run of heights with one validator set, counted from 0; at most 2^63 - 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "0"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "0")
+)]
 pub struct Epoch(u64);
 
 const EPOCH_RULE: &str = "an epoch is a decimal string from \"0\" to \"9223372036854775807\"";
@@ -121,13 +129,15 @@ impl Epoch {
         Epoch(self.0.saturating_add(u64::from(epochs)).min(SIGNED_MAX))
     }
 
-    /// The first height in it when each epoch has `epoch_blocks` heights; none beyond the last height.
+    /// The first height in it when each epoch has `epoch_blocks` heights; none beyond the last
+    /// height.
     pub fn first_height(self, epoch_blocks: u32) -> Option<Height> {
         let before = self.0.checked_mul(u64::from(epoch_blocks))?;
         Height::new(before.checked_add(1)?).ok()
     }
 
-    /// The last height in it when each epoch has `epoch_blocks` heights; none beyond the last height.
+    /// The last height in it when each epoch has `epoch_blocks` heights; none beyond the last
+    /// height.
     pub fn last_height(self, epoch_blocks: u32) -> Option<Height> {
         let last = self.0.checked_add(1)?.checked_mul(u64::from(epoch_blocks))?;
         Height::new(last).ok()
