@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare test lint clean
+.PHONY: help prepare run dev test crash bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -8,12 +8,28 @@ help: ## what can be asked for
 prepare: ## install PostgreSQL when it is missing
 	@scripts/prepare
 
+run: prepare ## show everything at work (HEADERS=file to import your own, ARGS="--for 30s" to end by itself)
+	@HEADERS="$(HEADERS)" scripts/run $(ARGS)
+
+dev: prepare ## serve, and build and start again on every change
+	@scripts/dev $(ARGS)
+
 test: ## run every test against a private PostgreSQL (TESTS="cluster" for those with that name)
 	@scripts/prepare with-tests
 	@scripts/test $(TESTS)
 
+crash: ## kill the server and its database under load, ROUNDS times (default 200), and compare
+	@scripts/prepare with-tests
+	@NODE0_CRASH_ROUNDS=$(or $(ROUNDS),200) scripts/test --profile campaign crash
+
+bench: prepare ## measure us, the raw database and a bare server in one run (ARGS="--only append --rounds 1")
+	@scripts/bench $(ARGS)
+
 lint: ## formatting, clippy and the other checks
 	@scripts/lint
+
+sqlx: prepare ## renew .sqlx, by which queries are checked without a database
+	@scripts/sqlx
 
 clean: ## remove what was built (the data in .node0 stays)
 	cargo clean

@@ -46,8 +46,6 @@ create table chains_v1.chains (
     constraint chains_chain_id primary key (chain_id),
     constraint chains_kind check (kind in ('native', 'observed'))
 );
--- The lists: by id, and the ones that moved last.
-create index chains_position on chains_v1.chains (position, chain_id);
 
 create table chains_v1.forks (
     -- The event that detected it.
@@ -56,14 +54,15 @@ create table chains_v1.forks (
     height bigint not null,
     recorded bytea not null,
     conflicting bytea not null,
-    -- Who signed both, 20 bytes each.
-    culprits bytea[] not null,
+    -- Who signed both: addresses of 20 bytes, one after the other.
+    culprits bytea not null,
     detected_at timestamptz not null,
     -- Which of the two was kept, why and when; null until it is resolved.
     kept bytea,
     reason text,
     resolved_at timestamptz,
-    constraint forks_position primary key (position)
+    constraint forks_position primary key (position),
+    constraint forks_culprits_are_whole check (octet_length(culprits) % 20 = 0)
 );
 create index forks_chain on chains_v1.forks (chain_id, position);
 

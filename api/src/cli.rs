@@ -6,6 +6,7 @@ mod configuration;
 mod contract;
 mod events;
 mod genesis;
+pub(crate) mod import;
 mod projections;
 mod settings;
 pub mod terminal;
@@ -18,7 +19,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     config::{Config, Sources},
     database::{Database, DatabaseError, Use},
-    serve, telemetry,
+    demo, serve, telemetry,
 };
 use terminal::Terminal;
 
@@ -40,6 +41,8 @@ struct Arguments {
 enum Verb {
     /// Serve the HTTP API and keep the read models up to date, until SIGTERM or Ctrl-C
     Serve(serve::Arguments),
+    /// Show everything at work: serve, start a chain, import signed headers
+    Demo(demo::Arguments),
     /// Bring the database's tables up to date
     Migrate {
         /// One JSON object a line
@@ -49,6 +52,9 @@ enum Verb {
     /// Check a CometBFT genesis document, or start a chain from it
     #[command(subcommand)]
     Genesis(genesis::Verb),
+    /// Take in what others have signed
+    #[command(subcommand)]
+    Import(import::Verb),
     /// A validator's keys
     #[command(subcommand)]
     Validator(validator::Verb),
@@ -159,8 +165,10 @@ fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), F
 async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
     match verb {
         Verb::Serve(arguments) => serve::run(config, &arguments).await,
+        Verb::Demo(arguments) => demo::run(config, &arguments).await,
         Verb::Migrate { json } => migrate(config, Terminal::new(json)).await,
         Verb::Genesis(verb) => genesis::run(verb, config).await,
+        Verb::Import(verb) => import::run(verb, config).await,
         Verb::Validator(verb) => validator::run(verb),
         Verb::Events(verb) => events::run(verb, config).await,
         Verb::Projections(verb) => projections::run(verb, config).await,

@@ -98,6 +98,13 @@ impl Cluster {
         Cluster::run(folder, lock, options).await
     }
 
+    /// Attaches to the cluster of a data folder that another process runs; None when nobody does.
+    pub fn attach(options: &ClusterOptions) -> Result<Option<Cluster>, ClusterError> {
+        let user = OsUser::find(&options.os_user)?;
+        let folder = DataFolder::open(options.data.as_deref(), user)?;
+        attach(&folder)
+    }
+
     /// Attaches to the cluster of a data folder when another process runs it, else starts it.
     pub async fn start_or_attach(options: &ClusterOptions) -> Result<Cluster, ClusterError> {
         let user = OsUser::find(&options.os_user)?;
@@ -109,12 +116,9 @@ impl Cluster {
                 Err(in_use @ ClusterError::InUse { .. }) => in_use,
                 Err(other) => return Err(other),
             };
-            let guest = Guest::sign_in(&folder)?;
-            // Looked at after signing in: whoever stops the cluster takes the mark away first.
-            if is_up(&folder) {
-                return Ok(Cluster { folder, role: Role::Attached { _guest: guest } });
+            if let Some(attached) = attach(&folder)? {
+                return Ok(attached);
             }
-            drop(guest);
             if Instant::now() > deadline {
                 return Err(in_use);
             }
@@ -237,6 +241,13 @@ async fn make_database(folder: &DataFolder) -> Result<(), sqlx::Error> {
         sqlx::raw_sql("create database node0").execute(&mut connection).await?;
     }
     connection.close().await
+}
+
+fn attach(folder: &DataFolder) -> Result<Option<Cluster>, ClusterError> {
+    let guest = Guest::sign_in(folder)?;
+    // Looked at after signing in: whoever stops the cluster takes the mark away first.
+    let role = Role::Attached { _guest: guest };
+    Ok(is_up(folder).then(|| Cluster { folder: folder.clone(), role }))
 }
 
 /// Whether the process that left the mark is still alive: a killed one could not remove it.

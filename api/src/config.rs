@@ -153,8 +153,7 @@ impl Config {
     /// Which log lines are written: a server tells its story, a tool only what is wrong, unless it
     /// was said otherwise.
     pub fn log_filter(&self, serves: bool) -> &str {
-        let by_default =
-            |shown: &Shown| shown.key == "log" && shown.source == layer::DEFAULTS;
+        let by_default = |shown: &Shown| shown.key == "log" && shown.source == layer::DEFAULTS;
         if !serves && self.shown.iter().any(by_default) { LOG_OF_TOOLS } else { &self.log }
     }
 

@@ -27,8 +27,9 @@ pub async fn run(connection: &mut PgConnection) -> Result<Vec<Applied>, MigrateE
     MIGRATOR.run(&mut *connection).await?;
     let is_new = |version: i64| before.iter().all(|one| one.version != version);
     let new = MIGRATOR.iter().filter(|one| is_new(one.version));
-    let applied = |one: &sqlx::migrate::Migration| {
-        Applied { version: one.version, name: one.description.to_string() }
+    let applied = |one: &sqlx::migrate::Migration| Applied {
+        version: one.version,
+        name: one.description.to_string(),
     };
     Ok(new.map(applied).collect())
 }

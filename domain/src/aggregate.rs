@@ -52,7 +52,8 @@ pub trait Event:
     const NAMES: &'static [&'static str];
     /// The stored name of this event; one of [`Event::NAMES`].
     fn name(&self) -> &'static str;
-    /// Writes the data without the name: what a record holds as `data`. [`Data`] wraps it for serde.
+    /// Writes the data without the name: what a record holds as `data`. [`Data`] wraps it for
+    /// serde.
     fn write_data<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Does not begin a chain, and does not read files: the document's bytes are handed in.
 //!
-//! A document's hash is the SHA-256 of its bytes as they are, as CometBFT computes it for its genesis
-//! file (cometbft issues 1287 and 1303): two documents that differ in a space are two documents.
+//! A document's hash is the SHA-256 of its bytes as they are, as CometBFT computes it for its
+//! genesis file (cometbft issues 1287 and 1303): two documents that differ in a space are two
+//! documents.
 //!
 //! Our own state stands under `app_state`:
 //!
@@ -15,9 +16,9 @@
 //! ```
 //!
 //! Each member may be absent. Without `bonds` each validator's bond is its power times
-//! `power_reduction`; with them they must give exactly the validators' powers, and an entry may name a
-//! `delegator` whose stake it is. `supply` must equal balances + bonds. Parameters that are not named
-//! take their defaults.
+//! `power_reduction`; with them they must give exactly the validators' powers, and an entry may
+//! name a `delegator` whose stake it is. `supply` must equal balances + bonds. Parameters that are
+//! not named take their defaults.
 
 mod app_state;
 mod consensus;

@@ -52,8 +52,8 @@ impl<'a> Node<'a> {
     /// The first of the members named `names` that is there and not null.
     pub fn member(&self, names: &[&str]) -> Option<Node<'a>> {
         let object = self.value.as_object()?;
-        let found = names.iter().find_map(|name| object.get(*name).map(|value| (name, value)));
-        let (name, value) = found.filter(|(_, value)| !value.is_null())?;
+        let there = names.iter().filter_map(|name| object.get(*name).map(|value| (name, value)));
+        let (name, value) = there.into_iter().find(|(_, value)| !value.is_null())?;
         Some(Node { value, pointer: self.place(name) })
     }
 

@@ -1,11 +1,14 @@
 //! Signed headers of CometBFT chains: read, hashed, verified as a light client does, and made.
 //!
-//! Does not know which header is trusted, nor what time it is: both are handed in. It keeps nothing.
+//! Does not know which header is trusted, nor what time it is: both are handed in. It keeps
+//! nothing.
 
 mod commit;
 mod fault;
 mod json;
 mod make;
+#[cfg(feature = "schema")]
+mod schema;
 mod verify;
 
 pub use crate::json::ParseFault;
@@ -35,7 +38,6 @@ pub const SET_VALIDATORS_MAX: usize = 10_000;
 ///
 /// Its JSON is the base64 of its protobuf; it also reads the JSON of nodes and light clients.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = Object))]
 pub struct SignedHeader {
     inner: Arc<tendermint::block::signed_header::SignedHeader>,
     chain_id: ChainId,
@@ -239,7 +241,6 @@ impl<'de> Deserialize<'de> for RawHeader {
 ///
 /// Its JSON is the base64 of its protobuf; it also reads the JSON of nodes and light clients.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = Object))]
 pub struct ValidatorSet {
     inner: Arc<tendermint::validator::Set>,
     hash: Hash,

@@ -1,4 +1,5 @@
-//! The protocol parameters: what the network agreed its numbers are, with their defaults and bounds.
+//! The protocol parameters: what the network agreed its numbers are, with their defaults and
+//! bounds.
 //!
 //! Does not know how parameters come into force, nor who may change them.
 
@@ -143,7 +144,8 @@ impl Parameters {
         epoch.plus(self.unbonding_epochs)
     }
 
-    /// Everything that is out of bounds or contradictory; empty when the parameters may be in force.
+    /// Everything that is out of bounds or contradictory; empty when the parameters may be in
+    /// force.
     pub fn faults(&self) -> Vec<ParameterFault> {
         let mut faults = self.range_faults();
         if self.bond_min.is_zero() {
@@ -189,7 +191,8 @@ impl Parameters {
         (waits_blocks <= evidence_blocks).then(|| {
             let sentence = format!(
                 "is {}: stake would wait {waits_blocks} blocks at least, not longer than \
-                 evidence_age_blocks_max = {evidence_blocks}, and leave before misbehaviour can be punished",
+                 evidence_age_blocks_max = {evidence_blocks}: it would leave before \
+                 misbehaviour is punished",
                 self.unbonding_epochs
             );
             fault("unbonding_epochs", sentence)

@@ -3,16 +3,17 @@
 //! Does not know the other validators, nor the chain: what it must know of them is handed in.
 //!
 //! The story. A key registers by proving itself over the chain's id and its own address
-//! ([`registration_bytes`]), with a bond of its own. Once its reputation suffices it is activated and
-//! may be chosen at the next rotation. Others delegate to it; stake = own bond + delegations, and what
-//! leaves waits `unbonding_epochs`, so that misbehaviour can still be punished. It may be jailed and
-//! come back; an offence burns stake and reputation by a fixed table ([`Offence`]), once; equivocation
-//! ends it for ever. Who leaves in good order may register anew.
+//! ([`registration_bytes`]), with a bond of its own. Once its reputation suffices it is activated
+//! and may be chosen at the next rotation. Others delegate to it; stake = own bond + delegations,
+//! and what leaves waits `unbonding_epochs`, so that misbehaviour can still be punished. It may be
+//! jailed and come back; an offence burns stake and reputation by a fixed table ([`Offence`]),
+//! once; equivocation ends it for ever. Who leaves in good order may register anew.
 
 mod command;
 mod decide;
 mod event;
 mod evolve;
+mod fact;
 mod leave;
 mod offence;
 mod penalty;
@@ -20,8 +21,9 @@ mod refusal;
 mod state;
 
 pub use command::{Command, Registration};
-pub use event::{
-    CommissionSet, DelegationAdded, Event, ExitInitiated, PerformanceRecorded, ProfileUpdated,
+pub use event::Event;
+pub use fact::{
+    CommissionSet, DelegationAdded, ExitInitiated, PerformanceRecorded, ProfileUpdated,
     ReputationCause, ReputationChanged, StakeBonded, StakeReleased, UnbondingStarted,
     UndelegationStarted, ValidatorActivated, ValidatorExited, ValidatorJailed, ValidatorRegistered,
     ValidatorSlashed, ValidatorTombstoned, ValidatorUnjailed,

@@ -3,10 +3,10 @@
 //! Does not know how a validator came by its power: candidates are handed in, already active.
 //!
 //! The story. Once an epoch, [`Command::Rotate`] names the epoch the new set is for. It is decided
-//! from the state two heights before the last of the epoch before, because that epoch's **last** header
-//! must already carry the new set's hash as `next_validators_hash`: decided at the last height it
-//! would be one block late, and light clients would refuse it. The first rotation takes the genesis
-//! validators and knows no churn.
+//! from the state two heights before the last of the epoch before, because that epoch's **last**
+//! header must already carry the new set's hash as `next_validators_hash`: decided at the last
+//! height it would be one block late, and light clients would refuse it. The first rotation takes
+//! the genesis validators and knows no churn.
 
 mod rotate;
 
@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use crate::{
     aggregate::{self, Aggregate},
     parameters::Parameters,
-    values::{Address, ChainId, Epoch, Hash, Moment, POWER_TOTAL_MAX, Power, PublicKey},
+    values::{
+        Address, ChainId, Epoch, Hash, Moment, POWER_TOTAL_MAX, Power, PublicKey, key_from_history,
+    },
 };
 
 /// A command to a validator set.
@@ -107,6 +109,7 @@ pub struct Member {
     /// Its voting power.
     pub power: Power,
     /// Its consensus key.
+    #[serde(deserialize_with = "key_from_history")]
     pub public_key: PublicKey,
 }
 

@@ -2,13 +2,16 @@
 //!
 //! Does not know which context uses a value, nor where it came from.
 
+mod amount;
 mod crypto;
 mod number;
 mod text;
 mod time;
 
+pub use amount::{Amount, Bps, POWER_TOTAL_MAX, Power, is_quorum};
+pub(crate) use crypto::key_from_history;
 pub use crypto::{Address, AppHash, Hash, PublicKey, Signature};
-pub use number::{Amount, Bps, Epoch, Height, POWER_TOTAL_MAX, Power, Round, is_quorum};
+pub use number::{Epoch, Height, Round};
 pub use text::{ChainId, Contact, Moniker, Operator, Reason, Reservation, Website};
 pub use time::Moment;
 

@@ -2,12 +2,29 @@
 //!
 //! Knows nothing of why a request was made; decides nothing but order.
 
-use sqlx::types::Uuid;
-use tokio::sync::watch;
+mod appender;
+mod batch;
+mod encode;
+mod flight;
+mod inquiry;
+mod landing;
+mod notify;
+mod optimism;
+mod queue;
+mod resolve;
+mod session;
+mod streams;
 
+use sqlx::PgPool;
+use uuid::Uuid;
+
+pub(crate) use self::appender::Appender;
+use self::batch::Pending;
+pub(crate) use self::queue::AppenderHandle;
 use crate::error::{AppendError, StoreError};
 use crate::event::{CommandDigest, CommandId, Metadata, NewEvent, StreamName};
-use crate::store::{EventStore, StoreOptions};
+use crate::read::{as_bigint, from_bigint, stored_event};
+use crate::store::EventStore;
 
 /// Events of one request.
 pub const REQUEST_EVENTS_MAX: usize = 1_000;
@@ -47,10 +64,10 @@ pub struct Appended {
 }
 
 impl EventStore {
-    /// Returns after the commit is durable. Cancel-safe: dropping the future does not cancel the append.
+    /// Returns after the commit is durable. Cancel-safe: once handed over, dropping the future does not
+    /// cancel the append; before that (while the queue is full) nothing has happened.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let _ = request;
-        Err(AppendError::Unavailable(StoreError::Closed))
+        self.inner.appender.append(request).await
     }
 
     /// Hands over many requests in order; they share a transaction where they fit. A later one may expect
@@ -59,30 +76,71 @@ impl EventStore {
         &self,
         requests: Vec<AppendRequest>,
     ) -> Vec<Result<Appended, AppendError>> {
-        requests.iter().map(|_| Err(AppendError::Unavailable(StoreError::Closed))).collect()
+        self.inner.appender.append_all(requests).await
     }
 
-    /// What a command id left behind, with its digest; None when it is unknown.
+    /// What a command id left behind, with its digest; None when it is unknown. While a commit of this
+    /// process is in doubt, "unknown" would be a guess about its commands, and is an error instead.
     pub async fn find_command(
         &self,
         command: CommandId,
     ) -> Result<Option<(CommandDigest, Appended)>, StoreError> {
-        let _ = command;
-        Ok(None)
+        let found = find_command_in(self.pool(), self.incarnation(), command).await?;
+        if found.is_none() && self.inner.appender.in_doubt.contains(command) {
+            return Err(StoreError::Unreachable("its commit is still in doubt".into()));
+        }
+        Ok(found)
     }
 }
 
-pub(crate) struct Appender;
-pub(crate) struct AppenderHandle;
-impl Appender {
-    pub(crate) fn start(
-        _: &StoreOptions,
-        _: Uuid,
-        _: watch::Sender<u64>,
-    ) -> Result<AppenderHandle, StoreError> {
-        Ok(AppenderHandle)
+/// A request's events stand together: from the one that carries the command up to the next that carries one.
+async fn find_command_in(
+    pool: &PgPool,
+    incarnation: Uuid,
+    command: CommandId,
+) -> Result<Option<(CommandDigest, Appended)>, StoreError> {
+    let rows = sqlx::query!(
+        "select h.incarnation, c.digest as \"digest?\", e.position as \"position?\",
+                e.record as \"record?\"
+           from head h
+           left join events c on c.command = $1
+           left join lateral (
+                select e.position, e.record from events e
+                 where e.position >= c.position
+                   and e.position < coalesce(
+                       (select n.position from events n
+                         where n.position > c.position and n.command is not null
+                         order by n.position limit 1), 9223372036854775807)
+                 order by e.position limit $2) e on true
+          order by e.position",
+        command.0,
+        as_bigint(REQUEST_EVENTS_MAX as u64),
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut found: Option<(CommandDigest, Appended)> = None;
+    for row in rows {
+        if row.incarnation != incarnation {
+            let (expected, actual) = (incarnation, row.incarnation);
+            return Err(StoreError::Incarnation { expected, actual });
+        }
+        let (Some(digest), Some(position), Some(record)) = (row.digest, row.position, row.record)
+        else {
+            return Ok(None);
+        };
+        let event = stored_event(from_bigint(position), record.into())?;
+        let unreadable = |reason| StoreError::Unreadable { position: event.position, reason };
+        let id = event.parse().map_err(unreadable)?.id;
+        let (_, appended) = found.get_or_insert_with(|| {
+            let event_ids = Vec::new();
+            let stream = event.stream.clone();
+            let first =
+                Appended { stream, last_position: 0, last_version: 0, event_ids, repeated: true };
+            (CommandDigest(digest), first)
+        });
+        appended.last_position = event.position;
+        appended.last_version = event.version;
+        appended.event_ids.push(id);
     }
-}
-impl AppenderHandle {
-    pub(crate) async fn close(&self) {}
+    Ok(found)
 }

@@ -235,7 +235,8 @@ fn copied_row(mut chunk: Bytes) -> Option<(u64, Bytes)> {
     (chunk.len() >= length).then(|| (position, chunk.split_to(length)))
 }
 
-fn stored_event(position: u64, record: Bytes) -> Result<StoredEvent, StoreError> {
+/// An event from its columns: stream and version stand in the record.
+pub(crate) fn stored_event(position: u64, record: Bytes) -> Result<StoredEvent, StoreError> {
     let unreadable = |reason| StoreError::Unreadable { position, reason };
     let tail = Tail::of(&record)
         .ok_or_else(|| unreadable(RecordError::Malformed("its end is no record's".to_owned())))?;

@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::append::{Appender, AppenderHandle};
+use crate::append::{Appender, AppenderHandle, REQUEST_BYTES_MAX};
 use crate::error::StoreError;
 use crate::follow::Wake;
 
@@ -64,8 +64,9 @@ impl StoreOptions {
         if !(1..=BATCH_EVENTS_LIMIT).contains(&self.batch_events_max) {
             return Some("batch_events_max must be 1 to 8,192");
         }
-        if self.queue_bytes_max < self.batch_bytes_max {
-            return Some("queue_bytes_max must be at least batch_bytes_max");
+        let queue = 2 * REQUEST_BYTES_MAX..=u32::MAX as usize;
+        if !queue.contains(&self.queue_bytes_max) {
+            return Some("queue_bytes_max must be 16 MiB to 4 GiB");
         }
         if self.poll_interval_ms == 0 || self.connect_ms_max == 0 || self.commit_ms_max == 0 {
             return Some("poll_interval_ms, connect_ms_max and commit_ms_max must not be 0");
@@ -93,7 +94,6 @@ pub struct EventStore {
 }
 
 pub(crate) struct Inner {
-    pub(crate) options: StoreOptions,
     pub(crate) pool: PgPool,
     pub(crate) incarnation: Uuid,
     pub(crate) appender: AppenderHandle,
@@ -111,9 +111,10 @@ impl EventStore {
         let Head { position, incarnation } = crate::read::head_of(&pool).await.map_err(no_log)?;
         warn_unless_durable(&pool).await?;
         let (head, _) = watch::channel(position);
-        let appender = Appender::start(&options, incarnation, head.clone())?;
+        let appender =
+            Appender::start(&options, incarnation, pool.clone(), head.clone()).await?;
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
-        let inner = Inner { options, pool, incarnation, appender, head, wake };
+        let inner = Inner { pool, incarnation, appender, head, wake };
         Ok(EventStore { inner: Arc::new(inner) })
     }
 

@@ -90,10 +90,7 @@ pub(crate) async fn open(
 ///
 /// The transaction's commit does not wait for the disk: after a crash of the database the checkpoint
 /// and the effect are both older, together, and the same events are applied again.
-pub(crate) async fn lock(
-    tx: &mut PgConnection,
-    id: Id,
-) -> Result<Option<Checkpoint>, sqlx::Error> {
+pub(crate) async fn lock(tx: &mut PgConnection, id: Id) -> Result<Option<Checkpoint>, sqlx::Error> {
     let row = sqlx::query!(
         r#"select c.position, c.incarnation,
                   (select count(*) from projection_parked p

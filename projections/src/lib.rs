@@ -2,16 +2,23 @@
 //!
 //! Does not know commands, HTTP or GraphQL. A read model never decides anything.
 
+pub mod activity;
+pub mod chains;
 mod checkpoint;
 mod columns;
+pub mod delegations;
 pub mod event;
+pub mod headers;
 pub mod page;
 pub mod projection;
 mod read;
 mod reader;
 pub mod rebuild;
+pub mod reputation_history;
 pub mod runner;
+pub mod slashing_history;
 pub mod status;
+pub mod validator_sets;
 pub mod validators;
 mod worker;
 
@@ -27,5 +34,14 @@ pub use status::{Behind, ProjectionState, ProjectionStatus};
 
 /// Every projection there is.
 pub fn all() -> Vec<Arc<dyn Projection>> {
-    vec![Arc::new(validators::Validators)]
+    vec![
+        Arc::new(chains::Chains),
+        Arc::new(headers::Headers),
+        Arc::new(validators::Validators),
+        Arc::new(validator_sets::ValidatorSets),
+        Arc::new(delegations::Delegations),
+        Arc::new(slashing_history::SlashingHistory),
+        Arc::new(reputation_history::ReputationHistory),
+        Arc::new(activity::Activities),
+    ]
 }

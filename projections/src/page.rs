@@ -255,6 +255,24 @@ impl Numbered {
     }
 }
 
+/// Makes one page of each group of rows that stand together and share a key.
+pub(crate) fn grouped<K: PartialEq, T>(
+    page: &PageRequest,
+    rows: Vec<T>,
+    key: impl Fn(&T) -> K,
+    cursor: impl Fn(&T) -> Cursor,
+) -> Vec<(K, PageOf<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    for row in rows {
+        let of = key(&row);
+        match groups.last_mut() {
+            Some((group, members)) if *group == of => members.push(row),
+            Some(_) | None => groups.push((of, vec![row])),
+        }
+    }
+    groups.into_iter().map(|(group, members)| (group, page.page(members, &cursor))).collect()
+}
+
 /// A piece of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PageOf<T> {
@@ -300,6 +318,17 @@ mod tests {
         }
         assert_eq!(PageRequest::parse(Some(100), None).unwrap().first(), 100);
         assert_eq!(PageRequest::parse(None, None).unwrap().first(), FIRST_DEFAULT);
+    }
+
+    #[test]
+    fn rows_of_many_keys_become_one_page_for_each() {
+        let request = PageRequest::new(1, None).unwrap();
+        let rows = vec![("a", 1), ("a", 2), ("b", 3)];
+        let cursor = |row: &(&str, u32)| Cursor::new("n", vec![row.1.to_string()]);
+        let pages = grouped(&request, rows, |row| row.0, cursor);
+        let shown = pages.iter().map(|(key, page)| (*key, &page.items[..], page.has_next));
+        let expected = [("a", &[("a", 1)][..], true), ("b", &[("b", 3)][..], false)];
+        assert_eq!(shown.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -223,7 +223,8 @@ impl Projections {
     /// The age of the first event after a position.
     async fn age_seconds(&self, position: u64) -> u64 {
         let page = self.reader.store().read_all(position, &Filter::default(), 1).await;
-        let at = page.ok().and_then(|page| page.events.first()?.parse().ok().map(|record| record.at));
+        let at =
+            page.ok().and_then(|page| page.events.first()?.parse().ok().map(|record| record.at));
         let age = at.map_or(0, |at| (Utc::now() - at).num_seconds());
         u64::try_from(age).unwrap_or(0)
     }
@@ -292,9 +293,9 @@ impl Projections {
     /// What the named projections reflect, the least of them, as far as memory knows: exact for what this
     /// process runs, and what was last looked at for the rest. Unknown names reflect nothing.
     pub fn position(&self, names: &[&str]) -> u64 {
-        let positions = names.iter().map(|name| {
-            self.member(name).map_or(0, |member| *member.pulse.position.borrow())
-        });
+        let positions = names
+            .iter()
+            .map(|name| self.member(name).map_or(0, |member| *member.pulse.position.borrow()));
         positions.min().unwrap_or(0)
     }
 

@@ -5,7 +5,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use api::cluster::Cluster;
+use api::{
+    cluster::{Cluster, DATABASE},
+    migrations,
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// Names the run's PostgreSQL, without a database. Set by `with-cluster`.
@@ -13,12 +16,18 @@ pub const VARIABLE: &str = "NODE0_TEST_CLUSTER";
 /// The migrated database that tests copy.
 const TEMPLATE: &str = "node0_template";
 
-/// Makes the database that tests copy, when there is none yet.
-pub async fn make_template(cluster: &Cluster) -> Result<(), sqlx::Error> {
+/// Makes the database that tests copy, and brings the one of the data folder up to date.
+pub async fn make_template(cluster: &Cluster) -> Result<(), Box<dyn std::error::Error>> {
     let mut admin = PgConnection::connect(&cluster.url("postgres")).await?;
     sqlx::raw_sql("drop database if exists node0_template").execute(&mut admin).await?;
     sqlx::raw_sql("create database node0_template").execute(&mut admin).await?;
-    admin.close().await
+    admin.close().await?;
+    for database in [TEMPLATE, DATABASE] {
+        let mut connection = PgConnection::connect(&cluster.url(database)).await?;
+        migrations::run(&mut connection).await?;
+        connection.close().await?;
+    }
+    Ok(())
 }
 
 /// A database of a test's own.

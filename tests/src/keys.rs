@@ -41,7 +41,7 @@ impl ValidatorKey {
         Command::Register(Box::new(Registration {
             bond: Amount::new(10_000_000),
             chain_id: chain.clone(),
-            commission_bps: Bps::new(500).expect("within bounds"),
+            commission_bps: Bps::try_from(500_u16).expect("within bounds"),
             contact: None,
             moniker: "test".parse().expect("a moniker"),
             operator: "tests".parse().expect("an operator"),

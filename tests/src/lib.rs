@@ -2,8 +2,11 @@
 //!
 //! Holds only the set-up; the stories are in `tests/tests`. Does not know how a promise is kept.
 
+pub mod app;
 pub mod database;
 pub mod fixtures;
+pub mod http;
 pub mod keys;
+pub mod node0;
 pub mod own_cluster;
 pub mod pristine;

@@ -5,6 +5,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread::sleep,
     time::{Duration, Instant},
@@ -55,20 +56,29 @@ impl OwnCluster {
         ClusterOptions { data: Some(self.folder.clone()), ..ClusterOptions::new("test") }
     }
 
+    /// How many PostgreSQL processes there are in the folder.
+    pub fn postgres_processes(&self) -> usize {
+        remains(&self.folder.join("pg")).len()
+    }
+
     /// Kills every PostgreSQL process in the folder, as a power cut would; how many there were.
     pub fn kill_postgres(&self) -> usize {
-        let pgdata = self.folder.join("pg");
-        let found = remains(&pgdata);
-        for pid in &found {
-            // One that ended by itself in between is as good as killed.
-            kill_process(*pid, Signal::KILL).unwrap_or_default();
-        }
-        let deadline = Instant::now() + KILL_WAIT_MAX;
-        while found.iter().any(|pid| remains(&pgdata).contains(pid)) && Instant::now() < deadline {
-            sleep(Duration::from_millis(5));
-        }
-        found.len()
+        kill_postgres(&self.folder)
     }
+}
+
+fn kill_postgres(folder: &Path) -> usize {
+    let pgdata = folder.join("pg");
+    let found = remains(&pgdata);
+    for pid in &found {
+        // One that ended by itself in between is as good as killed.
+        kill_process(*pid, Signal::KILL).unwrap_or_default();
+    }
+    let deadline = Instant::now() + KILL_WAIT_MAX;
+    while found.iter().any(|pid| remains(&pgdata).contains(pid)) && Instant::now() < deadline {
+        sleep(Duration::from_millis(5));
+    }
+    found.len()
 }
 
 impl Drop for OwnCluster {
@@ -76,6 +86,35 @@ impl Drop for OwnCluster {
         self.kill_postgres();
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             eprintln!("{} stays: {error}", self.folder.display());
+        }
+    }
+}
+
+/// A small file system of its own over a folder, for tests that fill the disk. Unmounted when it is
+/// dropped.
+#[derive(Debug)]
+pub struct SmallDisk<'a>(&'a Path);
+
+impl SmallDisk<'_> {
+    /// Mounts it with options such as `size=32m`; None, with a note, where that is not allowed.
+    pub fn mount<'a>(folder: &'a Path, options: &str) -> Option<SmallDisk<'a>> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder).stderr(Stdio::null());
+        let mounted = mount.status().is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("skipped: this system does not let us mount a small disk");
+        }
+        mounted.then_some(SmallDisk(folder))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        // Found by its folder, which is gone after this.
+        kill_postgres(self.0);
+        let unmounted = Command::new("umount").arg("-l").arg(self.0).status();
+        if !unmounted.is_ok_and(|status| status.success()) {
+            eprintln!("{} stays mounted", self.0.display());
         }
     }
 }

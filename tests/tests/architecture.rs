@@ -58,7 +58,8 @@ fn tracked() -> Vec<String> {
         .expect("git runs");
     assert!(out.status.success(), "not a git checkout: {}", String::from_utf8_lossy(&out.stderr));
     let names = String::from_utf8(out.stdout).expect("names are UTF-8");
-    let names: Vec<String> = names.split('\0').filter(|name| !name.is_empty()).map(String::from).collect();
+    let names: Vec<String> =
+        names.split('\0').filter(|name| !name.is_empty()).map(String::from).collect();
     assert!(names.len() > 50, "only {} files are tracked: nothing was checked", names.len());
     names
 }
@@ -100,7 +101,8 @@ fn the_rooms_know_exactly_whom_the_drawing_says() {
         .expect("cargo runs");
     let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
-    let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let ours: BTreeSet<&str> =
+        packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for package in packages {
         let known = edges.entry(package["name"].as_str().expect("a name")).or_default();
@@ -115,10 +117,8 @@ fn the_rooms_know_exactly_whom_the_drawing_says() {
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
         assert_eq!(edges[room], expected, "{room} knows others than the drawing says");
     }
-    let outside: BTreeSet<&str> = ours
-        .into_iter()
-        .filter(|name| EDGES.iter().all(|(room, _)| room != name))
-        .collect();
+    let outside: BTreeSet<&str> =
+        ours.into_iter().filter(|name| EDGES.iter().all(|(room, _)| room != name)).collect();
     assert_eq!(outside, BTreeSet::from(["bench", "tests"]), "a room that is not in the drawing");
 }
 
@@ -128,7 +128,10 @@ fn the_domain_is_pure() {
     for (name, text) in sources("domain/src/") {
         let code = code(&text);
         faults.extend(
-            IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{name}: {word}")),
+            IMPURE
+                .iter()
+                .filter(|word| code.contains(**word))
+                .map(|word| format!("{name}: {word}")),
         );
     }
     assert_none(&faults, "the domain touches the world");

@@ -5,14 +5,13 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown},
-    path::Path,
-    process::{Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use api::cluster::{Cluster, ClusterError, ClusterOptions, OsUser, remains};
 use sqlx::{Connection, PgConnection};
-use tests::own_cluster::OwnCluster;
+use tests::own_cluster::{OwnCluster, SmallDisk};
 
 async fn connect(cluster: &Cluster) -> PgConnection {
     PgConnection::connect(&cluster.url("node0")).await.expect("the cluster answers")
@@ -201,27 +200,6 @@ async fn a_data_folder_below_a_file_is_an_error_and_not_a_panic() {
     let options = ClusterOptions { data: Some(file.join("data")), ..own.options() };
     let error = refusal(&options).await.to_string();
     assert!(error.starts_with("Cannot make the data folder"), "{error}");
-}
-
-/// A small file system of its own, or None where that is not allowed.
-struct SmallDisk<'a>(&'a Path);
-
-impl SmallDisk<'_> {
-    fn mount<'a>(folder: &'a Path, options: &str) -> Option<SmallDisk<'a>> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder).stderr(Stdio::null());
-        let mounted = mount.status().is_ok_and(|status| status.success());
-        if !mounted {
-            eprintln!("skipped: this system does not let us mount a small disk");
-        }
-        mounted.then_some(SmallDisk(folder))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        Command::new("umount").arg("-l").arg(self.0).status().ok();
-    }
 }
 
 #[tokio::test]

@@ -5,3 +5,7 @@
 mod architecture;
 mod cluster;
 mod commands;
+mod crash;
+mod journeys;
+mod serving;
+mod tools;

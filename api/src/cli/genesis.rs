@@ -167,7 +167,11 @@ fn tell(file: &Path, report: &Report, terminal: Terminal) -> Result<(), Failure>
     }
     for warning in &report.warnings {
         let word = paint.warning("warning");
-        terminal.line(&format!("{word} {}: {}", paint.strong(&place(warning)), warning.sentence))?;
+        terminal.line(&format!(
+            "{word} {}: {}",
+            paint.strong(&place(warning)),
+            warning.sentence
+        ))?;
     }
     let listed = report.faults.len();
     if report.faults_count > listed {
@@ -175,7 +179,8 @@ fn tell(file: &Path, report: &Report, terminal: Terminal) -> Result<(), Failure>
     }
     if let Some(found) = &report.genesis {
         let good = paint.good("good");
-        let chain = format!("{good}    chain {} from height {}", found.chain_id, found.initial_height);
+        let chain =
+            format!("{good}    chain {} from height {}", found.chain_id, found.initial_height);
         terminal.line(&format!("{chain}, {}, hash {}", found.time, found.hash))?;
         if let Err(why) = &found.ours {
             terminal.line(&format!("        it cannot begin a chain here: {why}"))?;

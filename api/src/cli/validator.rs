@@ -52,7 +52,8 @@ pub fn run(verb: Verb) -> Result<(), Failure> {
     write_secret(&out, &format!("{document:#}\n"))?;
     let file = out.display().to_string();
     let object = json!({ "file": file, "address": address, "public_key": public_key });
-    let sentence = |_| format!("address     {address}\npublic key  {public_key}\nkey file    {file}");
+    let sentence =
+        |_| format!("address     {address}\npublic key  {public_key}\nkey file    {file}");
     Terminal::new(json).say(sentence, &object)
 }
 

@@ -5,6 +5,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -227,7 +228,7 @@ fn open_log(folder: &DataFolder) -> Result<(File, u64), ClusterError> {
         fs::rename(&path, path.with_extension("log.old"))
             .map_err(|source| folder.trouble("rename", &path, source))?;
     }
-    let file = File::options().create(true).append(true).open(&path);
+    let file = File::options().create(true).append(true).mode(0o600).open(&path);
     let file = file.map_err(|source| folder.trouble("open", &path, source))?;
     Ok((file, if bytes > LOG_BYTES_MAX { 0 } else { bytes }))
 }
@@ -324,8 +325,10 @@ fn postgres_processes() -> Vec<PathBuf> {
 /// at: then PostgreSQL's own interlock must decide.
 fn remove_stale_pid_file(folder: &DataFolder) -> Result<(), ClusterError> {
     let path = folder.pgdata().join("postmaster.pid");
-    let hidden =
-        |process: &PathBuf| fs::read_link(process.join("cwd")).is_err() && process.exists();
+    let hidden = |process: &PathBuf| {
+        fs::read_link(process.join("cwd"))
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
     if !path.exists() || !Path::new("/proc/self").exists() {
         return Ok(());
     }

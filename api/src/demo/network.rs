@@ -86,7 +86,7 @@ async fn join(
     let registration = Registration {
         bond: Amount::new(BOND),
         chain_id: chain.clone(),
-        commission_bps: Bps::new(500)?,
+        commission_bps: Bps::try_from(500_u16)?,
         contact: None,
         moniker: moniker.parse()?,
         operator: "demo".parse()?,

@@ -1,6 +1,7 @@
 //! How a command to a chain is decided.
 //!
-//! Does not change anything: it answers with the facts that would follow, or with the reason why not.
+//! Does not change anything: it answers with the facts that would follow, or with the reason why
+//! not.
 
 use super::{
     Chain, Command, EpochClosed, EpochOpened, Event, GenesisInitialised, Kind, Known, Observed,

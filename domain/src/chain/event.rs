@@ -241,7 +241,8 @@ pub struct Carried {
     pub height: Height,
     /// Whether we execute the chain or observe it.
     pub kind: Kind,
-    /// The set that signs the header after the head, when it is known and not the one that signed it.
+    /// The set that signs the header after the head, when it is known and not the one that signed
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_validator_set: Option<ValidatorSet>,
     /// That set's hash.

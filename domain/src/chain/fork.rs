@@ -102,8 +102,8 @@ fn signers_of_both(
     Ok(signed_recorded.intersection(&signed_other).copied().collect())
 }
 
-/// Says which header counts. Keeping the one that is not recorded abandons what was recorded from its
-/// height on, which a closed epoch cannot do any more.
+/// Says which header counts. Keeping the one that is not recorded abandons what was recorded from
+/// its height on, which a closed epoch cannot do any more.
 pub(super) fn resolve(
     chain: &Observed,
     height: Height,

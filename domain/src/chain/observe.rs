@@ -115,8 +115,8 @@ fn check_anchor(
     Ok(tally)
 }
 
-/// Verifies a header against the last one and records it. In a stream where nothing happened yet the
-/// epoch is opened first, when an earlier one carries over.
+/// Verifies a header against the last one and records it. In a stream where nothing happened yet
+/// the epoch is opened first, when an earlier one carries over.
 pub(super) fn observe(
     chain: &Chain,
     given: &Given<'_>,
@@ -200,8 +200,8 @@ fn check_place(chain: &Observed, head: &Head, given: &Given<'_>) -> Result<(), R
     Ok(())
 }
 
-/// The record of a verified header. The sets are kept only when no earlier event holds them, and the
-/// announced one only while it fits.
+/// The record of a verified header. The sets are kept only when no earlier event holds them, and
+/// the announced one only while it fits.
 fn recorded(
     chain: &Observed,
     given: &Given<'_>,

@@ -20,13 +20,18 @@ pub(super) struct Validators {
     pub transactions: bool,
 }
 
-/// Reads the validators; `document` is where genesis transactions are looked for when there are none.
+/// Reads the validators; `document` is where genesis transactions are looked for when there are
+/// none.
 pub(super) fn read(
     node: Option<Node<'_>>,
     document: &Node<'_>,
     findings: &mut Findings,
 ) -> Validators {
     let place = node.as_ref().map_or_else(|| document.place("validators"), |n| n.pointer.clone());
+    if node.as_ref().is_some_and(|node| !node.value.is_array()) {
+        findings.fault(place, "not an array");
+        return Validators { listed: Vec::new(), transactions: false };
+    }
     let entries = items(findings, node);
     if entries.is_empty() {
         let transactions = genesis_transactions(document);

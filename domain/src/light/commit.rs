@@ -19,8 +19,8 @@ pub struct Tally {
 
 /// Whether `set` committed `signed`: the commit is for this header's hash, the set is the one the
 /// header names, there is one entry for each validator in the set's order, every signature that is
-/// there (for nil, too) verifies by ZIP 215, and strictly more than two thirds of the power signed for
-/// the header.
+/// there (for nil, too) verifies by ZIP 215, and strictly more than two thirds of the power signed
+/// for the header.
 pub fn verify_commit(signed: &SignedHeader, set: &ValidatorSet) -> Result<Tally, Fault> {
     let commit = &signed.signed().commit;
     let named = sha256(commit.block_id.hash).unwrap_or(Hash::from_bytes([0; 32]));

@@ -68,8 +68,8 @@ impl Fault {
         }
     }
 
-    /// Whether the fault is the header's own. Otherwise it is in what came with the header or in the
-    /// circumstances, and the same header may be found good later.
+    /// Whether the fault is the header's own. Otherwise it is in what came with the header or in
+    /// the circumstances, and the same header may be found good later.
     pub fn is_headers_own(&self) -> bool {
         match self {
             Fault::HeaderHashMismatch { .. }

@@ -1,8 +1,9 @@
 //! Reads signed headers and validator sets from the JSON of several producers.
 //!
-//! Does not judge what it reads. Producers disagree: heights are strings or numbers, `parts` is also
-//! `part_set_header`, nothing is null, empty or absent, bytes are hex or base64, flags are numbers or
-//! names, keys have four envelopes. Each is read; what is ambiguous is refused with its place.
+//! Does not judge what it reads. Producers disagree: heights are strings or numbers, `parts` is
+//! also `part_set_header`, nothing is null, empty or absent, bytes are hex or base64, flags are
+//! numbers or names, keys have four envelopes. Each is read; what is ambiguous is refused with its
+//! place.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -70,12 +71,21 @@ fn light_block(node: &Node<'_>) -> Result<LightBlock, ParseFault> {
         Some(member) => self::signed_header(&member)?,
         None => self::signed_header(node)?,
     };
-    let set = |names: &[&str]| node.member(names).map(|m| validator_set(&m)).transpose();
+    let set = node.member(&["validator_set", "validators"]);
+    // Some producers write a set without validators where they do not know the next one.
+    let next = node.member(&["next_validator_set", "next_validators"]);
+    let next = next.filter(|next| !is_empty_set(next));
     Ok(LightBlock {
-        next_validator_set: set(&["next_validator_set", "next_validators"])?,
+        next_validator_set: next.map(|next| validator_set(&next)).transpose()?,
         signed_header,
-        validator_set: set(&["validator_set", "validators"])?,
+        validator_set: set.map(|set| validator_set(&set)).transpose()?,
     })
+}
+
+fn is_empty_set(node: &Node<'_>) -> bool {
+    let list = node.member(&["validators"]);
+    list.is_none_or(|list| list.value.as_array().is_some_and(Vec::is_empty))
+        && node.value.is_object()
 }
 
 /// Reads a signed header: base64 of its protobuf, or an object.
@@ -107,7 +117,7 @@ fn header(node: &Node<'_>) -> Result<proto::Header, ParseFault> {
             app: version.member(&["app"]).map_or(Ok(0), |member| member.number())?,
         }),
         chain_id: node.needed(&["chain_id"])?.text()?.to_owned(),
-        height: node.needed(&["height"])?.number()?,
+        height: height(&node.needed(&["height"])?)?,
         time: Some(time(&node.needed(&["time"])?)?),
         last_block_id: node.member(&["last_block_id"]).map(|id| block_id(&id)).transpose()?,
         last_commit_hash: hash("last_commit_hash")?,
@@ -140,6 +150,11 @@ fn block_id(node: &Node<'_>) -> Result<proto::BlockId, ParseFault> {
     Ok(proto::BlockId { hash, part_set_header: Some(part_set_header) })
 }
 
+fn height(node: &Node<'_>) -> Result<i64, ParseFault> {
+    let height = node.number()?;
+    if height < 1 { Err(node.misread("a height is at least 1")) } else { Ok(height) }
+}
+
 fn time(node: &Node<'_>) -> Result<Timestamp, ParseFault> {
     let time = tendermint::Time::parse_from_rfc3339(node.text()?)
         .map_err(|_| node.misread("not a time as RFC 3339 within the years 1 to 9999"))?;
@@ -149,7 +164,7 @@ fn time(node: &Node<'_>) -> Result<Timestamp, ParseFault> {
 fn commit(node: &Node<'_>) -> Result<proto::Commit, ParseFault> {
     let signatures = node.needed(&["signatures"])?;
     Ok(proto::Commit {
-        height: node.needed(&["height"])?.number()?,
+        height: height(&node.needed(&["height"])?)?,
         round: node.member(&["round"]).map_or(Ok(0), |member| member.number())?,
         block_id: Some(block_id(&node.needed(&["block_id"])?)?),
         signatures: signatures.items()?.iter().map(commit_sig).collect::<Result<_, _>>()?,
@@ -215,8 +230,8 @@ fn validator(node: &Node<'_>) -> Result<proto::Validator, ParseFault> {
     })
 }
 
-/// An Ed25519 key in one of its envelopes: `{type, value}`, `{Sum: {value: {ed25519}}}`, `{ed25519}`
-/// or `{@type, key}`.
+/// An Ed25519 key in one of its envelopes: `{type, value}`, `{Sum: {value: {ed25519}}}`,
+/// `{ed25519}` or `{@type, key}`.
 fn public_key(node: &Node<'_>) -> Result<Vec<u8>, ParseFault> {
     if let Some(sum) = node.member(&["Sum"]) {
         return public_key(&sum);

@@ -60,10 +60,10 @@ pub enum Verdict {
     Refused(Fault),
 }
 
-/// Verifies `signed`, with the `set` that signs it and, if at hand, the `next` one, against a trusted
-/// header: one that is the very next must be signed by more than two thirds of the announced set; one
-/// further ahead also by more than one third of it; and in both cases the commit passes
-/// [`verify_commit`].
+/// Verifies `signed`, with the `set` that signs it and, if at hand, the `next` one, against a
+/// trusted header: one that is the very next must be signed by more than two thirds of the
+/// announced set; one further ahead also by more than one third of it; and in both cases the commit
+/// passes [`verify_commit`].
 pub fn verify(
     signed: &SignedHeader,
     set: &ValidatorSet,

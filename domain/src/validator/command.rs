@@ -210,6 +210,7 @@ impl Command {
 }
 
 /// The public half of the Ed25519 key whose seed is 32 bytes of 7.
-const EXAMPLE_KEY: &str = "EXAMPLE_KEY_TODO";
+const EXAMPLE_KEY: &str = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=";
 /// Its signature over the registration bytes of the chain `node0-local`.
-const EXAMPLE_PROOF: &str = "EXAMPLE_PROOF_TODO";
+const EXAMPLE_PROOF: &str =
+    "jpexMVZIHEiD1RhaF0n48BTSoBa6DGfH2QRhwqrLJxOOGA6HH40YKHzE1SIRtBgEwCeai9Oio9xeOYNm8tcICw==";

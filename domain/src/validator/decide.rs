@@ -1,6 +1,7 @@
 //! How a command to a validator is decided.
 //!
-//! Does not change anything: it answers with the facts that would follow, or with the reason why not.
+//! Does not change anything: it answers with the facts that would follow, or with the reason why
+//! not.
 
 use super::{
     COMMISSION_STEP_BPS_MAX, Command, CommissionSet, DELEGATORS_MAX, DelegationAdded, Event,
@@ -178,8 +179,8 @@ fn set_commission(record: &Record, wanted: Bps, known: &Known) -> Result<Vec<Eve
     Ok(vec![Event::CommissionSet(event)])
 }
 
-/// The stake and the power after `amount` is added to `stake`. No validator alone may have more power
-/// than a whole set.
+/// The stake and the power after `amount` is added to `stake`. No validator alone may have more
+/// power than a whole set.
 fn grown(stake: Amount, amount: Amount, known: &Known) -> Result<(Amount, Power), Refusal> {
     let reduction = known.parameters.power_reduction;
     let too_large =
@@ -316,8 +317,8 @@ fn record_performance(
     Ok(events)
 }
 
-/// The reputation after an epoch: up by [`REPUTATION_GAIN_MAX`] times the part of the duties done, down
-/// by [`REPUTATION_LOSS_MAX`] times the part missed, within 0 and the scale.
+/// The reputation after an epoch: up by [`REPUTATION_GAIN_MAX`] times the part of the duties done,
+/// down by [`REPUTATION_LOSS_MAX`] times the part missed, within 0 and the scale.
 fn earned(reputation: u32, missed: u32, signed: u32, known: &Known) -> u32 {
     let total = i64::from(missed) + i64::from(signed);
     if total == 0 {

@@ -43,6 +43,16 @@ impl Offence {
     pub const ALL: [Offence; 4] =
         [Offence::Equivocation, Offence::KeyCompromise, Offence::Censorship, Offence::Downtime];
 
+    /// Its name as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Offence::Equivocation => "equivocation",
+            Offence::KeyCompromise => "key-compromise",
+            Offence::Censorship => "censorship",
+            Offence::Downtime => "downtime",
+        }
+    }
+
     /// The table of penalties. "Stake burned" is burned of the bond and of every delegation alike,
     /// but for equivocation, which takes the whole bond and a twentieth of the delegations.
     pub const fn penalty(self) -> Penalty {

@@ -1,7 +1,7 @@
 //! How an offence is punished.
 //!
-//! Does not verify evidence: that is consensus' matter; it sees that an offence is punished once, and
-//! while the stake that stood behind it is still there.
+//! Does not verify evidence: that is consensus' matter; it sees that an offence is punished once,
+//! and while the stake that stood behind it is still there.
 
 use super::{
     Event, Known, Offence, Record, Refusal, ReputationCause, StandingName, ValidatorJailed,
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::values::{Hash, Height, Reason};
 
-/// Who can be punished: whoever is or was active and is not gone. One that came back from a penalty is
-/// registered, and still answers for what it did while it was active.
+/// Who can be punished: whoever is or was active and is not gone. One that came back from a penalty
+/// is registered, and still answers for what it did while it was active.
 const PUNISHABLE: &[StandingName] = &[
     StandingName::Registered,
     StandingName::Active,
@@ -89,7 +89,8 @@ fn check_offence(
     if epoch > known.epoch {
         return Err(Refusal::OffenceInFuture { current: known.epoch, epoch, height });
     }
-    // The chain is at the first height of the current epoch at least: so old is the evidence surely.
+    // The chain is at the first height of the current epoch at least: so old is the evidence
+    // surely.
     let first = known.epoch.first_height(epoch_blocks).map_or(u64::MAX, Height::value);
     let age_blocks = first.saturating_sub(height.value());
     let maximum = known.parameters.evidence_age_blocks_max;

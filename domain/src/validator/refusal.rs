@@ -59,7 +59,7 @@ pub enum Refusal {
     #[error("performance is recorded up to epoch {last}; epoch {epoch} is not after it")]
     PerformanceRecordedAlready { epoch: Epoch, last: Epoch },
     #[error(
-        "{duties} duties and {proposed} proposals do not fit into an epoch of {epoch_blocks} heights"
+        "{duties} duties and {proposed} proposals do not fit into {epoch_blocks} = epoch_blocks"
     )]
     PerformanceImplausible { duties: u64, epoch_blocks: u32, proposed: u32 },
     #[error("the validator has never been active")]

@@ -192,8 +192,8 @@ impl fmt::Display for StandingName {
     }
 }
 
-/// Names stake that is on its way out: what began in one epoch and matures in one epoch is one entry
-/// for each owner. Ordered by maturity.
+/// Names stake that is on its way out: what began in one epoch and matures in one epoch is one
+/// entry for each owner. Ordered by maturity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unbonding {
     /// The epoch in which it is released.

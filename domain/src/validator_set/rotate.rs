@@ -21,10 +21,10 @@ fn rank(member: &Member) -> (Reverse<Power>, Address) {
 /// The set after `before`, in CometBFT's order.
 ///
 /// Wanted are the `validators_max` first candidates with power. Whoever is a member and a candidate
-/// takes their new power at once. Of the churn, joins plus leaves, those who are no candidates any more
-/// leave first, the most powerful first, but never the last member; then the wanted join, the most
-/// powerful first, each taking the place of the weakest who is no longer wanted when the set is full;
-/// then those leave who are too many. A first set, which replaces nobody, has no churn.
+/// takes their new power at once. Of the churn, joins plus leaves, those who are no candidates any
+/// more leave first, the most powerful first, but never the last member; then the wanted join, the
+/// most powerful first, each taking the place of the weakest who is no longer wanted when the set
+/// is full; then those leave who are too many. A first set, which replaces nobody, has no churn.
 pub(super) fn rotated(
     before: &[Member],
     candidates: &[Member],

@@ -39,15 +39,17 @@ fn hex_bytes<const N: usize>(text: &str, rule: &'static str) -> Result<[u8; N], 
     Ok(bytes)
 }
 
-/// Writes upper hex.
-fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut digits = [0_u8; 2 * APP_HASH_BYTES_MAX];
+/// Room for the digits of the longest value.
+type Digits = [u8; 2 * APP_HASH_BYTES_MAX];
+
+/// Upper hex.
+fn hex_digits<'d>(bytes: &[u8], digits: &'d mut Digits) -> &'d str {
     for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
         pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
         pair[1] = HEX_DIGITS[usize::from(byte & 15)];
     }
     let length = (2 * bytes.len()).min(digits.len());
-    f.write_str(std::str::from_utf8(&digits[..length]).map_err(|_| fmt::Error)?)
+    std::str::from_utf8(&digits[..length]).expect("hex digits are ASCII")
 }
 
 /// Reads exactly `N` bytes of padded base64.
@@ -57,11 +59,32 @@ fn base64_bytes<const N: usize>(text: &str, rule: &'static str) -> Result<[u8; N
     room[..length].try_into().map_err(|_| ValueError::new(rule, text))
 }
 
-/// Writes padded base64.
-fn write_base64(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut digits = [0_u8; 2 * SIGNATURE_BYTES];
-    let length = STANDARD.encode_slice(bytes, &mut digits).map_err(|_| fmt::Error)?;
-    f.write_str(std::str::from_utf8(&digits[..length]).map_err(|_| fmt::Error)?)
+/// Padded base64.
+fn base64_digits<'d>(bytes: &[u8], digits: &'d mut Digits) -> &'d str {
+    let length = STANDARD.encode_slice(bytes, digits).expect("64 bytes take 88 digits at most");
+    std::str::from_utf8(&digits[..length]).expect("base64 digits are ASCII")
+}
+
+/// Whether the y of an encoded point is below the field's prime, 2^255 - 19. (The other encodings
+/// that are not canonical, of x = 0 with a sign, are of small order.)
+fn is_canonical(bytes: &[u8; KEY_BYTES]) -> bool {
+    let high = bytes[1..31].iter().all(|byte| *byte == 0xff) && bytes[31] & 0x7f == 0x7f;
+    !(high && bytes[0] >= 0xed)
+}
+
+/// Reads a key from history without curve arithmetic: it was checked when the event was decided. A
+/// key that never was verifies nothing.
+pub(crate) fn key_from_history<'de, D: Deserializer<'de>>(d: D) -> Result<PublicKey, D::Error> {
+    from_text::<D, HistoricKey>(d, "an Ed25519 public key in base64").map(|key| key.0)
+}
+
+struct HistoricKey(PublicKey);
+
+impl FromStr for HistoricKey {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<HistoricKey, ValueError> {
+        base64_bytes(text, KEY_RULE).map(|bytes| HistoricKey(PublicKey(bytes)))
+    }
 }
 
 /// An Ed25519 public key, 32 bytes in base64. Canonical and not of small order: one key has one
@@ -83,7 +106,7 @@ impl PublicKey {
         if key.is_weak() {
             return Err(fault(KEY_ORDER_RULE));
         }
-        if key.to_edwards().compress().to_bytes() != bytes {
+        if !is_canonical(&bytes) {
             return Err(fault(KEY_POINT_RULE));
         }
         Ok(PublicKey(bytes))
@@ -102,8 +125,9 @@ impl PublicKey {
         Address(address)
     }
 
-    /// Whether `signature` is this key's over `message` by the strict rule: canonical, cofactorless,
-    /// no small order anywhere. The rule for identities, registrations, tokens and checkpoints.
+    /// Whether `signature` is this key's over `message` by the strict rule: canonical,
+    /// cofactorless, no small order anywhere. The rule for identities, registrations, tokens and
+    /// checkpoints.
     pub fn verify_strict(&self, message: &[u8], signature: &Signature) -> bool {
         ed25519_dalek::VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
             let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
@@ -111,8 +135,8 @@ impl PublicKey {
         })
     }
 
-    /// Whether `signature` is this key's over `message` by ZIP 215, CometBFT's rule for votes: every
-    /// implementation, single or batched, gives the same answer.
+    /// Whether `signature` is this key's over `message` by ZIP 215, CometBFT's rule for votes:
+    /// every implementation, single or batched, gives the same answer.
     pub fn verify_vote(&self, message: &[u8], signature: &Signature) -> bool {
         ed25519_consensus::VerificationKey::try_from(self.0.as_slice()).is_ok_and(|key| {
             key.verify(&ed25519_consensus::Signature::from(signature.0), message).is_ok()
@@ -129,7 +153,7 @@ impl FromStr for PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_base64(&self.0, f)
+        f.write_str(base64_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -141,7 +165,7 @@ impl fmt::Debug for PublicKey {
 
 impl Serialize for PublicKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(base64_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -181,7 +205,7 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
+        f.write_str(hex_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -193,7 +217,7 @@ impl fmt::Debug for Address {
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(hex_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -241,7 +265,7 @@ impl FromStr for Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
+        f.write_str(hex_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -253,7 +277,7 @@ impl fmt::Debug for Hash {
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(hex_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -298,7 +322,7 @@ impl FromStr for AppHash {
 
 impl fmt::Display for AppHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
+        f.write_str(hex_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -310,7 +334,7 @@ impl fmt::Debug for AppHash {
 
 impl Serialize for AppHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(hex_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -325,10 +349,7 @@ impl<'de> Deserialize<'de> for AppHash {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(
-        value_type = String,
-        example = "10trEp+gNBUpuISA8BlVNaD7yCHv82AjvuGp3Ze6c+Lln04S0+KskJeaUPzT+px/gwwP068UKTe4Ww2vdytkBg=="
-    )
+    schema(value_type = String)
 )]
 pub struct Signature([u8; SIGNATURE_BYTES]);
 
@@ -353,7 +374,7 @@ impl FromStr for Signature {
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_base64(&self.0, f)
+        f.write_str(base64_digits(&self.0, &mut [0; _]))
     }
 }
 
@@ -365,7 +386,7 @@ impl fmt::Debug for Signature {
 
 impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(base64_digits(&self.0, &mut [0; _]))
     }
 }
 

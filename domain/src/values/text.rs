@@ -31,7 +31,8 @@ const REASON_RULE: &str =
 const OPERATOR_RULE: &str = "an operator is 1 to 100 visible ASCII characters";
 const RESERVATION_RULE: &str = "a reservation is 1 to 100 visible ASCII characters";
 
-/// Whether `text` has 1 to `chars_max` characters, no control characters, and no spaces at its ends.
+/// Whether `text` has 1 to `chars_max` characters, no control characters, and no spaces at its
+/// ends.
 fn is_line(text: &str, chars_max: usize) -> bool {
     !text.is_empty()
         && text.len() <= chars_max * 4

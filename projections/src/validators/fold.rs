@@ -177,7 +177,9 @@ fn change(row: &mut Stored, event: &Event, happened: &Happened) -> Result<(), Ap
             row.bond = data.bond.to_string();
             row.staked(data.stake, data.power.value())?;
         }
-        Happened::DelegationAdded(data) => row.delegations(event, data.stake, data.power.value())?,
+        Happened::DelegationAdded(data) => {
+            row.delegations(event, data.stake, data.power.value())?
+        }
         Happened::UndelegationStarted(data) => {
             row.delegations(event, data.stake, data.power.value())?;
         }

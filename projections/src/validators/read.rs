@@ -10,7 +10,7 @@ use domain::{
 use sqlx::{PgConnection, PgPool, QueryBuilder};
 
 use crate::{
-    columns::{address, bytes, converted, parsed, unsigned},
+    columns::{address, converted, parsed, unsigned},
     page::{PageOf, PageRequest, part},
     read::ReadError,
 };
@@ -96,7 +96,7 @@ impl TryFrom<Stored> for Validator {
             address: address(&row.address)?,
             chain_id: parsed(&row.chain_id)?,
             operator: parsed(&row.operator)?,
-            public_key: crate::columns::public_key(&bytes(&row.public_key)?)?,
+            public_key: crate::columns::public_key(&row.public_key)?,
             moniker: parsed(&row.moniker)?,
             website: row.website.as_deref().map(parsed).transpose()?,
             contact: row.contact.as_deref().map(parsed).transpose()?,
@@ -168,7 +168,8 @@ pub async fn list(
         Sort::Power => {
             if let Some([power, address]) = after.map(|cursor| cursor.key(list)).transpose()? {
                 let power: Power = part(power)?;
-                sql.push(" and (power, address) < (").push_bind(crate::columns::signed(power.value())?);
+                sql.push(" and (power, address) < (")
+                    .push_bind(crate::columns::signed(power.value())?);
                 sql.push(", ").push_bind(part::<Address>(address)?.as_bytes().to_vec()).push(")");
             }
             sql.push(" order by power desc, address desc");
@@ -195,7 +196,8 @@ pub async fn list(
         }
         Sort::Address => {
             if let Some([address]) = after.map(|cursor| cursor.key(list)).transpose()? {
-                sql.push(" and address > ").push_bind(part::<Address>(address)?.as_bytes().to_vec());
+                sql.push(" and address > ")
+                    .push_bind(part::<Address>(address)?.as_bytes().to_vec());
             }
             sql.push(" order by address");
         }

@@ -1,0 +1,69 @@
+//! What the surface relies on: names, examples and codes that agree with what serde reads and
+//! writes.
+
+use domain::{chain, validator, validator_set};
+use serde_json::{Value, json};
+
+use crate::{chain as chains, fixture, golden::assert_same_as_file};
+
+/// One example for each name, each read as the command of that name, and each strict.
+fn check<C>(names: &[&str], examples: Vec<Value>, name: fn(&C) -> &'static str)
+where
+    C: serde::de::DeserializeOwned + serde::Serialize + PartialEq + std::fmt::Debug,
+{
+    let given: Vec<_> = examples.iter().map(|example| example["command"].clone()).collect();
+    assert_eq!(given, names);
+    for example in examples {
+        let command: C = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(example["command"], name(&command));
+        let written = serde_json::to_value(&command).unwrap();
+        assert_eq!(serde_json::from_value::<C>(written).unwrap(), command);
+        let mut extended = example.clone();
+        extended["nobody_asked_for_this"] = json!(1);
+        assert!(serde_json::from_value::<C>(extended).is_err(), "{example} takes anything");
+    }
+}
+
+#[test]
+fn every_command_has_an_example_that_parses() {
+    check(validator::Command::NAMES, validator::Command::examples(), validator::Command::name);
+    check(
+        validator_set::Command::NAMES,
+        validator_set::Command::examples(),
+        validator_set::Command::name,
+    );
+    check(chain::Command::NAMES, chain::Command::examples(), chain::Command::name);
+    assert_eq!(validator::Command::example("bond").unwrap()["amount"], "1000000");
+    assert_eq!(validator::Command::example("reboot"), None);
+}
+
+#[test]
+fn the_example_of_a_registration_is_proved_by_its_key() {
+    let example = validator::Command::example("register").unwrap();
+    assert_eq!(example["public_key"], fixture::public_key(7).to_string());
+    let chain_id = "node0-local".parse().unwrap();
+    assert_eq!(example["proof"], fixture::proof(7, &chain_id).to_string());
+}
+
+#[test]
+fn the_examples_of_chains_are_made_with_real_keys() {
+    let mut text = serde_json::to_string_pretty(&chains::examples()).unwrap();
+    text.push('\n');
+    assert_same_as_file("src/chain/examples.json", &text);
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn every_type_of_the_contract_has_a_schema() {
+    use utoipa::PartialSchema as _;
+    let commands = serde_json::to_value(validator::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), validator::Command::NAMES.len());
+    let commands = serde_json::to_value(chain::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), chain::Command::NAMES.len());
+    let events = serde_json::to_value(chain::Event::schema()).unwrap();
+    assert_eq!(events["oneOf"].as_array().unwrap().len(), 8);
+    let refusals = serde_json::to_value(chain::Refusal::schema()).unwrap();
+    assert!(refusals["oneOf"].as_array().unwrap().len() > 20);
+    let amount = serde_json::to_value(domain::values::Amount::schema()).unwrap();
+    assert_eq!(amount["type"], "string");
+}

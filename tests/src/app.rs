@@ -1,0 +1,56 @@
+//! The whole server in this process, on a loopback port and a database of its own.
+//!
+//! Does not know what is asked of it.
+
+use api::{
+    config::{Config, Sources},
+    serve::Server,
+};
+
+use crate::{database::TestDatabase, http::Http, node0::TOKEN};
+
+/// A server of a test's own, wired as the program wires it.
+pub struct TestApp {
+    /// The running server.
+    pub server: Server,
+    /// Its database; dropped after the server.
+    pub database: TestDatabase,
+}
+
+impl TestApp {
+    /// Starts it with the settings as they are by default.
+    pub async fn start() -> TestApp {
+        TestApp::start_with(&[]).await
+    }
+
+    /// Starts it with some settings, as key and value.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(settings: &[(&'static str, &str)]) -> TestApp {
+        let database = TestDatabase::create().await;
+        let mut flags = vec![
+            ("database_url", database.url()),
+            ("listen", "127.0.0.1:0".to_owned()),
+            ("setup_token", TOKEN.to_owned()),
+        ];
+        flags.extend(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
+        let sources = Sources { flags, ..Sources::default() };
+        let config = Config::read(&sources).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let server = Server::start(&config).await.expect("the server starts");
+        TestApp { server, database }
+    }
+
+    /// A client with the super_admin's token.
+    pub fn http(&self) -> Http {
+        Http::new(format!("http://{}", self.server.address()), TOKEN.to_owned())
+    }
+
+    /// Stops the server in order; the database is dropped after it.
+    ///
+    /// # Panics
+    /// When it does not stop well.
+    pub async fn stop(self) {
+        self.server.stop().await.expect("the server stops");
+    }
+}

@@ -1,0 +1,205 @@
+//! The tools of the command line that need no server: each run is the real program.
+//!
+//! Does not know how a document is checked or a key is made.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use serde_json::{Value, json};
+use tests::{
+    fixtures,
+    node0::{complaint, lines, program, run},
+    own_cluster::OwnCluster,
+};
+
+#[test]
+fn a_real_document_of_2019_passes_with_its_older_forms_as_warnings() {
+    let Some(file) = fixtures::path("genesis/cosmoshub-1.json") else { return };
+    let output = run(["genesis", "check", "--json", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
+    let report = &lines(&output)[0];
+    assert_eq!(report["chain_id"], "cosmoshub-1");
+    assert_eq!(report["faults"], json!([]));
+    let warnings = report["warnings"].as_array().unwrap();
+    for place in ["block_size", "max_age", "validators"] {
+        let told = warnings.iter().any(|one| one["pointer"].as_str().unwrap().contains(place));
+        assert!(told, "{place} is not among {warnings:#?}");
+    }
+    assert!(report["hash"].as_str().unwrap().starts_with("73A866B2"), "{report}");
+}
+
+/// A document with one fault of each kind, and the places where they must be found.
+fn faulty() -> (Value, &'static [&'static str]) {
+    let key = "B5pejcSXafZMJItPewOx4gOZrUqFiJffHxZ5n8Gwvug=";
+    let other = "HQQaU1GpHB0cm60k1ORaADIVoQ8c+J5L/a596NB8R1k=";
+    let small = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let validator = |address: &str, key: &str, power: &str| {
+        let key = json!({ "type": "tendermint/PubKeyEd25519", "value": key });
+        json!({ "address": address, "pub_key": key, "power": power, "name": "" })
+    };
+    let document = json!({
+        "chain_id": "a chain with spaces",
+        "initial_height": "-1",
+        "validators": [
+            validator("D5B865BA26FDF5285105626B708E8556809737F7", key, "0"),
+            validator("D5B865BA26FDF5285105626B708E8556809737F7", key, "10"),
+            validator("0000000000000000000000000000000000000000", other, "9223372036854775807"),
+            validator("", small, "5"),
+            validator("", "AAAA", "many"),
+        ],
+        "app_hash": "xyz",
+        "app_state": {
+            "accounts": [{ "address": "nobody", "balance": "1.5" }],
+            "parameters": { "validators_max": 0 },
+            "supply": "7",
+        },
+    });
+    let places = &[
+        "/chain_id",
+        "/genesis_time",
+        "/initial_height",
+        "/validators/0/power",
+        "/validators/1/pub_key",
+        "/validators/2/address",
+        "/validators/2/power",
+        "/validators/3/pub_key/value",
+        "/validators/4/pub_key/value",
+        "/validators/4/power",
+        "/app_hash",
+        "/app_state/accounts/0/address",
+        "/app_state/accounts/0/balance",
+        "/app_state/parameters/validators_max",
+        "/app_state/supply",
+    ];
+    (document, places)
+}
+
+#[test]
+fn every_fault_of_a_genesis_document_is_named_at_once_with_its_place() {
+    let own = OwnCluster::empty();
+    let file = own.folder().join("genesis.json");
+    let (document, places) = faulty();
+    fs::write(&file, document.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let output = run(["genesis", "check", "--json", file]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = &lines(&output)[0];
+    let faults = report["faults"].as_array().unwrap();
+    let found: Vec<&str> = faults.iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+    for place in places {
+        assert!(found.contains(place), "{place} is not among {found:#?}");
+    }
+    assert_eq!(report["faults_count"], faults.len());
+
+    let for_people = run(["genesis", "check", file]);
+    let said = String::from_utf8(for_people.stdout.clone()).unwrap();
+    assert!(places.iter().all(|place| said.contains(place)), "{said}");
+    assert!(!said.contains('\x1b'), "colours are only for a terminal");
+
+    let init = run(["genesis", "init", file, "--data", own.folder().to_str().unwrap()]);
+    assert_eq!(init.status.code(), Some(1), "{}", complaint(&init));
+    assert!(!own.folder().join("pg").exists(), "a faulty document starts no database");
+}
+
+#[test]
+fn what_is_not_a_document_is_refused_and_what_cannot_be_read_is_another_thing() {
+    let own = OwnCluster::empty();
+    let file = own.folder().join("genesis.json");
+    fs::write(&file, "{ this is not JSON").unwrap();
+    let output = run(["genesis", "check", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", complaint(&output));
+    let output = run(["genesis", "check", "no/such/file.json"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(complaint(&output).contains("no/such/file.json"));
+}
+
+#[test]
+fn a_new_key_is_for_its_owner_alone_and_is_never_overwritten() {
+    let own = OwnCluster::empty();
+    let file = own.folder().join("key.json");
+    let output = run(["validator", "keygen", "--json", "--out", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(&file).unwrap();
+    let key: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(key["address"], lines(&output)[0]["address"]);
+    assert_eq!(key["pub_key"]["type"], "tendermint/PubKeyEd25519");
+    assert_eq!(key["priv_key"]["type"], "tendermint/PrivKeyEd25519");
+    let secret = key["priv_key"]["value"].as_str().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(secret), "the secret was shown");
+    assert_key_pair(&key);
+
+    let again = run(["validator", "keygen", "--out", file.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+/// The private key signs for the public one, and the address is the public key's.
+fn assert_key_pair(key: &Value) {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use sha2::{Digest, Sha256};
+    let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let public = bytes(&key["pub_key"]["value"]);
+    let pair: [u8; 64] = bytes(&key["priv_key"]["value"]).try_into().unwrap();
+    let pair = ed25519_dalek::SigningKey::from_keypair_bytes(&pair).unwrap();
+    assert_eq!(pair.verifying_key().as_bytes().as_slice(), public);
+    assert_eq!(key["address"], hex::encode_upper(&Sha256::digest(&public)[..20]));
+}
+
+#[test]
+fn everything_wrong_with_the_configuration_is_told_at_once_and_exits_with_2() {
+    let own = OwnCluster::empty();
+    let file = own.folder().join("node0.toml");
+    fs::write(&file, "lisen = 'x'\nlog_format = 'xml'\n").unwrap();
+    let mut command = program();
+    command.args(["serve", "--config", file.to_str().unwrap(), "--drain-ms-max", "soon"]);
+    command.env("NODE0_LISTEN", "nowhere").env("NODE0_TYPO", "1");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = complaint(&output);
+    for word in ["lisen", "log_format", "NODE0_LISTEN", "NODE0_TYPO", "--drain-ms-max"] {
+        assert!(said.contains(word), "{word} is not among:\n{said}");
+    }
+    assert_eq!(run(["no-such-verb"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_settings_are_listed_with_their_sources_and_without_their_secrets() {
+    let mut command = program();
+    command.args(["config", "show", "--json", "--log", "error"]);
+    command.env("NODE0_LISTEN", "127.0.0.1:7777").env("NODE0_SETUP_TOKEN", "s3cr3t".repeat(8));
+    command.env("DATABASE_URL", "postgres://someone:s3cr3t@host/base");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("s3cr3t"));
+    let shown = lines(&output);
+    let line = |key: &str| shown.iter().find(|line| line["key"] == key).unwrap().clone();
+    assert_eq!(line("listen")["value"], "127.0.0.1:7777");
+    assert_eq!(line("listen")["source"], "environment NODE0_LISTEN");
+    assert_eq!(line("log")["source"], "--log");
+    assert_eq!(line("drain_ms_max")["source"], "default");
+    assert_eq!(line("data")["value"], Value::Null);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut shown = program().args(["config", "show"]).stdout(Stdio::piped()).spawn().unwrap();
+    let head = Command::new("true").stdin(shown.stdout.take().unwrap()).status().unwrap();
+    assert!(head.success());
+    assert_eq!(shown.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_empty_log_is_shown_as_such_and_the_tables_are_made_once() {
+    let own = OwnCluster::initialised();
+    let data = own.folder().to_str().unwrap();
+    let first = run(["migrate", "--json", "--data", data]);
+    assert_eq!(first.status.code(), Some(0), "{}", complaint(&first));
+    let again = run(["migrate", "--json", "--data", data]);
+    assert_eq!(lines(&again), Vec::<Value>::new());
+    let tail = run(["events", "tail", "--json", "--data", data]);
+    assert_eq!((tail.status.code(), lines(&tail)), (Some(0), Vec::new()));
+    let show = run(["events", "show", "1", "--data", data]);
+    assert_eq!(show.status.code(), Some(1), "{}", complaint(&show));
+}
