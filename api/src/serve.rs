@@ -248,7 +248,7 @@ pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Fa
 }
 
 /// Says where it is, and the token that is never shown again.
-fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
+pub(crate) fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
     let address = format!("http://{}", server.address());
     let token = server.setup_token();
     let object = json!({ "address": address, "setup_token": token });

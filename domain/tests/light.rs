@@ -48,6 +48,20 @@ fn all_256_headers_of_a_running_node_verify_one_after_the_other() {
         let verdict = verify(&after.signed_header, set, None, &trusted, options(), now);
         assert!(matches!(verdict, Verdict::Trusted(_)), "{verdict:?}");
         assert_eq!(after.signed_header.last_block_hash(), Some(before.signed_header.hash()));
+        let named = after.signed_header.signed().header.last_commit_hash.unwrap();
+        assert_eq!(named.as_bytes(), light::commit_hash(&before.signed_header).as_bytes());
+    }
+}
+
+#[test]
+fn the_hash_of_block_limits_is_the_one_a_running_node_writes() {
+    // CometBFT's defaults: 21 MiB, and gas without limit.
+    let expected = "048091BC7DDC283F77BFBF91D73C44DA58C3DF8A9CBC867405D8B7F3DAADA22F";
+    assert_eq!(light::consensus_hash(22_020_096, -1).to_string(), expected);
+    let Some(text) = fixture::file(CELESTIA) else { return };
+    for block in parse(&text).unwrap() {
+        let named = block.signed_header.signed().header.consensus_hash;
+        assert_eq!(named.to_string(), expected);
     }
 }
 

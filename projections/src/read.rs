@@ -28,18 +28,20 @@ impl ReadError {
 
 /// Whether an error of the database passes by itself: everything but an answer that stays the same.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
-    match error {
+    if let sqlx::Error::Database(error) = error {
         // Class 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55 not in state.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+        return error.code().is_some_and(|code| {
             ["08", "53", "57", "40", "55"].iter().any(|class| code.starts_with(class))
-        }),
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // The enum belongs to sqlx and is open: all else is about one value or one statement.
-        _ => false,
+        });
     }
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    )
 }

@@ -153,9 +153,10 @@ impl Worker {
             };
             select! {
                 () = cancelled.cancelled() => {}
-                () = sleep(Duration::from_millis(pause)) => {}
                 () = wake => {}
-                () = self.pulse.woken() => {}
+                // Somebody may have moved the checkpoint back: what is remembered of it is forgotten.
+                () = self.pulse.woken() => position = None,
+                () = sleep(Duration::from_millis(pause)) => position = None,
             }
         }
     }

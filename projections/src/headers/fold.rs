@@ -134,6 +134,8 @@ impl Fold<'_> {
     fn add(&mut self, row: Stored) -> Result<(), sqlx::Error> {
         let key = (row.chain_id.clone(), row.height, row.hash.clone());
         self.states.insert(key.clone(), named(&row.state)?);
+        // What this chunk made of it before is overtaken.
+        self.changed.remove(&key);
         self.rows.insert(key, row);
         Ok(())
     }

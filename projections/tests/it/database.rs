@@ -78,13 +78,14 @@ impl Database {
         EventStore::open(StoreOptions::new(&self.url)).await.unwrap()
     }
 
-    /// Appends steps one after the other; answers with the head.
+    /// Appends steps one after the other, each when the one before stands: streams that follow one another
+    /// must do so in the log. Answers with the head.
     pub async fn append(&self, steps: &[Step]) -> u64 {
-        let requests = steps.iter().map(request).collect();
-        for outcome in self.store.append_all(requests).await {
-            outcome.unwrap();
+        let mut position = 0;
+        for step in steps {
+            position = self.store.append(request(step)).await.unwrap().last_position;
         }
-        self.store.head().await.unwrap().position
+        position
     }
 
     /// A log filled with a whole history.

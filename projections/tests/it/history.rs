@@ -182,7 +182,7 @@ impl History {
         let amount = Amount::new(u128::from(self.pick(5_000_000) + 1));
         let delegator = fixture::address(200 + u8::try_from(self.pick(6)).unwrap());
         let number = self.pick(1_000);
-        match self.pick(22) {
+        match self.pick(23) {
             0..=2 => History::register(who, 1_000_000 + amount.value()),
             3 => Command::Activate {},
             4 => Command::UpdateProfile {
@@ -206,8 +206,8 @@ impl History {
             },
             17 => Command::Jail { reason: format!("missed {number}").parse().unwrap() },
             18 => Command::Unjail {},
-            19 => self.slash(number),
-            20 => Command::InitiateExit {},
+            19 | 20 => self.slash(number),
+            21 => Command::InitiateExit {},
             _ => Command::CompleteExit {},
         }
     }
@@ -221,10 +221,10 @@ impl History {
     }
 
     fn slash(&mut self, number: u64) -> validator::Command {
-        let offence = match self.pick(12) {
+        let offence = match self.pick(8) {
             0 => Offence::Equivocation,
-            1..=3 => Offence::KeyCompromise,
-            4..=6 => Offence::Censorship,
+            1 | 2 => Offence::KeyCompromise,
+            3 | 4 => Offence::Censorship,
             _ => Offence::Downtime,
         };
         let behind = self.pick(3);

@@ -2,9 +2,16 @@
 //!
 //! Does not know where the database comes from: `NODE0_TEST_DATABASE_URL` names the server.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
+
+mod asking;
 mod database;
 #[path = "../../../domain/tests/fixture.rs"]
 #[allow(dead_code, reason = "the domain's own tests use the rest")]
 mod fixture;
 mod history;
 mod models;
+mod parking;
+mod running;
+mod waiting;

@@ -37,7 +37,7 @@ async fn projected(seed: u64) -> (History, Database) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn read_models_equal_the_domains_own_fold() {
-    for seed in [1, 2] {
+    for seed in [1, 23] {
         let (history, database) = projected(seed).await;
         every_event_happened(&history);
         validators_are_equal(&history, &database).await;
@@ -157,7 +157,8 @@ async fn sets_are_equal(history: &History, database: &Database) {
     let current = validator_sets::current(pool, &chain).await.unwrap().unwrap();
     assert_eq!(current.epoch, rotations.last().unwrap().epoch);
     let list = validator_sets::list(pool, &chain, Order::Oldest, &wide()).await.unwrap();
-    assert!(list.items.iter().map(|set| set.epoch).eq(rotations.iter().map(|data| data.epoch)));
+    let epochs: Vec<_> = rotations.iter().map(|data| data.epoch).take(100).collect();
+    assert_eq!(list.items.iter().map(|set| set.epoch).collect::<Vec<_>>(), epochs);
 }
 
 async fn chains_are_equal(history: &History, database: &Database) {
