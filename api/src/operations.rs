@@ -2,7 +2,6 @@
 //!
 //! Does not know what an operation does. Whatever is not in this table is not reachable.
 
-use axum::http::Method;
 use commands::Permission;
 
 /// What an operation asks of its caller.
@@ -18,6 +17,25 @@ pub enum Access {
     Command,
     /// GraphQL: each field has its own access (see [`crate::graphql::access`]).
     Fields,
+}
+
+/// The methods of the surface. `HEAD` is a `GET` without its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Asks.
+    Get,
+    /// Commands, or asks with a body.
+    Post,
+}
+
+impl Verb {
+    /// As in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+        }
+    }
 }
 
 /// Which media types an operation's reply has.
@@ -83,14 +101,14 @@ pub enum Operation {
 }
 
 /// One line of the table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The operation.
     pub operation: Operation,
     /// Its id in the API contract and in metrics.
     pub id: &'static str,
     /// The method.
-    pub method: Method,
+    pub method: Verb,
     /// The path with its parameters.
     pub path: &'static str,
     /// What it asks of its caller.
@@ -162,11 +180,11 @@ const fn get(operation: Operation, id: &'static str, path: &'static str, access:
         Access::Fields => Form::GraphQl,
         Access::Open | Access::Public(_) | Access::Needs(_) | Access::Command => Form::Json,
     };
-    Entry { operation, id, method: Method::GET, path, access, form }
+    Entry { operation, id, method: Verb::Get, path, access, form }
 }
 
 const fn post(operation: Operation, id: &'static str, path: &'static str, access: Access) -> Entry {
-    Entry { method: Method::POST, ..get(operation, id, path, access) }
+    Entry { method: Verb::Post, ..get(operation, id, path, access) }
 }
 
 const fn file(operation: Operation, id: &'static str, path: &'static str) -> Entry {

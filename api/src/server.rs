@@ -126,13 +126,13 @@ impl Surface {
     }
 
     /// What the named read models reflect: the least of them.
-    pub async fn reflected(&self, models: &[&str]) -> u64 {
-        self.projections.reflected(models).await
+    pub fn reflected(&self, models: &[&str]) -> u64 {
+        self.projections.position(models)
     }
 
     /// Waits until the named read models reflect a position, and says what they reflect then.
     pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
-        let Some(wanted) = minimum else { return Ok(self.reflected(models).await) };
+        let Some(wanted) = minimum else { return Ok(self.reflected(models)) };
         let wait_ms = self.limits.wait_ms_default;
         self.projections
             .wait_for(models, wanted, wait_ms)

@@ -151,7 +151,7 @@ impl Telemetry {
 
 impl Route {
     fn of(entry: &Entry) -> Route {
-        let method = if entry.method == axum::http::Method::POST { "POST" } else { "GET" };
+        let method = entry.method.as_str();
         Route::new([("operation", entry.id), ("method", method), ("route", entry.path)])
     }
 

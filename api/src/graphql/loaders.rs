@@ -1,12 +1,15 @@
-//! Reads of single rows, gathered: however many nodes ask, one statement for each kind of row.
+//! Reads gathered: however many nodes ask, one statement for each kind of row.
 //!
 //! Does not know which nodes ask.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash as Hashable};
 
 use async_graphql::dataloader::Loader;
-use domain::values;
-use projections::validators;
+use domain::values::{Address, ChainId, Epoch, Hash, Height};
+use projections::{
+    PageOf, PageRequest, chains, delegations, headers, reputation_history, slashing_history,
+    validator_sets, validators,
+};
 
 use crate::{problem::Problem, rest::reply::read_problem, server::App};
 
@@ -22,15 +25,165 @@ impl Rows {
     }
 }
 
-impl Loader<values::Address> for Rows {
+/// The newest validator set of a chain.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct CurrentSet(pub ChainId);
+
+/// The first so many delegations of a validator.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FirstDelegations(pub Address, pub u32);
+
+/// The first so many penalties of a validator.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FirstSlashings(pub Address, pub u32);
+
+/// The first so many changes of a validator's reputation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FirstReputations(pub Address, pub u32);
+
+impl Loader<Address> for Rows {
     type Value = validators::Validator;
+    type Error = Problem;
+
+    async fn load(&self, keys: &[Address]) -> Result<HashMap<Address, Self::Value>, Problem> {
+        let rows = validators::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| (row.address, row)).collect())
+    }
+}
+
+impl Loader<ChainId> for Rows {
+    type Value = chains::Chain;
+    type Error = Problem;
+
+    async fn load(&self, keys: &[ChainId]) -> Result<HashMap<ChainId, Self::Value>, Problem> {
+        let rows = chains::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| (row.chain_id.clone(), row)).collect())
+    }
+}
+
+impl Loader<(ChainId, Height)> for Rows {
+    type Value = headers::Header;
     type Error = Problem;
 
     async fn load(
         &self,
-        keys: &[values::Address],
-    ) -> Result<HashMap<values::Address, validators::Validator>, Problem> {
-        let rows = validators::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
-        Ok(rows.into_iter().map(|row| (row.address, row)).collect())
+        keys: &[(ChainId, Height)],
+    ) -> Result<HashMap<(ChainId, Height), Self::Value>, Problem> {
+        let rows = headers::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| ((row.chain_id.clone(), row.height), row)).collect())
+    }
+}
+
+/// Headers by hash are asked for one by one: by a node's id or by a client that has a hash.
+impl Loader<Hash> for Rows {
+    type Value = headers::Header;
+    type Error = Problem;
+
+    async fn load(&self, keys: &[Hash]) -> Result<HashMap<Hash, Self::Value>, Problem> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for hash in keys {
+            let rows = headers::by_hash(&self.app.pool, *hash).await.map_err(read_problem)?;
+            found.extend(rows.into_iter().next().map(|row| (*hash, row)));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<(ChainId, Epoch)> for Rows {
+    type Value = validator_sets::ValidatorSet;
+    type Error = Problem;
+
+    async fn load(
+        &self,
+        keys: &[(ChainId, Epoch)],
+    ) -> Result<HashMap<(ChainId, Epoch), Self::Value>, Problem> {
+        let rows = validator_sets::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| ((row.chain_id.clone(), row.epoch), row)).collect())
+    }
+}
+
+impl Loader<CurrentSet> for Rows {
+    type Value = validator_sets::ValidatorSet;
+    type Error = Problem;
+
+    async fn load(&self, keys: &[CurrentSet]) -> Result<HashMap<CurrentSet, Self::Value>, Problem> {
+        let chains: Vec<ChainId> = keys.iter().map(|key| key.0.clone()).collect();
+        let rows = validator_sets::current_of(&self.app.pool, &chains).await;
+        let rows = rows.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| (CurrentSet(row.chain_id.clone()), row)).collect())
+    }
+}
+
+/// The keys by how many rows they want: one statement for each, as a rule one.
+fn by_first<K>(keys: &[K], of: impl Fn(&K) -> (Address, u32)) -> HashMap<u32, Vec<Address>> {
+    let mut sorted: HashMap<u32, Vec<Address>> = HashMap::new();
+    for (address, first) in keys.iter().map(of) {
+        sorted.entry(first).or_default().push(address);
+    }
+    sorted
+}
+
+fn page(first: u32) -> Result<PageRequest, Problem> {
+    PageRequest::new(first, None).map_err(Problem::internal)
+}
+
+fn keyed<K: Hashable + Eq, T>(
+    rows: Vec<(Address, PageOf<T>)>,
+    key: impl Fn(Address) -> K,
+) -> impl Iterator<Item = (K, PageOf<T>)> {
+    rows.into_iter().map(move |(address, page)| (key(address), page))
+}
+
+impl Loader<FirstDelegations> for Rows {
+    type Value = PageOf<delegations::Delegation>;
+    type Error = Problem;
+
+    async fn load(
+        &self,
+        keys: &[FirstDelegations],
+    ) -> Result<HashMap<FirstDelegations, Self::Value>, Problem> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (first, of) in by_first(keys, |key| (key.0, key.1)) {
+            let rows = delegations::first_of_many(&self.app.pool, &of, &page(first)?).await;
+            let rows = rows.map_err(read_problem)?;
+            found.extend(keyed(rows, |address| FirstDelegations(address, first)));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<FirstSlashings> for Rows {
+    type Value = PageOf<slashing_history::Slashing>;
+    type Error = Problem;
+
+    async fn load(
+        &self,
+        keys: &[FirstSlashings],
+    ) -> Result<HashMap<FirstSlashings, Self::Value>, Problem> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (first, of) in by_first(keys, |key| (key.0, key.1)) {
+            let rows = slashing_history::first_of_many(&self.app.pool, &of, &page(first)?).await;
+            let rows = rows.map_err(read_problem)?;
+            found.extend(keyed(rows, |address| FirstSlashings(address, first)));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<FirstReputations> for Rows {
+    type Value = PageOf<reputation_history::Reputation>;
+    type Error = Problem;
+
+    async fn load(
+        &self,
+        keys: &[FirstReputations],
+    ) -> Result<HashMap<FirstReputations, Self::Value>, Problem> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (first, of) in by_first(keys, |key| (key.0, key.1)) {
+            let rows = reputation_history::first_of_many(&self.app.pool, &of, &page(first)?).await;
+            let rows = rows.map_err(read_problem)?;
+            found.extend(keyed(rows, |address| FirstReputations(address, first)));
+        }
+        Ok(found)
     }
 }

@@ -36,3 +36,8 @@ pub fn connection<R, T: OutputType>(
     connection.edges.extend(edges.map(|(cursor, row)| Edge::new(cursor.to_string(), node(row))));
     connection
 }
+
+/// A page of a list without rows.
+pub fn nothing<R>() -> PageOf<R> {
+    PageOf { items: Vec::new(), cursors: Vec::new(), next: None, has_next: false }
+}

@@ -38,6 +38,7 @@ pub struct EventRecord {
     #[schema(example = "node0.event/1")]
     pub v: String,
     /// The event's id, a UUIDv7.
+    #[schema(value_type = String, example = "0190f0d2-6d2c-7c7a-9a3b-3f6d3c1a2b4c")]
     pub id: Uuid,
     /// Its stream.
     #[schema(example = "validator-D5B865BA26FDF5285105626B708E8556809737F7")]
@@ -55,10 +56,13 @@ pub struct EventRecord {
     /// Who asked.
     pub actor: String,
     /// The request it was stored under.
+    #[schema(value_type = String, example = "0190f0d2-6d2c-7c7a-9a3b-3f6d3c1a2b4c")]
     pub command: Uuid,
     /// The event that caused the request.
+    #[schema(value_type = Option<String>, example = "0190f0d2-6d2c-7c7a-9a3b-3f6d3c1a2b4c")]
     pub causation: Option<Uuid>,
     /// The story it belongs to.
+    #[schema(value_type = String, example = "0190f0d2-6d2c-7c7a-9a3b-3f6d3c1a2b4c")]
     pub correlation: Uuid,
     /// Why, in the actor's words.
     pub reason: Option<String>,

@@ -103,10 +103,8 @@ impl Part {
 /// `GET /metrics`, in the Prometheus text format.
 pub async fn metrics(State(app): State<App>, params: Params) -> Result<Response, Problem> {
     params.finish()?;
-    let mut projections = Vec::new();
-    for name in app.projections.names() {
-        projections.push((name.to_owned(), app.reflected(&[name]).await));
-    }
+    let reflects = |name: &'static str| (name.to_owned(), app.reflected(&[name]));
+    let projections = app.projections.names().map(reflects).collect();
     let measured = Measured {
         in_flight: app.in_flight.load(Ordering::Relaxed),
         log_position: app.head(),

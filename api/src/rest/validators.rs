@@ -19,13 +19,24 @@ use crate::{
     server::App,
 };
 
+/// What a registered validator can be.
+pub const STANDINGS: &[StandingName] = &[
+    StandingName::Registered,
+    StandingName::Active,
+    StandingName::Jailed,
+    StandingName::Slashed,
+    StandingName::Exiting,
+    StandingName::Exited,
+    StandingName::Tombstoned,
+];
+
 /// `GET /api/v1/validators`.
 pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let mut params = Params::of(parts.uri.query());
     let filter = Filter {
         chain_id: params.take("chain_id"),
-        standing: params.choose("standing", StandingName::ALL, StandingName::as_str),
+        standing: params.choose("standing", STANDINGS, StandingName::as_str),
         operator: params.take("operator"),
     };
     let sort = params.take::<Sort>("sort").unwrap_or_default();

@@ -21,6 +21,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "StandingName")]
 pub enum Standing {
+    /// Nobody has registered.
+    Unregistered,
     /// Known, not yet chosen from.
     Registered,
     /// May be chosen for the set.
@@ -84,7 +86,7 @@ pub struct Validator(pub validators::Validator);
 #[Object]
 impl Validator {
     /// Names this node for ever.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         node::id("Validator", self.0.address)
     }
 
