@@ -63,6 +63,16 @@ async fn a_real_chain_is_verified_recorded_and_found_again_and_importing_again_c
     let by_hash = http.get(&format!("/api/v1/headers/{hash}")).await.expect(200);
     assert_eq!(by_hash["height"], HEADERS_COUNT.to_string());
     assert_eq!(count_headers(&http).await, HEADERS_COUNT);
+    let query = "query ($chain: ChainId!, $height: Height!, $position: Position!) {
+        header(chainId: $chain, height: $height, minPosition: $position) { hash height verification }
+        chain(chainId: $chain, minPosition: $position) { headersObserved head { hash } }
+    }";
+    let variables = json!({ "chain": CHAIN, "height": HEADERS_COUNT.to_string(),
+        "position": position });
+    let answer = http.graphql(query, variables).await;
+    assert_eq!(answer["header"]["hash"], hash, "{answer:#}");
+    assert_eq!(answer["chain"]["head"]["hash"], hash, "{answer:#}");
+    assert_eq!(answer["chain"]["headersObserved"], HEADERS_COUNT.to_string(), "{answer:#}");
 
     let (code, summary, said) = import(own.folder(), &file);
     assert_eq!(code, Some(0), "{said}");
@@ -78,10 +88,10 @@ async fn count_headers(http: &tests::http::Http) -> u64 {
         let path = format!("/api/v1/chains/{CHAIN}/headers?first=100{after}");
         let page = http.get(&path).await.expect(200);
         count += page["items"].as_array().unwrap().len() as u64;
-        match page["next"].as_str() {
-            Some(cursor) => after = format!("&after={cursor}"),
-            None => return count,
+        if page["page"]["has_next"] != true {
+            return count;
         }
+        after = format!("&after={}", page["page"]["next"].as_str().unwrap());
     }
 }
 
