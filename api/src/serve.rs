@@ -79,7 +79,8 @@ pub struct Server {
     setup_token: Option<String>,
     draining: CancellationToken,
     closing: CancellationToken,
-    serving: JoinHandle<io::Result<()>>,
+    /// None when it has ended by itself.
+    serving: Option<JoinHandle<io::Result<()>>>,
     parts: Parts,
     drain_max: Duration,
 }
@@ -158,7 +159,7 @@ impl Server {
         let (router, surface) = server::build(state);
         let closed = closing.clone().cancelled_owned();
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
-        let serving = tokio::spawn(serving.into_future());
+        let serving = Some(tokio::spawn(serving.into_future()));
         let parts = Parts { surface, store, database };
         let drain_max = Duration::from_millis(config.drain_ms_max);
         Server { address, setup_token, draining, closing, serving, parts, drain_max }
@@ -186,8 +187,9 @@ impl Server {
 
     /// Returns when serving ends without being asked to, and why.
     pub async fn failed(&mut self) -> ServeError {
-        let ended = (&mut self.serving).await;
-        let ended = ended.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        let Some(serving) = &mut self.serving else { return std::future::pending().await };
+        let ended = serving.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        self.serving = None;
         ServeError::Serving(ended.err().unwrap_or_else(|| io::Error::other("no reason was given")))
     }
 
@@ -196,7 +198,9 @@ impl Server {
         self.draining.cancel();
         tokio::time::sleep(DRAIN_NOTICE).await;
         self.closing.cancel();
-        if tokio::time::timeout(self.drain_max, self.serving).await.is_err() {
+        if let Some(serving) = self.serving
+            && tokio::time::timeout(self.drain_max, serving).await.is_err()
+        {
             warn!(ms = self.drain_max.as_millis(), "requests are still under way; cutting them");
         }
         self.parts.surface.projections.stop().await;

@@ -182,7 +182,9 @@ async fn no_request_is_cut_when_a_server_is_asked_to_stop() {
             }
         });
     }
+    let deadline = Instant::now() + PATIENCE;
     while answered.load(Ordering::Relaxed) < CLIENTS * 4 {
+        assert!(Instant::now() < deadline, "the clients are not answered");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     server.signal(Signal::TERM);

@@ -5,9 +5,7 @@
 use super::{Failure, terminal::Terminal};
 
 pub fn openapi() -> Result<(), Failure> {
-    let document = crate::openapi::document();
-    let text = serde_json::to_string_pretty(&document).map_err(Failure::refused)?;
-    Terminal::new(false).line(&text)
+    Terminal::new(false).line(crate::openapi::json().trim_end())
 }
 
 pub fn schema() -> Result<(), Failure> {

@@ -103,7 +103,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "log",
         alias: None,
         what: "Which log lines are written, e.g. info or warn,api=debug",
-        default: Some(|| "info".to_owned()),
+        default: Some(|| "info,sqlx=warn".to_owned()),
         secret: false,
         read: |config, text| log_filter(text).map(|filter| config.log = filter),
     },
