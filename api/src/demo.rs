@@ -5,7 +5,7 @@
 pub mod headers;
 pub mod network;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::Args;
 use commands::{Actor, Role};
@@ -95,7 +95,7 @@ async fn show(
         ("GraphQL", format!("{address}/graphql")),
         ("health", format!("{address}/readyz")),
     ];
-    let object = json!({ "look": std::collections::BTreeMap::from_iter(places.clone()) });
+    let object = json!({ "look": places.iter().cloned().collect::<BTreeMap<_, _>>() });
     let sentence = |paint: crate::cli::terminal::Paint| {
         let lines: Vec<String> =
             places.iter().map(|(name, url)| format!("  {name:<18} {}", paint.strong(url))).collect();

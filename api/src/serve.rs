@@ -3,11 +3,7 @@
 //!
 //! Does not know what is answered: that is the router's.
 
-use std::{
-    io,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use clap::Args;
 use commands::{Commands, CommandsOptions};
@@ -255,10 +251,15 @@ pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Fa
 pub(crate) fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
     let address = format!("http://{}", server.address());
     let token = server.setup_token();
-    let object = json!({ "address": address, "setup_token": token });
+    let data = server.database().cluster().map(|cluster| cluster.folder().root().display());
+    let data = data.map(|folder| folder.to_string());
+    let object = json!({ "address": address, "data": data, "setup_token": token });
     terminal.say(
         |paint| {
             let mut text = format!("Node-0 serves {}", paint.strong(&address));
+            if let Some(data) = &data {
+                text += &format!("\nIts data is in {data}");
+            }
             if let Some(token) = token {
                 text += &format!(
                     "\nThe super_admin's token, shown this once: {}\n  Authorization: Bearer <token>",

@@ -87,8 +87,7 @@ async fn main() -> Outcome<()> {
     }
     let options = Options::read()?;
     let folder = std::env::temp_dir().join(format!("node0-bench-{}", std::process::id()));
-    let cluster =
-        ClusterOptions { data: Some(folder.clone()), ..ClusterOptions::new("bench") };
+    let cluster = ClusterOptions { data: Some(folder.clone()), ..ClusterOptions::new("bench") };
     let cluster = Cluster::start(&cluster).await?;
     let mut report = Report::default();
     describe(&mut report, &options);

@@ -105,7 +105,10 @@ impl Report {
 
     /// Prints the table and writes the file.
     pub fn finish(&self, file: &Path) -> std::io::Result<()> {
-        println!("\n{:<44} {:>12} {:>9} {:>9}", "median of the runs", "per second", "p50 ms", "p99 ms");
+        println!(
+            "\n{:<44} {:>12} {:>9} {:>9}",
+            "median of the runs", "per second", "p50 ms", "p99 ms"
+        );
         let ms = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
         for (name, figure) in &self.figures {
             println!(

@@ -54,7 +54,10 @@ async fn main() -> Outcome<()> {
                     let rate = lane(&database.url, callers, seconds).await?;
                     println!(
                         "  one stream, {callers:>5} decided together     {:>9.0}/s  p50 {:>6.2} ms  p99 {:>6.2} ms  {:>4.2} of COPY",
-                        rate.per_second, rate.p50_ms, rate.p99_ms, rate.per_second / raw_copy
+                        rate.per_second,
+                        rate.p50_ms,
+                        rate.p99_ms,
+                        rate.per_second / raw_copy
                     );
                     continue;
                 }
@@ -66,7 +69,10 @@ async fn main() -> Outcome<()> {
                 };
                 println!(
                     "  {streams:>9} streams, {callers:>5} callers       {:>9.0}/s  p50 {:>6.2} ms  p99 {:>6.2} ms  {:>4.2} of COPY{single}",
-                    rate.per_second, rate.p50_ms, rate.p99_ms, rate.per_second / raw_copy
+                    rate.per_second,
+                    rate.p50_ms,
+                    rate.p99_ms,
+                    rate.per_second / raw_copy
                 );
             }
             if streams == 10_000 {
@@ -348,7 +354,9 @@ async fn replay(url: &str) -> Outcome<()> {
         let followed = reached as f64 / started.elapsed().as_secs_f64();
         println!(
             "  replay of {head}, {} bytes a record: raw {raw:>9.0}/s, read_all {ours:>9.0}/s ({:.2}), follow {followed:>9.0}/s ({:.2})",
-            bytes as u64 / head, ours / raw, followed / raw
+            bytes as u64 / head,
+            ours / raw,
+            followed / raw
         );
         assert!(ours_bytes >= bytes, "nothing is left out");
     }

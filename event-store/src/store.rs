@@ -111,8 +111,7 @@ impl EventStore {
         let Head { position, incarnation } = crate::read::head_of(&pool).await.map_err(no_log)?;
         warn_unless_durable(&pool).await?;
         let (head, _) = watch::channel(position);
-        let appender =
-            Appender::start(&options, incarnation, pool.clone(), head.clone()).await?;
+        let appender = Appender::start(&options, incarnation, pool.clone(), head.clone()).await?;
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
         let inner = Inner { pool, incarnation, appender, head, wake };
         Ok(EventStore { inner: Arc::new(inner) })

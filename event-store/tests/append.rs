@@ -76,7 +76,9 @@ async fn the_same_command_gets_the_first_answer_and_other_content_a_refusal() {
         let mut other = asked.clone();
         other.digest = CommandDigest::of(&a, "something else");
         let refused = process.append(other.clone()).await;
-        assert!(matches!(refused, Err(AppendError::CommandReused { command }) if command == asked.command));
+        assert!(
+            matches!(refused, Err(AppendError::CommandReused { command }) if command == asked.command)
+        );
         // Also where the version would fit, and on another stream.
         other.expected_version = 4;
         let refused = process.append(other.clone()).await;
@@ -107,10 +109,11 @@ async fn requests_handed_over_together_see_the_versions_of_earlier_ones() {
     let outcomes = store.append_all(requests).await;
 
     assert!(outcomes[..2_000].iter().all(Result::is_ok));
-    assert!(outcomes[2_000..].iter().all(|outcome| matches!(
-        outcome,
-        Err(AppendError::Conflict { actual: 2_000, .. })
-    )));
+    assert!(
+        outcomes[2_000..]
+            .iter()
+            .all(|outcome| matches!(outcome, Err(AppendError::Conflict { actual: 2_000, .. })))
+    );
     assert_eq!(store.head().await.unwrap().position, 2_000);
     store.close().await;
     log.drop().await;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use api::demo::headers;
-use commands::{
-    Actor, CommandError, Commands, CommandsOptions, Permission, RequestContext, Role,
-};
+use commands::{Actor, CommandError, Commands, CommandsOptions, Permission, RequestContext, Role};
 use domain::{
     chain::{Chain, ChainStream, Refusal as ChainRefusal},
     validator::{Command, Refusal, Validator},
@@ -118,10 +116,7 @@ async fn an_expected_version_that_is_not_the_stream_s_is_stale_and_says_what_it_
     let validator = registered(&commands, 1).await;
     let at = |version| RequestContext { expected_version: Some(version), ..context() };
     let stale = commands.execute::<Validator>(validator, delegate(2), at(7)).await;
-    assert!(
-        matches!(stale, Err(CommandError::Stale { expected: 7, current: 1 })),
-        "{stale:?}"
-    );
+    assert!(matches!(stale, Err(CommandError::Stale { expected: 7, current: 1 })), "{stale:?}");
     // Another process moves the stream; a state kept in memory must not answer for it.
     other.execute::<Validator>(validator, delegate(2), at(1)).await.expect("version 1 is current");
     commands.execute::<Validator>(validator, delegate(3), at(2)).await.expect("2 is current");
@@ -223,7 +218,8 @@ async fn who_lacks_the_permission_is_told_which_and_nothing_is_done() {
     let commands = wing.process().await;
     let key = ValidatorKey::number(1);
     for role in Role::ALL {
-        let context = RequestContext { dry_run: true, ..RequestContext::new(Actor::new("x", *role)) };
+        let context =
+            RequestContext { dry_run: true, ..RequestContext::new(Actor::new("x", *role)) };
         let answer =
             commands.execute::<Validator>(key.address(), key.register(&chain()), context).await;
         let permission = Permission::ValidatorRegister;

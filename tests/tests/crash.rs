@@ -16,12 +16,7 @@ use event_store::check;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::PgPool;
-use tests::{
-    http::Http,
-    keys::ValidatorKey,
-    node0::Node0,
-    own_cluster::OwnCluster,
-};
+use tests::{http::Http, keys::ValidatorKey, node0::Node0, own_cluster::OwnCluster};
 use tokio::task::JoinSet;
 
 /// Rounds when nothing else is said.

@@ -21,8 +21,7 @@ const CHAIN: &str = "private";
 /// Imports a file into a data folder; the exit code, the summary and what was complained about.
 fn import(data: &Path, file: &Path) -> (Option<i32>, Value, String) {
     let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
-    let output =
-        run(["import", "headers", "--chain", CHAIN, "--json", "--data", data, file]);
+    let output = run(["import", "headers", "--chain", CHAIN, "--json", "--data", data, file]);
     let summary = lines(&output).pop().unwrap_or_default();
     (output.status.code(), summary["summary"].clone(), complaint(&output))
 }
@@ -123,7 +122,8 @@ fn headers_of_another_chain_or_with_another_hash_than_the_trusted_one_are_not_be
     assert_eq!(other.status.code(), Some(1));
     assert!(complaint(&other).contains("it is of chain private"), "{}", complaint(&other));
     let hash = "00".repeat(32);
-    let trust = ["import", "headers", "--chain", CHAIN, "--trust-hash", &hash, "--data", data, file];
+    let trust =
+        ["import", "headers", "--chain", CHAIN, "--trust-hash", &hash, "--data", data, file];
     let untrusted = run(trust);
     assert_eq!(untrusted.status.code(), Some(1));
     assert!(complaint(&untrusted).contains("the trusted hash is"), "{}", complaint(&untrusted));

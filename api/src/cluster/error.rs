@@ -59,8 +59,8 @@ pub enum ClusterError {
     /// The data belongs to somebody else.
     #[error(
         "{folder} belongs to the user with id {owner}, but this program would use it as the user \
-         with id {expected}. Run as that user (or as root), or choose another place with --data \
-         (NODE0_DATA)."
+         with id {expected}. Run as that user, or as root with --postgres-user, or choose another \
+         place with --data (NODE0_DATA)."
     )]
     Owner {
         /// What belongs to somebody else.

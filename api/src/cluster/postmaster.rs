@@ -4,8 +4,8 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -248,12 +248,12 @@ fn tail(path: &Path, from: u64) -> String {
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).trim().to_owned())
+        Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).trim().to_owned())
     };
     read().unwrap_or_else(|error| format!("(its log cannot be read: {error})"))
 }
 
-fn describe(outcome: std::io::Result<ExitStatus>) -> String {
+fn describe(outcome: io::Result<ExitStatus>) -> String {
     match outcome {
         Ok(status) => status.to_string(),
         Err(error) => format!("its outcome cannot be learned: {error}"),
@@ -325,9 +325,12 @@ fn postgres_processes() -> Vec<PathBuf> {
 /// at: then PostgreSQL's own interlock must decide.
 fn remove_stale_pid_file(folder: &DataFolder) -> Result<(), ClusterError> {
     let path = folder.pgdata().join("postmaster.pid");
+    // PostgreSQL works on data of its own user alone: other users' processes do not matter.
+    let owner = folder.user.uid;
     let hidden = |process: &PathBuf| {
-        fs::read_link(process.join("cwd"))
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+        fs::metadata(process).is_ok_and(|found| found.uid() == owner)
+            && fs::read_link(process.join("cwd"))
+                .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
     if !path.exists() || !Path::new("/proc/self").exists() {
         return Ok(());

@@ -91,12 +91,7 @@ impl Batch {
     }
 
     /// True when a request of this size still fits; the first one always does.
-    pub(super) fn has_room(
-        &self,
-        request: &Encoded,
-        events_max: usize,
-        bytes_max: usize,
-    ) -> bool {
+    pub(super) fn has_room(&self, request: &Encoded, events_max: usize, bytes_max: usize) -> bool {
         self.members.is_empty()
             || (self.events + request.count() <= events_max
                 && self.bytes + request.bytes() <= bytes_max)

@@ -140,7 +140,7 @@ impl Course {
         match self.in_time(async { Ok(both.await) }).await {
             Ok((Ok(_), Ok(()))) => {
                 Landing::Committed { first: from_bigint(believed) + 1, optimistic: true }
-            },
+            }
             Ok((Err(error), _)) if error.as_db_error().is_some() => {
                 Landing::Failed(not_stored(Mishap::Driver(error)))
             }
@@ -171,7 +171,7 @@ impl Course {
             Ok(Some(row)) => match row.try_get::<_, i64>(0) {
                 Ok(before) => {
                     Landing::Committed { first: from_bigint(before) + 1, optimistic: false }
-                },
+                }
                 Err(_) => Landing::Unknown,
             },
             // Another fence or another incarnation: the statement found no row to update.

@@ -36,7 +36,10 @@ impl Appender {
     /// Learns the outcome of a batch whose commit was not answered.
     pub(super) async fn resolve(&mut self, batch: Batch) {
         let commands: Vec<_> = batch.members.iter().map(|m| m.pending.request.command).collect();
-        tracing::warn!(requests = commands.len(), "a commit was not answered, asking for its outcome");
+        tracing::warn!(
+            requests = commands.len(),
+            "a commit was not answered, asking for its outcome"
+        );
         commands.iter().for_each(|command| self.in_doubt.add(*command));
         self.lose_session();
         let patience = Duration::from_millis(self.options.resolve_ms_max);
