@@ -14,8 +14,7 @@ use std::{
 use chrono::Utc;
 use event_store::{
     AppendError, AppendRequest, Appended, CommandDigest, CommandId, EventStore, Filter, Metadata,
-    NewEvent, StoreError, StoreOptions, StreamName,
-    check::check_log,
+    NewEvent, StoreError, StoreOptions, StreamName, check::check_log,
 };
 use futures::{StreamExt, future::join_all};
 use serde_json::json;
@@ -230,7 +229,8 @@ async fn a_command_repeated_is_answered_as_before_and_with_other_content_refused
     let mut batch: Vec<_> = (0..300).map(|n| request(&stream(&format!("c-{n}")), 0, 1)).collect();
     batch.splice(100..100, [twin.clone(), twin.clone()]);
     let answers = one.append_all(batch).await;
-    let twins: Vec<_> = answers[100..102].iter().map(|answer| answer.as_ref().expect("ok")).collect();
+    let twins: Vec<_> =
+        answers[100..102].iter().map(|answer| answer.as_ref().expect("ok")).collect();
     assert_eq!(twins[0].last_position, twins[1].last_position);
     assert!(twins[0].repeated ^ twins[1].repeated, "one did it, the other is told");
     let pool = PgPool::connect(&database.url()).await.expect("it answers");
