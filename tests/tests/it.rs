@@ -7,5 +7,6 @@ mod cluster;
 mod commands;
 mod crash;
 mod journeys;
+mod promises;
 mod serving;
 mod tools;
