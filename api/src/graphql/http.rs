@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use super::context::Asker;
 use crate::{
     accept, body,
+    conditions::POSITION,
     door::Visit,
     params::Params,
     problem::{Kind, Problem},
@@ -162,8 +163,11 @@ fn prepare(app: &App, given: Given, only_queries: bool) -> Result<Request, Probl
     Ok(request)
 }
 
-async fn run(app: &App, request: Request, visit: &Visit) -> Answer {
-    app.schema.execute(request.data(Asker::new(app.clone(), visit))).await
+/// The answer, and the least position that any of its reads reflects.
+async fn run(app: &App, request: Request, visit: &Visit) -> (Answer, Option<u64>) {
+    let asker = Asker::new(app.clone(), visit);
+    let answer = app.schema.execute(request.data(asker.clone())).await;
+    (answer, asker.reflected())
 }
 
 async fn batch(
@@ -183,14 +187,18 @@ async fn batch(
     for item in items {
         let prepared = from_value(item).and_then(|given| prepare(app, given, false));
         replies.push(match prepared {
-            Ok(request) => Reply::of(run(app, request, visit).await, &visit.id),
+            Ok(request) => Reply::of(run(app, request, visit).await.0, &visit.id),
             Err(problem) => Reply::refused(&problem, &visit.id),
         });
     }
     Ok(respond(StatusCode::OK, &replies, form))
 }
 
-fn single(answer: Answer, visit: &Visit, form: &'static str) -> Response {
+fn single(
+    (answer, position): (Answer, Option<u64>),
+    visit: &Visit,
+    form: &'static str,
+) -> Response {
     let reply = Reply::of(answer, &visit.id);
     // The older media type promises 200 for every well-formed request; the newer one tells a request
     // that could not be executed from one that was.
@@ -201,6 +209,8 @@ fn single(answer: Answer, visit: &Visit, form: &'static str) -> Response {
         let seconds = HeaderValue::from(crate::problem::RETRY_AFTER_S);
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
+    let position = position.map(|position| (POSITION, HeaderValue::from(position)));
+    response.headers_mut().extend(position);
     response
 }
 
