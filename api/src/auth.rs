@@ -71,9 +71,9 @@ pub enum SetupError {
     Random(getrandom::Error),
 }
 
-/// Makes sure that somebody can get in. With a set-up token, that token (and no earlier set-up token)
-/// is a super_admin's. Without one, the first start makes a random token and returns it: it is shown
-/// once and stored only as a hash.
+/// Makes sure that somebody can get in. With a set-up token, that token (and no earlier set-up
+/// token) is a super_admin's. Without one, the first start makes a random token and returns it: it
+/// is shown once and stored only as a hash.
 pub async fn ensure_super_admin(
     pool: &PgPool,
     setup_token: Option<&str>,

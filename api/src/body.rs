@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::problem::{Kind, Problem};
 
-/// How much of a body that is too large is read and thrown away, in multiples of the limit: a client
-/// that is still writing then gets the answer instead of a broken connection.
+/// How much of a body that is too large is read and thrown away, in multiples of the limit: a
+/// client that is still writing then gets the answer instead of a broken connection.
 const DRAINED_LIMITS_MAX: usize = 4;
 
 /// The whole body, when it is no larger than the limit.

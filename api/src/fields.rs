@@ -1,8 +1,8 @@
 //! All faults of a command's body at once, each with its JSON pointer.
 //!
-//! Parsing stops at the first fault. So each part of the body is tried by itself: put into the command's
-//! valid example in the place of the example's own, it must parse; where it does not, its parts are tried
-//! in turn. Does not know what commands there are.
+//! Parsing stops at the first fault. So each part of the body is tried by itself: put into the
+//! command's valid example in the place of the example's own, it must parse; where it does not, its
+//! parts are tried in turn. Does not know what commands there are.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -51,8 +51,8 @@ impl Search<'_> {
         (self.parses)(&candidate)
     }
 
-    /// Looks for faults below an object. `place` is where it stands in the body, `slot` where it is put
-    /// in the example.
+    /// Looks for faults below an object. `place` is where it stands in the body, `slot` where it is
+    /// put in the example.
     fn object(&mut self, place: &str, slot: &str, object: &Map<String, Value>) {
         for (name, value) in object {
             if self.is_over() {

@@ -1,4 +1,5 @@
-//! Import: signed headers of a foreign chain, from files, verified and recorded one after the other.
+//! Import: signed headers of a foreign chain, from files, verified and recorded one after the
+//! other.
 //!
 //! Does not know the light client's rules, nor how progress is shown.
 

@@ -150,8 +150,8 @@ async fn submit<A: Collection>(
     Ok(reply::<A>(app, spec, &conditions, &outcome, shown))
 }
 
-/// The command from a JSON object of its fields. The usual case is one pass over the bytes; only a bad
-/// body is looked at again for all of its faults.
+/// The command from a JSON object of its fields. The usual case is one pass over the bytes; only a
+/// bad body is looked at again for all of its faults.
 fn parse_tagged<C: serde::de::DeserializeOwned>(
     spec: &CommandSpec,
     body: &Bytes,

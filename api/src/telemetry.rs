@@ -43,8 +43,8 @@ pub enum LogForm {
     Json,
 }
 
-/// Starts logging to standard error. `filter` is in the form of `RUST_LOG`, e.g. `info,node0=debug`;
-/// `node0::request=debug` shows every request. May be called once in a process.
+/// Starts logging to standard error. `filter` is in the form of `RUST_LOG`, e.g.
+/// `info,node0=debug`; `node0::request=debug` shows every request. May be called once in a process.
 pub fn start_logging(form: LogForm, filter: &str, colours: bool) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);

@@ -1,5 +1,5 @@
-//! Single commands over HTTP beside a bare server that only echoes: both in processes of their own, with
-//! the same load generator, requests and cores.
+//! Single commands over HTTP beside a bare server that only echoes: both in processes of their own,
+//! with the same load generator, requests and cores.
 //!
 //! Knows the server only as its users do.
 

@@ -16,7 +16,8 @@ use tokio::{
 use crate::report::Figure;
 
 /// Sends requests over `connections` keep-alive connections for `period`; `request(connection, n)`
-/// gives the bytes of the n-th request. Every reply must be a 2xx. `units` is the work in one request.
+/// gives the bytes of the n-th request. Every reply must be a 2xx. `units` is the work in one
+/// request.
 pub async fn http(
     address: SocketAddr,
     connections: usize,

@@ -1,6 +1,6 @@
 //! The benchmark: us, the raw database and a bare server, side by side in one run on one private
-//! PostgreSQL with `fsync` and `synchronous_commit` on. Medians of several rounds and their ratios go
-//! to the terminal and to `bench/results.json`.
+//! PostgreSQL with `fsync` and `synchronous_commit` on. Medians of several rounds and their ratios
+//! go to the terminal and to `bench/results.json`.
 //!
 //! Knows no test: nothing here passes or fails. On a shared machine only ratios of one run count.
 //!

@@ -1,4 +1,5 @@
-//! The write wing and the read wing: one hot stream decided together, and read models that catch up.
+//! The write wing and the read wing: one hot stream decided together, and read models that catch
+//! up.
 //!
 //! Knows the validator context only as a source of real commands and events.
 

@@ -22,8 +22,8 @@ use crate::{
     request::{Outcome, RequestContext},
 };
 
-/// How long the epoch of a chain is taken from memory before the log is asked whether another process
-/// has rotated the set, in milliseconds. Epochs last minutes.
+/// How long the epoch of a chain is taken from memory before the log is asked whether another
+/// process has rotated the set, in milliseconds. Epochs last minutes.
 pub const EPOCH_FRESH_MS_MAX: u64 = 1_000;
 
 impl Commands {
@@ -35,8 +35,8 @@ impl Commands {
         Ok(epoch.unwrap_or(ChainStream { chain: chain.clone(), epoch: Epoch::default() }))
     }
 
-    /// Verifies and records a header of an observed chain in the stream of its epoch; closes the books
-    /// of the epoch before when the header is the first to go beyond it.
+    /// Verifies and records a header of an observed chain in the stream of its epoch; closes the
+    /// books of the epoch before when the header is the first to go beyond it.
     pub async fn observe_header(
         &self,
         chain: &ChainId,

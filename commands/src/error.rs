@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use crate::policy::Permission;
 
-/// Why a request came to nothing. Nothing was stored, except perhaps under [`CommandError::Unknown`].
+/// Why a request came to nothing. Nothing was stored, except perhaps under
+/// [`CommandError::Unknown`].
 #[derive(Clone, Debug, Error)]
 pub enum CommandError<R> {
     /// The domain says no, with its reason.

@@ -1,4 +1,5 @@
-//! Execute: the one way in. Permission, repetition, then a place in the lane of the command's stream.
+//! Execute: the one way in. Permission, repetition, then a place in the lane of the command's
+//! stream.
 //!
 //! Does not know how a decision is made durable: that is the event store's.
 
@@ -204,7 +205,8 @@ impl Commands {
         }
     }
 
-    /// A refusal may be the echo of the same request done a moment ago by a twin: then its answer counts.
+    /// A refusal may be the echo of the same request done a moment ago by a twin: then its answer
+    /// counts.
     async fn unless_repeated<A: Handled>(
         &self,
         key: Option<(CommandId, CommandDigest)>,

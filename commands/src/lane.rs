@@ -1,5 +1,5 @@
-//! A lane: commands that wait for one stream are decided together on the evolving state and appended
-//! together, so that a hot stream is not bound to one command per commit.
+//! A lane: commands that wait for one stream are decided together on the evolving state and
+//! appended together, so that a hot stream is not bound to one command per commit.
 //!
 //! Does not know what the commands mean.
 
@@ -169,7 +169,8 @@ async fn run<A: Handled>(commands: Commands, stream: StreamName) {
     }
 }
 
-/// Closes the lane even when a decision panics: those who wait are told, those who come open it anew.
+/// Closes the lane even when a decision panics: those who wait are told, those who come open it
+/// anew.
 struct OpenLane<'a, A: Handled> {
     lanes: &'a Lanes<A>,
     stream: &'a StreamName,
@@ -209,8 +210,8 @@ async fn settle<A: Handled>(commands: &Commands, stream: &StreamName, mut batch:
     }
 }
 
-/// Decides on the cached state; what would be settled without an append, whose constraints would notice
-/// a stale state, is first made sure to rest on the newest.
+/// Decides on the cached state; what would be settled without an append, whose constraints would
+/// notice a stale state, is first made sure to rest on the newest.
 async fn decide_fresh<A: Handled>(
     commands: &Commands,
     stream: &StreamName,
@@ -348,8 +349,8 @@ fn append_request<A: Handled>(
     }
 }
 
-/// Answers in order, and returns those to be decided anew: everything decided on facts that were not
-/// stored after all.
+/// Answers in order, and returns those to be decided anew: everything decided on facts that were
+/// not stored after all.
 async fn answer_each<A: Handled>(
     commands: &Commands,
     batch: Vec<Waiting<A>>,

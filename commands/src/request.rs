@@ -42,7 +42,8 @@ impl Actor {
 pub struct RequestContext {
     /// Who asks.
     pub actor: Actor,
-    /// Makes the request repeatable: the same key of the same actor with the same content is done once.
+    /// Makes the request repeatable: the same key of the same actor with the same content is done
+    /// once.
     pub idempotency_key: Option<Arc<str>>,
     /// The event that caused the request.
     pub causation: Option<Uuid>,

@@ -1,7 +1,7 @@
 //! Measures the appender beside the raw database, in one run, on one cluster.
 //!
-//! `append_bench postgres:///postgres?host=/socket/folder&user=postgres`; it creates and drops databases of
-//! its own there. Only the ratios within one run mean something on a shared machine.
+//! `append_bench postgres:///postgres?host=/socket/folder&user=postgres`; it creates and drops
+//! databases of its own there. Only the ratios within one run mean something on a shared machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -214,8 +214,8 @@ async fn ours(url: &str, callers: usize, streams: u64, seconds: u64) -> Outcome<
     Ok(Rate::of(after - before, elapsed, waits))
 }
 
-/// Commands of many callers for one stream, decided together as the write wing does: while one group is
-/// being stored, the next one gathers.
+/// Commands of many callers for one stream, decided together as the write wing does: while one
+/// group is being stored, the next one gathers.
 async fn lane(url: &str, callers: usize, seconds: u64) -> Outcome<Rate> {
     let store = EventStore::open(StoreOptions::new(url)).await?;
     let stream = StreamName::new(format!("hot-{}", Uuid::now_v7().simple()))?;

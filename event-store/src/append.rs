@@ -48,7 +48,8 @@ pub struct AppendRequest {
     pub metadata: Metadata,
 }
 
-/// What an append left behind. The same for the first answer and for every repetition of the command.
+/// What an append left behind. The same for the first answer and for every repetition of the
+/// command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// Whose history grew.
@@ -64,14 +65,15 @@ pub struct Appended {
 }
 
 impl EventStore {
-    /// Returns after the commit is durable. Cancel-safe: once handed over, dropping the future does not
-    /// cancel the append; before that (while the queue is full) nothing has happened.
+    /// Returns after the commit is durable. Cancel-safe: once handed over, dropping the future does
+    /// not cancel the append; before that (while the queue is full) nothing has happened.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         self.inner.appender.append(request).await
     }
 
-    /// Hands over many requests in order; they share a transaction where they fit. A later one may expect
-    /// the version that an earlier one of the same stream leaves behind; if the earlier fails, it conflicts.
+    /// Hands over many requests in order; they share a transaction where they fit. A later one may
+    /// expect the version that an earlier one of the same stream leaves behind; if the earlier
+    /// fails, it conflicts.
     pub async fn append_all(
         &self,
         requests: Vec<AppendRequest>,
@@ -79,8 +81,9 @@ impl EventStore {
         self.inner.appender.append_all(requests).await
     }
 
-    /// What a command id left behind, with its digest; None when it is unknown. While a commit of this
-    /// process is in doubt, "unknown" would be a guess about its commands, and is an error instead.
+    /// What a command id left behind, with its digest; None when it is unknown. While a commit of
+    /// this process is in doubt, "unknown" would be a guess about its commands, and is an error
+    /// instead.
     pub async fn find_command(
         &self,
         command: CommandId,
@@ -93,7 +96,8 @@ impl EventStore {
     }
 }
 
-/// A request's events stand together: from the one that carries the command up to the next that carries one.
+/// A request's events stand together: from the one that carries the command up to the next that
+/// carries one.
 async fn find_command_in(
     pool: &PgPool,
     incarnation: Uuid,

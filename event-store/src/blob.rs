@@ -1,7 +1,7 @@
 //! Blobs: content too large for a record, kept under its hash and named by hash in events.
 //!
-//! Knows nothing of what it holds. Nothing refers to a blob but events: a blob that no event names is
-//! harmless.
+//! Knows nothing of what it holds. Nothing refers to a blob but events: a blob that no event names
+//! is harmless.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -24,8 +24,8 @@ pub enum BlobError {
 }
 
 impl EventStore {
-    /// Stores content under its SHA-256; idempotent. Durable when it returns, so that an event that names
-    /// it can never be there without it.
+    /// Stores content under its SHA-256; idempotent. Durable when it returns, so that an event that
+    /// names it can never be there without it.
     pub async fn put_blob(&self, content: &[u8]) -> Result<[u8; 32], BlobError> {
         if content.len() > BLOB_BYTES_MAX {
             let (bytes, max) = (content.len(), BLOB_BYTES_MAX);

@@ -18,9 +18,9 @@ pub const DEPTH_MAX: usize = 64;
 
 /// Writes `value` in canonical form, or says where it has none.
 ///
-/// serde_json already writes what RFC 8785 asks for, except for the order of keys and, where raw JSON is
-/// embedded, blanks and needless escapes. So its output is checked in one pass and objects are put in
-/// order in place, instead of being built as a tree and printed again.
+/// serde_json already writes what RFC 8785 asks for, except for the order of keys and, where raw
+/// JSON is embedded, blanks and needless escapes. So its output is checked in one pass and objects
+/// are put in order in place, instead of being built as a tree and printed again.
 pub fn to_string(value: &impl Serialize) -> Result<String, RecordError> {
     let json = serde_json::to_vec(value).map_err(|error| RecordError::NotCanonical {
         pointer: String::new(),
@@ -227,7 +227,8 @@ impl Scanner {
         Ok(())
     }
 
-    /// The escapes of RFC 8785: the short ones, and lower-case hex for the other control characters.
+    /// The escapes of RFC 8785: the short ones, and lower-case hex for the other control
+    /// characters.
     fn escape(&mut self) -> Result<(), Stop> {
         let rest = &self.json[self.at + 1..];
         self.at += match rest {

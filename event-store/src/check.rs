@@ -114,7 +114,8 @@ struct Check {
     last: i64,
     versions: HashMap<i64, i64>,
     commands: HashSet<Uuid>,
-    /// The command and the stream of the event before: what follows it without a command is its own.
+    /// The command and the stream of the event before: what follows it without a command is its
+    /// own.
     current: Option<(Uuid, i64)>,
 }
 

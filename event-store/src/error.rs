@@ -36,7 +36,7 @@ pub enum RecordError {
         reason: &'static str,
     },
     /// Not a name for an event type.
-    #[error("{name:?} is no event type: it must look like validator-registered.v1")]
+    #[error("{name:?} is no event type: it must look like thing-happened.v1")]
     BadEventType {
         /// What was given.
         name: String,
@@ -77,7 +77,8 @@ pub enum StoreError {
         /// Its words.
         message: Arc<str>,
     },
-    /// The log is not the one this process opened: it was restored, or another was put in its place.
+    /// The log is not the one this process opened: it was restored, or another was put in its
+    /// place.
     #[error("the log is incarnation {actual}, this process opened {expected}")]
     Incarnation {
         /// The one this process opened.
@@ -118,8 +119,8 @@ impl StoreError {
 }
 
 /// SQLSTATE classes that pass by themselves or when an operator makes room: connection, transaction
-/// rollback, resources, lock not available, operator intervention, system error; and a server that is
-/// read-only because another has become the primary.
+/// rollback, resources, lock not available, operator intervention, system error; and a server that
+/// is read-only because another has become the primary.
 fn is_passing(code: &str) -> bool {
     matches!(code.get(..2), Some("08" | "40" | "53" | "55" | "57" | "58")) || code == "25006"
 }
@@ -205,8 +206,8 @@ pub enum AppendError {
     /// The log cannot be reached or is shutting down; nothing was stored.
     #[error("nothing was stored: {0}")]
     Unavailable(StoreError),
-    /// The connection was lost at commit and the outcome could not be learned within `resolve_ms_max`:
-    /// ask by command id ([`crate::EventStore::find_command`]).
+    /// The connection was lost at commit and the outcome could not be learned within
+    /// `resolve_ms_max`: ask by command id ([`crate::EventStore::find_command`]).
     #[error("the outcome of command {command} is unknown: the connection was lost at commit")]
     Unknown {
         /// The id to ask by.

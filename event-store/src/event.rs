@@ -27,8 +27,8 @@ pub const STREAM_NAME_BYTES_MAX: usize = 200;
 pub const EVENT_TYPE_BYTES_MAX: usize = 100;
 
 /// `<category>-<id>`: printable ASCII without spaces, quotes and backslashes, 3 to
-/// [`STREAM_NAME_BYTES_MAX`] bytes, with a dash that is neither first nor last. The category is what
-/// stands before the first dash.
+/// [`STREAM_NAME_BYTES_MAX`] bytes, with a dash that is neither first nor last. The category is
+/// what stands before the first dash.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName(Arc<str>);
 
@@ -109,8 +109,9 @@ impl Borrow<str> for StreamName {
     }
 }
 
-/// Names one request for ever: the first 16 bytes of SHA-256 over actor and idempotency key, or a fresh
-/// UUIDv7 when the client gave no key. Stored with the first event of the request, unique in the log.
+/// Names one request for ever: the first 16 bytes of SHA-256 over actor and idempotency key, or a
+/// fresh UUIDv7 when the client gave no key. Stored with the first event of the request, unique in
+/// the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub Uuid);
 
@@ -132,8 +133,8 @@ impl fmt::Display for CommandId {
     }
 }
 
-/// The first 16 bytes of SHA-256 over the request's content (stream, command): the same id with another
-/// digest is a refusal.
+/// The first 16 bytes of SHA-256 over the request's content (stream, command): the same id with
+/// another digest is a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandDigest(pub Uuid);
 
@@ -177,8 +178,8 @@ impl NewEvent {
         Ok(NewEvent { event_type, data: canonical::to_string(data)? })
     }
 
-    /// Takes an event that serialises as `{"type": ..., "data": ...}`: what serde writes for an enum
-    /// with `tag = "type", content = "data"`.
+    /// Takes an event that serialises as `{"type": ..., "data": ...}`: what serde writes for an
+    /// enum with `tag = "type", content = "data"`.
     pub fn tagged(event: &impl Serialize) -> Result<NewEvent, RecordError> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -300,8 +301,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The last four fields of a record, found from its end: RFC 8785 sorts keys, names hold no quotes, and so
-/// the stream, the type and the version are known without reading the rest.
+/// The last four fields of a record, found from its end: RFC 8785 sorts keys, names hold no quotes,
+/// and so the stream, the type and the version are known without reading the rest.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Tail<'a> {
     pub stream: &'a str,
@@ -327,8 +328,8 @@ fn last_string(text: &[u8]) -> Option<(&[u8], &str)> {
     Some((&text[..quote], std::str::from_utf8(&text[quote + 1..]).ok()?))
 }
 
-/// The record's correlation as text. Keys before it are fixed and a quote inside a string is escaped, so
-/// the first match is the field.
+/// The record's correlation as text. Keys before it are fixed and a quote inside a string is
+/// escaped, so the first match is the field.
 pub(crate) fn correlation_of(record: &[u8]) -> Option<&[u8]> {
     const KEY: &[u8] = b",\"correlation\":\"";
     const UUID_TEXT_BYTES: usize = 36;

@@ -28,9 +28,10 @@ const RETRY_MS: u64 = 250;
 const LOOK_MS: u64 = 5_000;
 
 impl EventStore {
-    /// Pages after `after`, for ever: first what is stored, then what comes, never the same event twice,
-    /// none left out. A page may be empty when a filter lets nothing through: then it says how far was
-    /// looked. Ends with an error when the incarnation changes or the database stays away.
+    /// Pages after `after`, for ever: first what is stored, then what comes, never the same event
+    /// twice, none left out. A page may be empty when a filter lets nothing through: then it says
+    /// how far was looked. Ends with an error when the incarnation changes or the database stays
+    /// away.
     pub fn follow(
         &self,
         after: u64,
@@ -93,7 +94,8 @@ impl Follower {
     }
 }
 
-/// Learns how far the log has grown by others: by notification, and by asking, which is the guarantee.
+/// Learns how far the log has grown by others: by notification, and by asking, which is the
+/// guarantee.
 pub(crate) struct Wake {
     task: AbortHandle,
 }

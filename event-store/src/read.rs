@@ -66,7 +66,8 @@ fn is_correlated(event: &StoredEvent, wanted: Uuid) -> bool {
     correlation_of(&event.record).is_some_and(|found| found == wanted.as_bytes())
 }
 
-/// A piece of the log: the matching events, and how far the reader has scanned (which may be further).
+/// A piece of the log: the matching events, and how far the reader has scanned (which may be
+/// further).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// In the order of their positions.
@@ -76,7 +77,8 @@ pub struct Page {
 }
 
 impl EventStore {
-    /// Up to `limit` events of a stream, from `from_version` on. Empty when the stream does not exist.
+    /// Up to `limit` events of a stream, from `from_version` on. Empty when the stream does not
+    /// exist.
     pub async fn read_stream(
         &self,
         stream: &StreamName,
@@ -112,8 +114,8 @@ impl EventStore {
         Ok(events)
     }
 
-    /// Up to `limit` matching events after a position. Looks through at most [`SCAN_EVENTS_MAX`] positions:
-    /// a page without events means the end only when `scanned_to` did not move.
+    /// Up to `limit` matching events after a position. Looks through at most [`SCAN_EVENTS_MAX`]
+    /// positions: a page without events means the end only when `scanned_to` did not move.
     pub async fn read_all(
         &self,
         after: u64,
@@ -142,8 +144,8 @@ impl EventStore {
         Ok(page)
     }
 
-    /// Of the streams named `prefix` followed by a decimal number, the one with the greatest number that
-    /// has events; none when there is none.
+    /// Of the streams named `prefix` followed by a decimal number, the one with the greatest number
+    /// that has events; none when there is none.
     pub async fn newest_numbered(&self, prefix: &str) -> Result<Option<StreamName>, StoreError> {
         // In "C" order the digits end before the colon.
         let newest = sqlx::query_scalar!(
@@ -182,8 +184,8 @@ impl Page {
     }
 }
 
-/// All events after one position up to another, by binary COPY: the records are slices of what the socket
-/// brought, and nothing is decoded that is not needed.
+/// All events after one position up to another, by binary COPY: the records are slices of what the
+/// socket brought, and nothing is decoded that is not needed.
 pub(crate) async fn scan(
     connection: &mut PgConnection,
     after: u64,
@@ -218,8 +220,8 @@ fn missing(position: u64) -> StoreError {
     StoreError::Unreadable { position, reason }
 }
 
-/// One message of a binary COPY: a row of two fields, the first one behind the format's header. None for
-/// the trailer.
+/// One message of a binary COPY: a row of two fields, the first one behind the format's header.
+/// None for the trailer.
 fn copied_row(mut chunk: Bytes) -> Option<(u64, Bytes)> {
     const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
     const HEADER_BYTES: usize = SIGNATURE.len() + 8;
@@ -245,7 +247,8 @@ pub(crate) fn stored_event(position: u64, record: Bytes) -> Result<StoredEvent, 
     Ok(StoredEvent { position, stream, version, record })
 }
 
-/// The same for named streams: by the index on (stream, version) or by position, as the database sees fit.
+/// The same for named streams: by the index on (stream, version) or by position, as the database
+/// sees fit.
 async fn read_streams(
     connection: &mut PgConnection,
     after: u64,
@@ -286,8 +289,8 @@ pub(crate) async fn head_of(executor: impl sqlx::PgExecutor<'_>) -> Result<Head,
     Ok(Head { position: from_bigint(row.position), incarnation: row.incarnation })
 }
 
-/// Positions and versions count from 0 and stay far below 2^63; a larger one a client names is as good as
-/// the largest.
+/// Positions and versions count from 0 and stay far below 2^63; a larger one a client names is as
+/// good as the largest.
 pub(crate) fn as_bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -152,8 +152,8 @@ async fn connect_pool(options: &StoreOptions) -> Result<PgPool, StoreError> {
     Ok(pool)
 }
 
-/// The appender's driver is built without TLS: rather no connection than one that is less protected than
-/// the URL asks for.
+/// The appender's driver is built without TLS: rather no connection than one that is less protected
+/// than the URL asks for.
 fn refuse_tls(mode: PgSslMode) -> Result<(), StoreError> {
     match mode {
         PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => Ok(()),
@@ -182,8 +182,8 @@ fn no_log(error: StoreError) -> StoreError {
     }
 }
 
-/// Nothing acknowledged is lost only if the server itself waits for the disk. `synchronous_commit` is set
-/// by every appending connection; `fsync` and `full_page_writes` belong to the server.
+/// Nothing acknowledged is lost only if the server itself waits for the disk. `synchronous_commit`
+/// is set by every appending connection; `fsync` and `full_page_writes` belong to the server.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), StoreError> {
     let settings = sqlx::query!(
         "select current_setting('fsync') as \"fsync!\",

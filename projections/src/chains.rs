@@ -1,4 +1,5 @@
-//! Chains as they are now, our own and observed ones: the head, the epoch, the open fork; and all forks.
+//! Chains as they are now, our own and observed ones: the head, the epoch, the open fork; and all
+//! forks.
 //!
 //! Does not know the headers behind the head (`headers`).
 

@@ -1,6 +1,8 @@
-//! Where each projection stands and which of its keys are parked: two tables, and the statements on them.
+//! Where each projection stands and which of its keys are parked: two tables, and the statements on
+//! them.
 //!
-//! Does not know what projections do, nor when. Whoever holds the locked row is the only one to move it.
+//! Does not know what projections do, nor when. Whoever holds the locked row is the only one to
+//! move it.
 
 use std::collections::HashMap;
 
@@ -88,8 +90,8 @@ pub(crate) async fn open(
 
 /// Locks the checkpoint until the transaction ends; none when there is none.
 ///
-/// The transaction's commit does not wait for the disk: after a crash of the database the checkpoint
-/// and the effect are both older, together, and the same events are applied again.
+/// The transaction's commit does not wait for the disk: after a crash of the database the
+/// checkpoint and the effect are both older, together, and the same events are applied again.
 pub(crate) async fn lock(tx: &mut PgConnection, id: Id) -> Result<Option<Checkpoint>, sqlx::Error> {
     let row = sqlx::query!(
         r#"select c.position, c.incarnation,
@@ -131,8 +133,8 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Sets the locked checkpoint back to the beginning of this log, and forgets what was parked. Somebody
-/// asked for it and is told when it is done: this commit does wait for the disk.
+/// Sets the locked checkpoint back to the beginning of this log, and forgets what was parked.
+/// Somebody asked for it and is told when it is done: this commit does wait for the disk.
 pub(crate) async fn reset(
     tx: &mut PgConnection,
     id: Id,

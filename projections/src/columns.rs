@@ -1,5 +1,5 @@
-//! How domain values stand in columns: unsigned numbers as `bigint`, amounts as `numeric(39, 0)` by way
-//! of text, addresses, hashes and keys as `bytea`.
+//! How domain values stand in columns: unsigned numbers as `bigint`, amounts as `numeric(39, 0)` by
+//! way of text, addresses, hashes and keys as `bytea`.
 //!
 //! Does not know any table.
 

@@ -1,4 +1,5 @@
-//! Stake: each validator's own bond, who has delegated how much to whom, and what is on its way out.
+//! Stake: each validator's own bond, who has delegated how much to whom, and what is on its way
+//! out.
 //!
 //! Does not know what validators do with it (`validators`).
 
@@ -61,8 +62,8 @@ pub struct Delegation {
     pub position: u64,
 }
 
-/// Stake on its way out: what began to unbond in one epoch and matures in one epoch is one entry for each
-/// owner.
+/// Stake on its way out: what began to unbond in one epoch and matures in one epoch is one entry
+/// for each owner.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = UnbondingRow)]
 pub struct Unbonding {

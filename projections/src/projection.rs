@@ -1,4 +1,5 @@
-//! The trait of a read model's write side: which events it follows and how it folds them into tables.
+//! The trait of a read model's write side: which events it follows and how it folds them into
+//! tables.
 //!
 //! Does not know where events come from, how far it has come, or that there are other projections.
 
@@ -9,8 +10,8 @@ use crate::event::{Chunk, Event};
 
 /// A fold of the log into tables of its own.
 ///
-/// Effects depend on the followed events only: no clock, no randomness, no other tables. That makes a
-/// rebuild equal to what it replaces, whatever the size of the chunks.
+/// Effects depend on the followed events only: no clock, no randomness, no other tables. That makes
+/// a rebuild equal to what it replaces, whatever the size of the chunks.
 pub trait Projection: Send + Sync + 'static {
     /// Its name, as in status, waits and rebuilds.
     fn name(&self) -> &'static str;
@@ -53,9 +54,10 @@ impl ApplyError {
         ApplyError::Refused(format!("position {} of {}: {why}", event.position, event.stream))
     }
 
-    /// Whether trying again cannot help, because it is an event that is at fault: PostgreSQL's classes
-    /// 21 (cardinality), 22 (data) and 23 (integrity), and values that cannot be read or written.
-    /// Everything else (outages, missing tables, missing rights) concerns all events alike.
+    /// Whether trying again cannot help, because it is an event that is at fault: PostgreSQL's
+    /// classes 21 (cardinality), 22 (data) and 23 (integrity), and values that cannot be read or
+    /// written. Everything else (outages, missing tables, missing rights) concerns all events
+    /// alike.
     pub fn is_refusal(&self) -> bool {
         match self {
             ApplyError::Refused(_) => true,

@@ -16,8 +16,8 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Whether the same question may be answered later without anyone changing anything: the database is
-    /// away, starting, stopping or out of connections.
+    /// Whether the same question may be answered later without anyone changing anything: the
+    /// database is away, starting, stopping or out of connections.
     pub fn is_unavailable(&self) -> bool {
         match self {
             ReadError::Page(_) => false,
@@ -29,7 +29,8 @@ impl ReadError {
 /// Whether an error of the database passes by itself: everything but an answer that stays the same.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     if let sqlx::Error::Database(error) = error {
-        // Class 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55 not in state.
+        // Class 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55 not in
+        // state.
         return error.code().is_some_and(|code| {
             ["08", "53", "57", "40", "55"].iter().any(|class| code.starts_with(class))
         });

@@ -1,7 +1,8 @@
-//! The reader that all projections of a process share: each stretch of the log is read and decoded once.
+//! The reader that all projections of a process share: each stretch of the log is read and decoded
+//! once.
 //!
-//! Does not know who reads, nor what for. Projections at the same place get the same segment; one that
-//! is elsewhere has its own read, and joins the others as soon as it reaches their place.
+//! Does not know who reads, nor what for. Projections at the same place get the same segment; one
+//! that is elsewhere has its own read, and joins the others as soon as it reaches their place.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,8 +11,8 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::event::{Event, Segment};
 
-/// The most events of one segment. Segments end at multiples of it, wherever they begin: that is how
-/// projections that are apart come to read the same ones.
+/// The most events of one segment. Segments end at multiples of it, wherever they begin: that is
+/// how projections that are apart come to read the same ones.
 pub const SEGMENT_EVENTS_MAX: u64 = 4_096;
 /// A segment ends early when its records exceed this many bytes.
 const SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;

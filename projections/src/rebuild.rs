@@ -1,7 +1,7 @@
 //! Repair: building a read model anew from the first event, and replaying a parked key.
 //!
-//! Does not know why either became necessary. For now a rebuild empties the tables in use and replays:
-//! readers see the model fill up, and its status says so.
+//! Does not know why either became necessary. For now a rebuild empties the tables in use and
+//! replays: readers see the model fill up, and its status says so.
 
 use event_store::{Filter, StoreError};
 use sqlx::PgConnection;
@@ -76,8 +76,8 @@ impl Projections {
         Ok(())
     }
 
-    /// Replays a parked key in order, from the event that could not be applied to where the projection
-    /// stands, in bounded transactions; between them the rest of the projection moves.
+    /// Replays a parked key in order, from the event that could not be applied to where the
+    /// projection stands, in bounded transactions; between them the rest of the projection moves.
     pub async fn redrive(&self, name: &str, key: &str) -> Result<Redriven, RepairError> {
         let member = self.known(name)?;
         let mut applied = 0;

@@ -1,4 +1,5 @@
-//! The history of reputations: every change, beginning with registration; and the duties behind them.
+//! The history of reputations: every change, beginning with registration; and the duties behind
+//! them.
 //!
 //! Does not know what a validator's reputation allows.
 

@@ -60,8 +60,8 @@ impl Default for ProjectionsOptions {
 }
 
 impl ProjectionsOptions {
-    /// The pause after so many failures in a row: doubling, bounded, and between half of it and all of
-    /// it, so that not everybody comes back at once.
+    /// The pause after so many failures in a row: doubling, bounded, and between half of it and all
+    /// of it, so that not everybody comes back at once.
     pub(crate) fn backoff_ms(&self, failures: u32) -> u64 {
         let doubled = BACKOFF_MS_MIN << failures.saturating_sub(1).min(16);
         let most = doubled.min(self.backoff_ms_max.max(1));
@@ -82,7 +82,8 @@ impl Member {
     }
 }
 
-/// The projections of a process. Cheap to clone; dropping the last clone stops them without waiting.
+/// The projections of a process. Cheap to clone; dropping the last clone stops them without
+/// waiting.
 #[derive(Clone)]
 pub struct Projections {
     pub(crate) pool: PgPool,
@@ -95,7 +96,8 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// Starts every projection ([`crate::all`]). Needs no database to be there: they begin when it is.
+    /// Starts every projection ([`crate::all`]). Needs no database to be there: they begin when it
+    /// is.
     pub fn start(store: EventStore, pool: PgPool, options: ProjectionsOptions) -> Projections {
         Projections::start_these(crate::all(), store, pool, options)
     }

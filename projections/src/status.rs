@@ -1,7 +1,8 @@
-//! How projections are: where they stand, how far behind, how fast, what is wrong; and waiting for them.
+//! How projections are: where they stand, how far behind, how fast, what is wrong; and waiting for
+//! them.
 //!
-//! Does not move them. Answers from memory for what this process runs, and from the checkpoint table
-//! for the rest.
+//! Does not move them. Answers from memory for what this process runs, and from the checkpoint
+//! table for the rest.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -229,8 +230,8 @@ impl Projections {
         u64::try_from(age).unwrap_or(0)
     }
 
-    /// Waits until all named projections reflect a position, and says what they reflect then. Within
-    /// this process a move wakes it; moves of other processes are found by looking.
+    /// Waits until all named projections reflect a position, and says what they reflect then.
+    /// Within this process a move wakes it; moves of other processes are found by looking.
     ///
     /// A name that does not exist never reflects anything.
     pub async fn wait_for(
@@ -269,7 +270,8 @@ impl Projections {
             }
             if let Ok(found) = checkpoint::position(&self.pool, member.id()).await {
                 let found = found.unwrap_or(0);
-                // Our own worker may be ahead of what was read; nobody else tells us anything newer.
+                // Our own worker may be ahead of what was read; nobody else tells us anything
+                // newer.
                 member.pulse.position.send_if_modified(|known| {
                     let news = if member.pulse.runs { found > *known } else { found != *known };
                     if news {
@@ -290,8 +292,9 @@ impl Projections {
         }
     }
 
-    /// What the named projections reflect, the least of them, as far as memory knows: exact for what this
-    /// process runs, and what was last looked at for the rest. Unknown names reflect nothing.
+    /// What the named projections reflect, the least of them, as far as memory knows: exact for
+    /// what this process runs, and what was last looked at for the rest. Unknown names reflect
+    /// nothing.
     pub fn position(&self, names: &[&str]) -> u64 {
         let positions = names
             .iter()

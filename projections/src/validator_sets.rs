@@ -1,7 +1,7 @@
 //! Validator sets, epoch by epoch, with their members.
 //!
-//! Does not know how members came by their power (`validators`), nor the sets of observed chains, whose
-//! headers name theirs by hash.
+//! Does not know how members came by their power (`validators`), nor the sets of observed chains,
+//! whose headers name theirs by hash.
 
 mod fold;
 mod read;

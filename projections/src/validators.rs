@@ -1,6 +1,7 @@
 //! Validators as they are now: one row for each.
 //!
-//! Does not know who staked on them (`delegations`), nor which of them form a set (`validator_sets`).
+//! Does not know who staked on them (`delegations`), nor which of them form a set
+//! (`validator_sets`).
 
 mod fold;
 mod read;

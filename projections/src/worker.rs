@@ -1,7 +1,8 @@
 //! One projection at work: read a segment, apply it, save the checkpoint, for ever.
 //!
-//! Does not know what the projection does with events. Catch-up and live are one path: at the head it
-//! waits for the head to move. Whatever it does in memory, correctness rests on the locked checkpoint.
+//! Does not know what the projection does with events. Catch-up and live are one path: at the head
+//! it waits for the head to move. Whatever it does in memory, correctness rests on the locked
+//! checkpoint.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -154,7 +155,8 @@ impl Worker {
             select! {
                 () = cancelled.cancelled() => {}
                 () = wake => {}
-                // Somebody may have moved the checkpoint back: what is remembered of it is forgotten.
+                // Somebody may have moved the checkpoint back: what is remembered of it is
+                // forgotten.
                 () = self.pulse.woken() => position = None,
                 () = sleep(Duration::from_millis(pause)) => position = None,
             }
@@ -168,7 +170,8 @@ impl Worker {
         };
         *known = Some(position);
         let Some(segment) = self.reader.after(position).await? else { return Ok(Step::AtHead) };
-        // Careful work needs more statements: it is kept for segments with an event that is refused.
+        // Careful work needs more statements: it is kept for segments with an event that is
+        // refused.
         let mut attempt = self.attempt(position, &segment, false).await?;
         if matches!(attempt, Attempt::Refused) {
             attempt = self.attempt(position, &segment, true).await?;
@@ -258,8 +261,8 @@ impl Worker {
     }
 }
 
-/// The events a projection follows, without those of parked keys. An event that cannot be read parks
-/// its key.
+/// The events a projection follows, without those of parked keys. An event that cannot be read
+/// parks its key.
 pub(crate) fn followed<'e>(
     projection: &dyn Projection,
     events: &'e [Event],

@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 /// The longest file of a context, in lines.
 const CONTEXT_FILE_LINES_MAX: usize = 400;
-/// The longest line of Rust, in characters.
+/// The longest line of a comment, in characters; code is kept as short by rustfmt.
 const LINE_CHARS_MAX: usize = 100;
 /// Rooms nobody lives in.
 const NAMES_REFUSED: &[&str] = &["common", "helper", "helpers", "misc", "util", "utils"];
@@ -43,7 +43,7 @@ const IMPURE: &[&str] = &[
 ];
 /// Domain words that the event store must not know.
 const DOMAIN_WORDS: &[&str] =
-    &["validator", "delegat", "genesis", "consensus", "bonded", "slash", "header_observed"];
+    &["validator", "delegat", "genesis", "consensus", "bonded", "slashing", "header_observed"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
@@ -168,7 +168,9 @@ fn a_line_fits_the_screen() {
     for (name, text) in sources("") {
         for (line, number) in text.lines().zip(1..) {
             let chars = line.chars().count();
-            if chars > LINE_CHARS_MAX && !line.contains("https://") && !line.contains('"') {
+            // Code is rustfmt's; what it leaves longer is a text that must not be broken.
+            let comment = line.trim_start().starts_with("//") && !line.contains("https://");
+            if comment && chars > LINE_CHARS_MAX {
                 faults.push(format!("{name}:{number}: {chars} characters"));
             }
         }
@@ -230,6 +232,7 @@ fn sql_is_lower_case_and_its_constraints_are_named() {
     let mut faults = Vec::new();
     for name in tracked().into_iter().filter(|name| name.ends_with(".sql")) {
         let text = read(&name).expect("a tracked file");
+        let mut before = "";
         for (line, number) in text.lines().zip(1..) {
             let sql = line.split("--").next().unwrap_or_default().trim();
             let shouted = ["SELECT ", "CREATE ", "INSERT ", "UPDATE ", "ALTER "];
@@ -239,10 +242,11 @@ fn sql_is_lower_case_and_its_constraints_are_named() {
             let unnamed = ["primary key", "unique (", "check (", "references "]
                 .iter()
                 .any(|word| sql.contains(word));
-            let named = sql.contains("constraint ") || sql.contains("add constraint ");
-            if unnamed && !named && !sql.starts_with("with check") {
+            // A long check stands on the line after its name.
+            if unnamed && !sql.contains("constraint ") && !before.contains("constraint ") {
                 faults.push(format!("{name}:{number}: a constraint without a name"));
             }
+            before = sql;
         }
     }
     assert_none(&faults, "SQL");

@@ -1,5 +1,5 @@
-//! Promise 1, by force: the server and its PostgreSQL are killed at any moment, over and over, under load,
-//! and what was acknowledged is compared with what is stored.
+//! Promise 1, by force: the server and its PostgreSQL are killed at any moment, over and over,
+//! under load, and what was acknowledged is compared with what is stored.
 //!
 //! `make crash ROUNDS=200` is the same code with a larger number.
 

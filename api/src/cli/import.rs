@@ -96,8 +96,8 @@ async fn open_and_import(
     imported
 }
 
-/// Imports with a progress bar where somebody is looking, and sums up. A header that was not recorded
-/// makes the import a failure.
+/// Imports with a progress bar where somebody is looking, and sums up. A header that was not
+/// recorded makes the import a failure.
 pub(crate) async fn with_progress(
     commands: &Commands,
     options: &ImportOptions,

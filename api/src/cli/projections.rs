@@ -51,7 +51,8 @@ async fn perform(verb: Verb, database: &Database) -> Result<(), Failure> {
     database.migrate().await?;
     let store = EventStore::open(StoreOptions::new(database.url())).await?;
     let rebuilds = matches!(verb, Verb::Rebuild { .. });
-    // A server that runs this database replays by itself; two at once would only wait for each other.
+    // A server that runs this database replays by itself; two at once would only wait for each
+    // other.
     let options =
         ProjectionsOptions { run: rebuilds && !database.is_attached(), ..Default::default() };
     let projections = Projections::start(store.clone(), store.pool().clone(), options);

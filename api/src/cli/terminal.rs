@@ -1,4 +1,5 @@
-//! Output for people and for machines: colours only on a terminal, one JSON object a line on request.
+//! Output for people and for machines: colours only on a terminal, one JSON object a line on
+//! request.
 //!
 //! Does not know what is said.
 

@@ -45,7 +45,8 @@ impl Binaries {
         if found.is_empty() { Err(missing(asked_for, &rejected)) } else { Ok(found) }
     }
 
-    /// The installation that can run data made by `major`, or the best one when there is no data yet.
+    /// The installation that can run data made by `major`, or the best one when there is no data
+    /// yet.
     pub fn for_data(
         found: Vec<Binaries>,
         data: &Path,

@@ -216,7 +216,8 @@ fn default_folder(user: &OsUser) -> Result<PathBuf, ClusterError> {
     Ok(if user.switch && !reached { PathBuf::from(DATA_OF_ROOT) } else { folder })
 }
 
-/// In the data folder, or in a short folder of its own when the path would be too long for a socket.
+/// In the data folder, or in a short folder of its own when the path would be too long for a
+/// socket.
 fn socket_folder(root: &Path) -> PathBuf {
     let inside = root.join("socket");
     let name_bytes = format!("/.s.PGSQL.{PORT}").len();

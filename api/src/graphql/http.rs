@@ -200,8 +200,8 @@ fn single(
     form: &'static str,
 ) -> Response {
     let reply = Reply::of(answer, &visit.id);
-    // The older media type promises 200 for every well-formed request; the newer one tells a request
-    // that could not be executed from one that was.
+    // The older media type promises 200 for every well-formed request; the newer one tells a
+    // request that could not be executed from one that was.
     let refused = reply.data.is_none() && form == RESPONSE_JSON;
     let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let mut response = respond(status, &reply, form);

@@ -12,7 +12,8 @@ use async_graphql::{
 
 use crate::problem::{Kind, Problem};
 
-/// The deepest nesting of fields: the standard introspection query has 13 levels within lists of types.
+/// The deepest nesting of fields: the standard introspection query has 13 levels within lists of
+/// types.
 pub const DEPTH_MAX: usize = 24;
 /// The highest complexity: one for each field, times the rows of the lists around it.
 pub const COMPLEXITY_MAX: usize = 20_000;
@@ -56,7 +57,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses a document with too many fields or aliases, or with fragments that spread themselves.
+    /// Refuses a document with too many fields or aliases, or with fragments that spread
+    /// themselves.
     pub fn check(&self, document: &ExecutableDocument) -> Result<(), Problem> {
         let mut counter = Counter { fragments: &document.fragments, known: HashMap::new() };
         let mut total = Count::default();

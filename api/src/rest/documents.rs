@@ -1,6 +1,7 @@
 //! What describes the surface: problems, the API contract and its page, the GraphQL schema.
 //!
-//! Everything is part of the program: nothing is fetched from anywhere, by the server or by the page.
+//! Everything is part of the program: nothing is fetched from anywhere, by the server or by the
+//! page.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,5 +1,5 @@
-//! Chains: `/api/v1/chains`. A chain's path has its id alone; which of its epochs' streams a command
-//! speaks to follows from the command and from what is open.
+//! Chains: `/api/v1/chains`. A chain's path has its id alone; which of its epochs' streams a
+//! command speaks to follows from the command and from what is open.
 //!
 //! Does not know what a header must fulfil.
 

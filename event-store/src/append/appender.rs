@@ -1,7 +1,7 @@
 //! The appender: takes what is waiting and writes it, batch after batch.
 //!
-//! Knows the order of things and nothing of their bytes. One task owns all of this state; transactions
-//! and questions run beside it and come back as values.
+//! Knows the order of things and nothing of their bytes. One task owns all of this state;
+//! transactions and questions run beside it and come back as values.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ use super::streams::{Streams, Verdict};
 use crate::error::StoreError;
 use crate::store::StoreOptions;
 
-/// Up to this many events, one statement at the head is faster than a COPY and its second round trip.
+/// Up to this many events, one statement at the head is faster than a COPY and its second round
+/// trip.
 const SMALL_EVENTS_MAX: usize = 32;
 /// From this many waiting requests on, a second batch is written while the first one commits.
 const AHEAD_REQUESTS_MIN: usize = 100;
@@ -51,8 +52,8 @@ pub(crate) struct Appender {
     inbox_is_empty_for_ever: bool,
 
     pub(super) session: Option<Session>,
-    /// A connection of the session is lost: nothing more is started on it, and it goes when the last
-    /// transaction has landed.
+    /// A connection of the session is lost: nothing more is started on it, and it goes when the
+    /// last transaction has landed.
     pub(super) failing: bool,
     /// Where the head is when everything that has landed is counted.
     pub(super) seen: Seen,
@@ -252,7 +253,8 @@ impl Appender {
         Some(Course::new(&session.lanes[lane], self.incarnation, self.seen, commit_ms_max))
     }
 
-    /// Takes what fits into one transaction from what is waiting, and puts aside what cannot go yet.
+    /// Takes what fits into one transaction from what is waiting, and puts aside what cannot go
+    /// yet.
     fn assemble(&mut self) -> Batch {
         let mut batch = Batch::default();
         while let Some(pending) = self.waiting.pop_front() {
@@ -272,7 +274,8 @@ impl Appender {
         batch
     }
 
-    /// Puts requests back to where they were taken from, in their order, and what was held behind them.
+    /// Puts requests back to where they were taken from, in their order, and what was held behind
+    /// them.
     pub(super) fn put_back(&mut self, requests: impl DoubleEndedIterator<Item = Pending>) {
         for pending in std::mem::take(&mut self.held).into_iter().rev() {
             self.waiting.push_front(pending);
@@ -310,7 +313,8 @@ pub(super) fn open(gate: &mut Option<oneshot::Sender<()>>) {
 
 async fn landing_of(flight: &mut Option<Flight>) -> (Batch, Landing) {
     match flight {
-        // A task that was torn down took its requests with it: their callers know that they know nothing.
+        // A task that was torn down took its requests with it: their callers know that they know
+        // nothing.
         Some(flight) => {
             (&mut flight.join).await.unwrap_or_else(|_| (Batch::default(), Landing::Unknown))
         }

@@ -13,8 +13,8 @@ use super::encode::Encoded;
 use crate::error::AppendError;
 use crate::read::as_bigint;
 
-/// The size of one message of a COPY: the server reads a message whole before it works on it, so that
-/// smaller ones let both sides work at once.
+/// The size of one message of a COPY: the server reads a message whole before it works on it, so
+/// that smaller ones let both sides work at once.
 const COPY_MESSAGE_BYTES: usize = 64 * 1024;
 /// A row without its record: field count, six lengths, three numbers, two ids.
 const ROW_FRAME_BYTES: usize = 2 + 6 * 4 + 3 * 8 + 2 * 16;

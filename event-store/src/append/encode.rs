@@ -1,7 +1,7 @@
 //! Encode: a request becomes the exact bytes of its records, before it waits for its turn.
 //!
-//! Runs in the caller's task, so that the one appender does nothing per byte. Knows no position: the
-//! record does not hold one.
+//! Runs in the caller's task, so that the one appender does nothing per byte. Knows no position:
+//! the record does not hold one.
 
 use std::fmt::Write;
 

@@ -2,16 +2,17 @@
 //!
 //! Knows how to write a batch and what became of it; does not know what comes before or after.
 //!
-//! * **Optimistic**: COPY at the positions believed to be next, then lock the head row without waiting,
-//!   compare, commit. The cheapest way for many events of the only writer.
-//! * **At the head**: one statement that locks the head row, waits for it, and inserts from where it is.
-//!   The cheapest way for few events, and the way while other processes write.
-//! * **Checked**: one function call that locks the head row and answers each request on its own. The way
-//!   after one of the others was refused.
+//! * **Optimistic**: COPY at the positions believed to be next, then lock the head row without
+//!   waiting, compare, commit. The cheapest way for many events of the only writer.
+//! * **At the head**: one statement that locks the head row, waits for it, and inserts from where
+//!   it is. The cheapest way for few events, and the way while other processes write.
+//! * **Checked**: one function call that locks the head row and answers each request on its own.
+//!   The way after one of the others was refused.
 //!
-//! Who has inserted never waits for the head row, so no circle of waiting closes inside the database. One
-//! may close across it: our second COPY waits here for our first, the first waits in the database for
-//! another process, and that for our second. The short lock timeout of a COPY opens it.
+//! Who has inserted never waits for the head row, so no circle of waiting closes inside the
+//! database. One may close across it: our second COPY waits here for our first, the first waits in
+//! the database for another process, and that for our second. The short lock timeout of a COPY
+//! opens it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +32,8 @@ use crate::read::{as_bigint, from_bigint};
 const OPTIMISTIC_LOCK_MS: u64 = 100;
 /// Raised by the database's functions (migration 0002): another incarnation.
 const OTHER_INCARNATION: &str = "N0002";
-/// Raised by the database's functions (migration 0002): the head is not where it was believed to be.
+/// Raised by the database's functions (migration 0002): the head is not where it was believed to
+/// be.
 const HEAD_MOVED: &str = "N0003";
 
 /// What became of a batch.
@@ -251,8 +253,8 @@ enum Mishap {
 }
 
 impl Mishap {
-    /// The database's answer, when it gave one and goes on living. An error that ends the session may
-    /// follow a commit (a server that is told to stop while it waits for its standby).
+    /// The database's answer, when it gave one and goes on living. An error that ends the session
+    /// may follow a commit (a server that is told to stop while it waits for its standby).
     fn refusal(&self) -> Option<&DbError> {
         match self {
             Mishap::Driver(error) => error.as_db_error().filter(|answer| {

@@ -112,8 +112,8 @@ impl Appender {
         self.sort_out(streams);
     }
 
-    /// After the answer: a request whose version still lies ahead conflicts (if its command is not a
-    /// repetition), unless an earlier request may bring its stream there.
+    /// After the answer: a request whose version still lies ahead conflicts (if its command is not
+    /// a repetition), unless an earlier request may bring its stream there.
     fn sort_out(&mut self, asked: Vec<Pending>) {
         let mut reached: HashMap<StreamName, u64> = HashMap::new();
         let mut before_us: Option<HashSet<StreamName>> = None;
@@ -188,7 +188,8 @@ async fn inquire(
     Ok(found)
 }
 
-/// Gives new streams their numbers, in a transaction of its own: a stream without events is harmless.
+/// Gives new streams their numbers, in a transaction of its own: a stream without events is
+/// harmless.
 async fn number(desk: &Desk, fresh: &[String]) -> Result<Vec<(String, i64)>, StoreError> {
     if fresh.is_empty() {
         return Ok(Vec::new());

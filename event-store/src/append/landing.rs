@@ -163,8 +163,8 @@ impl Appender {
         }
     }
 
-    /// One call answers each request on its own, but a command must not occur twice in one call: the
-    /// second one is answered after the first is stored.
+    /// One call answers each request on its own, but a command must not occur twice in one call:
+    /// the second one is answered after the first is stored.
     fn check_one_by_one(&mut self, batch: Batch) {
         let mut commands = HashSet::new();
         let mut part = Batch::default();

@@ -1,7 +1,8 @@
 //! Notify: tells other processes that the log has grown, without saying how far.
 //!
-//! Knows nothing of appending. `notify` takes a lock that is one for the whole database, so it never runs
-//! inside an append's transaction, and not more often than anyone needs: polling is the guarantee.
+//! Knows nothing of appending. `notify` takes a lock that is one for the whole database, so it
+//! never runs inside an append's transaction, and not more often than anyone needs: polling is the
+//! guarantee.
 
 use std::sync::Arc;
 use std::time::Duration;

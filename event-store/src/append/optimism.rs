@@ -1,7 +1,7 @@
 //! Optimism: whether this process believes that it is the only one that writes.
 //!
-//! Knows only how its belief fared. Being wrong costs a batch written twice, never correctness; so after a
-//! disappointment it waits before it tries again, longer each time.
+//! Knows only how its belief fared. Being wrong costs a batch written twice, never correctness; so
+//! after a disappointment it waits before it tries again, longer each time.
 
 use std::time::{Duration, Instant};
 

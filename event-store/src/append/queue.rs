@@ -148,8 +148,8 @@ fn closed() -> AppendError {
     AppendError::Unavailable(StoreError::Closed)
 }
 
-/// Commands whose outcome could not be learned yet. While a transaction may still be on its way to the
-/// database, "no such command" would be an answer that can turn out wrong.
+/// Commands whose outcome could not be learned yet. While a transaction may still be on its way to
+/// the database, "no such command" would be an answer that can turn out wrong.
 #[derive(Clone, Default)]
 pub(super) struct InDoubt(Arc<Mutex<HashSet<Uuid>>>);
 

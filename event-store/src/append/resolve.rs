@@ -4,20 +4,22 @@
 //!
 //! # Why the answer is final
 //!
-//! The connection is lost; the transaction T may have been committed, may be running, may even sit in a
-//! buffer on the way to the server and begin to run later. Every way to append takes the head row's lock
-//! and compares the row's `fence` with the one that T was given, under that lock, before it commits:
-//! `advance_head` raises, `append_checked` raises, the plain statement finds no row to update. So, on a
-//! fresh connection, the fence is raised by one, which takes the same lock. Now either
+//! The connection is lost; the transaction T may have been committed, may be running, may even sit
+//! in a buffer on the way to the server and begin to run later. Every way to append takes the head
+//! row's lock and compares the row's `fence` with the one that T was given, under that lock, before
+//! it commits: `advance_head` raises, `append_checked` raises, the plain statement finds no row to
+//! update. So, on a fresh connection, the fence is raised by one, which takes the same lock. Now
+//! either
 //!
-//! * T had the lock before: then raising waited until T's backend committed or rolled back (the server
-//!   notices a broken connection, and a transaction that has gone quiet is ended after some seconds); or
+//! * T had the lock before: then raising waited until T's backend committed or rolled back (the
+//!   server notices a broken connection, and a transaction that has gone quiet is ended after some
+//!   seconds); or
 //! * T gets the lock after, or never: then T finds another fence, and stores nothing.
 //!
-//! When raising returns, T is therefore over or harmless, and what the log says about T's commands will
-//! not change. A command that is there is answered; one that is not was never stored and never will be by
-//! T, so that storing it now is no blind retry. Raising disturbs other processes no more than a commit
-//! does: they find another fence, read it, and go on.
+//! When raising returns, T is therefore over or harmless, and what the log says about T's commands
+//! will not change. A command that is there is answered; one that is not was never stored and never
+//! will be by T, so that storing it now is no blind retry. Raising disturbs other processes no more
+//! than a commit does: they find another fence, read it, and go on.
 
 use std::collections::HashMap;
 use std::time::Duration;

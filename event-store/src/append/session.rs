@@ -1,10 +1,11 @@
 //! Session: the appender's connections, and the statements it runs on them.
 //!
-//! Knows no request and no stream name's meaning. All connections of a session live and die together:
-//! numbers of new streams are committed without waiting for the disk (the events that use them wait, and
-//! the WAL is written in order), so a crash of the server may forget a number. Every crash ends every
-//! connection, and with the session goes all that was remembered. This needs connections that are
-//! sessions of the server: a pooler in transaction mode would hide a crash, and is not supported.
+//! Knows no request and no stream name's meaning. All connections of a session live and die
+//! together: numbers of new streams are committed without waiting for the disk (the events that use
+//! them wait, and the WAL is written in order), so a crash of the server may forget a number. Every
+//! crash ends every connection, and with the session goes all that was remembered. This needs
+//! connections that are sessions of the server: a pooler in transaction mode would hide a crash,
+//! and is not supported.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use crate::error::StoreError;
 use crate::read::from_bigint;
 use crate::store::StoreOptions;
 
-/// A transaction that has gone quiet gives the head row back after this time, whatever became of us.
+/// A transaction that has gone quiet gives the head row back after this time, whatever became of
+/// us.
 const IDLE_IN_TRANSACTION_MS: u64 = 5_000;
 /// How long the head row's lock is waited for by who locks first.
 const LOCK_MS_MAX: u64 = 10_000;
@@ -191,8 +193,9 @@ impl Address {
     }
 }
 
-/// Nothing acknowledged is lost: `synchronous_commit` is on, or stronger where the operator wants it.
-/// Every statement is a handful of look-ups by index: plans are made once and never scan or compile.
+/// Nothing acknowledged is lost: `synchronous_commit` is on, or stronger where the operator wants
+/// it. Every statement is a handful of look-ups by index: plans are made once and never scan or
+/// compile.
 fn settings(statement_ms_max: u64) -> String {
     format!(
         "select set_config('synchronous_commit',
@@ -214,8 +217,8 @@ impl Session {
         self.desk.look(incarnation).await
     }
 
-    /// Raises the fence: waits for whoever holds the head row, and from then on no transaction that began
-    /// before can advance it.
+    /// Raises the fence: waits for whoever holds the head row, and from then on no transaction that
+    /// began before can advance it.
     pub(super) async fn raise_fence(&self, incarnation: Uuid) -> Result<Seen, StoreError> {
         self.look(incarnation).await?;
         let raise = "update head set fence = fence + 1 where one \

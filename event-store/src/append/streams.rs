@@ -1,8 +1,8 @@
 //! What the appender remembers of streams: number and version.
 //!
-//! Knows only what was committed in this incarnation and read or written over the present connections; a
-//! remembered version is never above the true one. It is a shortcut, never the judge: the database's
-//! constraints decide.
+//! Knows only what was committed in this incarnation and read or written over the present
+//! connections; a remembered version is never above the true one. It is a shortcut, never the
+//! judge: the database's constraints decide.
 
 use std::collections::HashMap;
 
@@ -33,8 +33,9 @@ pub(super) enum Verdict {
     Behind { actual: u64 },
 }
 
-/// A bounded memory in two halves: when the younger is full, the older is dropped. What was used within
-/// the last [`HALF_STREAMS_MAX`] streams is still there; so nothing under way is ever forgotten.
+/// A bounded memory in two halves: when the younger is full, the older is dropped. What was used
+/// within the last [`HALF_STREAMS_MAX`] streams is still there; so nothing under way is ever
+/// forgotten.
 #[derive(Default)]
 pub(super) struct Streams {
     younger: HashMap<StreamName, Known>,

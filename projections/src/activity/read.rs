@@ -103,7 +103,8 @@ pub async fn list(
     Ok(page.page(rows, |row: &Activity| row.cursor(order)))
 }
 
-/// What a stream's events happen to: what stands after its category, and for a chain without the epoch.
+/// What a stream's events happen to: what stands after its category, and for a chain without the
+/// epoch.
 fn subject_of(stream: &str) -> &str {
     match stream.split_once('-') {
         Some((Chain::CATEGORY, id)) => id.rsplit_once('-').map_or(id, |(chain, _epoch)| chain),

@@ -300,8 +300,9 @@ async fn save(rows: &[Stored], tx: &mut PgConnection) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-/// Adds the chunk's forks, then writes down how forks of this or earlier chunks were resolved: a chain
-/// has at most one open fork, so a resolution belongs to the last fork of its chain before it.
+/// Adds the chunk's forks, then writes down how forks of this or earlier chunks were resolved: a
+/// chain has at most one open fork, so a resolution belongs to the last fork of its chain before
+/// it.
 async fn save_forks(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyError> {
     let (mut detected, mut resolved) = (Vec::new(), Vec::new());
     for (event, stream, happened) in chunk.chains() {

@@ -1,7 +1,7 @@
 //! How stakes follow from validators' events.
 //!
-//! Computes one thing only: what a penalty takes from each delegation and from each entry on its way out,
-//! which the event gives as fractions and sums.
+//! Computes one thing only: what a penalty takes from each delegation and from each entry on its
+//! way out, which the event gives as fractions and sums.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -299,8 +299,8 @@ impl Stakes {
         }
     }
 
-    /// Each delegation and each entry that began in the offence's epoch or later loses its fraction,
-    /// rounded down.
+    /// Each delegation and each entry that began in the offence's epoch or later loses its
+    /// fraction, rounded down.
     fn burn(&mut self, event: &Event, validator: Address, data: &ValidatorSlashed) {
         let of_validator = |pair: &Pair| pair.0 == validator;
         for (_, held) in self.delegations.iter_mut().filter(|(pair, _)| of_validator(pair)) {

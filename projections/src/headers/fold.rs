@@ -150,8 +150,8 @@ impl Fold<'_> {
         }
     }
 
-    /// The kept header is the chain's. If it was not the recorded one, so is nothing that was recorded
-    /// from its height on.
+    /// The kept header is the chain's. If it was not the recorded one, so is nothing that was
+    /// recorded from its height on.
     fn resolve(
         &mut self,
         event: &Event,

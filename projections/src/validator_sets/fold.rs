@@ -70,8 +70,8 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
     Ok(save(&sets, tx).await?)
 }
 
-/// PostgreSQL has no arrays of arrays of different lengths: members travel flat, each with the index of
-/// its set, and are gathered there.
+/// PostgreSQL has no arrays of arrays of different lengths: members travel flat, each with the
+/// index of its set, and are gathered there.
 async fn save(sets: &[Rotated<'_>], tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut members = Members::default();
     let mut joined = Addresses::default();

@@ -1,4 +1,5 @@
-//! One fresh database a test, made from the migrations, dropped when the test ends well; and a log in it.
+//! One fresh database a test, made from the migrations, dropped when the test ends well; and a log
+//! in it.
 //!
 //! Knows how to set up and how to ask; asserts nothing.
 
@@ -78,8 +79,8 @@ impl Database {
         EventStore::open(StoreOptions::new(&self.url)).await.unwrap()
     }
 
-    /// Appends steps one after the other, each when the one before stands: streams that follow one another
-    /// must do so in the log. Answers with the head.
+    /// Appends steps one after the other, each when the one before stands: streams that follow one
+    /// another must do so in the log. Answers with the head.
     pub async fn append(&self, steps: &[Step]) -> u64 {
         let mut position = 0;
         for step in steps {

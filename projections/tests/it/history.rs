@@ -1,4 +1,5 @@
-//! Histories that could have happened: commands in an order of chance, decided by the domain itself.
+//! Histories that could have happened: commands in an order of chance, decided by the domain
+//! itself.
 //!
 //! The same seed gives the same history. Does not know read models.
 
@@ -347,7 +348,8 @@ impl History {
         let Some(Chain::Observed(observed)) = self.chains.get(stream) else { return };
         let recorded = observed.hashes.get(&Height::new(height).unwrap()).copied();
         let plain = Draft::new(height, FOUR);
-        // A header that won a fork before is not the plain one: then there is nothing to report with.
+        // A header that won a fork before is not the plain one: then there is nothing to report
+        // with.
         if recorded != Some(plain.signed().hash()) {
             return;
         }

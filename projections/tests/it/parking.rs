@@ -21,7 +21,8 @@ use crate::{
     history::History,
 };
 
-/// Validators that cannot take one validator's commissions, for a while; said by the database itself.
+/// Validators that cannot take one validator's commissions, for a while; said by the database
+/// itself.
 struct Picky {
     refuses: AtomicBool,
     stream: String,

@@ -1,5 +1,5 @@
-//! However a projection gets there, it gets to the same tables: chunks of any size, crashes at any moment,
-//! cut connections, two at once, a rebuild.
+//! However a projection gets there, it gets to the same tables: chunks of any size, crashes at any
+//! moment, cut connections, two at once, a rebuild.
 
 use std::{
     sync::{
