@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use crate::history::{History, Step};
 
-const DEFAULT_URL: &str = "postgres://postgres@127.0.0.1:55432/";
+/// Names the run's PostgreSQL, without a database. Set by `with-cluster` (see `make test`).
+const VARIABLE: &str = "NODE0_TEST_CLUSTER";
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// The tables of all read models.
@@ -55,8 +56,8 @@ impl Database {
     /// Creates and migrates it.
     pub async fn create() -> Database {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let server =
-            std::env::var("NODE0_TEST_DATABASE_URL").unwrap_or_else(|_| DEFAULT_URL.to_owned());
+        let server = std::env::var(VARIABLE);
+        let server = server.unwrap_or_else(|_| panic!("{VARIABLE} is not set: run `make test`"));
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("read_test_{}_{count}", Uuid::now_v7().simple());
         let mut admin = PgConnection::connect(&on(&server, "postgres")).await.unwrap();

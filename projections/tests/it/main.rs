@@ -1,6 +1,6 @@
 //! Read models on a real database: what they hold, how they get there, and what keeps them from it.
 //!
-//! Does not know where the database comes from: `NODE0_TEST_DATABASE_URL` names the server.
+//! Does not know where the database comes from: `NODE0_TEST_CLUSTER` names the server.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
