@@ -108,11 +108,7 @@ pub async fn ensure_super_admin(
 }
 
 /// Makes a token for a principal in a role and returns it: it is stored only as a hash.
-pub async fn issue_token(
-    pool: &PgPool,
-    principal: &str,
-    role: Role,
-) -> Result<String, SetupError> {
+pub async fn issue_token(pool: &PgPool, principal: &str, role: Role) -> Result<String, SetupError> {
     let token = new_token().map_err(SetupError::Random)?;
     let mut connection = pool.acquire().await?;
     store(&mut connection, &token, principal, role).await?;

@@ -28,9 +28,8 @@ pub async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<B
     let mut total: usize = 0;
     let mut too_large = announced.is_some_and(|bytes| bytes > bytes_max);
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| {
-            Problem::new(Kind::Malformed, "the body ended before it was complete")
-        })?;
+        let chunk = chunk
+            .map_err(|_| Problem::new(Kind::Malformed, "the body ended before it was complete"))?;
         total = total.saturating_add(chunk.len());
         too_large |= total > bytes_max;
         if too_large {

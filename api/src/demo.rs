@@ -97,8 +97,10 @@ async fn show(
     ];
     let object = json!({ "look": places.iter().cloned().collect::<BTreeMap<_, _>>() });
     let sentence = |paint: crate::cli::terminal::Paint| {
-        let lines: Vec<String> =
-            places.iter().map(|(name, url)| format!("  {name:<18} {}", paint.strong(url))).collect();
+        let lines: Vec<String> = places
+            .iter()
+            .map(|(name, url)| format!("  {name:<18} {}", paint.strong(url)))
+            .collect();
         format!("Where to look:\n{}", lines.join("\n"))
     };
     terminal.say(sentence, &object)

@@ -22,8 +22,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    accept,
-    auth,
+    accept, auth,
     operations::{Access, Entry, Form, TABLE},
     problem::{Kind, MEDIA_TYPE, Problem},
     server::App,
@@ -119,8 +118,9 @@ static BY_PATH: LazyLock<HashMap<&'static str, ByMethod>> = LazyLock::new(|| {
 
 fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, Problem> {
     let entries = path.and_then(|path| BY_PATH.get(path.as_str()));
-    let entries = entries
-        .ok_or_else(|| Problem::new(Kind::NotFound, "there is no such path; see /api/openapi.json"))?;
+    let entries = entries.ok_or_else(|| {
+        Problem::new(Kind::NotFound, "there is no such path; see /api/openapi.json")
+    })?;
     let asked = if method == Method::HEAD { "GET" } else { method.as_str() };
     if let Some(entry) = entries.iter().find(|entry| entry.method.as_str() == asked) {
         return Ok(entry);

@@ -183,8 +183,15 @@ mod tests {
         let mut found = places(body);
         found.sort();
         let mut expected = vec![
-            "/a~1b", "/command", "/reason", "/until", "/votes/0/round", "/votes/1/hash",
-            "/votes/1/more", "/votes/2/round", "/votes/3",
+            "/a~1b",
+            "/command",
+            "/reason",
+            "/until",
+            "/votes/0/round",
+            "/votes/1/hash",
+            "/votes/1/more",
+            "/votes/2/round",
+            "/votes/3",
         ];
         expected.sort_unstable();
         assert_eq!(found, expected);

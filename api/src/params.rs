@@ -139,9 +139,9 @@ impl FromRequestParts<App> for PathParams {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &App) -> Result<PathParams, Problem> {
-        let raw = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
-            Problem::new(Kind::Malformed, "the path is not percent-encoded UTF-8")
-        })?;
+        let raw = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::new(Kind::Malformed, "the path is not percent-encoded UTF-8"))?;
         let owned = raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Ok(PathParams(owned.collect()))
     }

@@ -194,7 +194,8 @@ impl Problem {
         let value = serde_json::to_value(refusal).unwrap_or_else(|_| json!(refusal.code()));
         let errors = value.get("faults").and_then(Value::as_array).map(|found| {
             // A document's findings, in the form that invalid fields have everywhere.
-            let error = |fault: &Value| json!({"pointer": fault["pointer"], "detail": fault["sentence"]});
+            let error =
+                |fault: &Value| json!({"pointer": fault["pointer"], "detail": fault["sentence"]});
             Value::Array(found.iter().map(error).collect())
         });
         let problem = Problem::new(Kind::Refused, refusal.to_string()).with("refusal", value);
@@ -220,8 +221,8 @@ impl Problem {
 
     /// The whole reply to the request `instance`.
     pub fn reply(&self, instance: &str) -> Response {
-        let body = serde_json::to_vec(&self.members(instance))
-            .expect("a map with string keys serialises");
+        let body =
+            serde_json::to_vec(&self.members(instance)).expect("a map with string keys serialises");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.kind.status();
         self.write_headers(&mut response);

@@ -3,11 +3,7 @@
 //!
 //! Does not know what is answered: that is the router's.
 
-use std::{
-    io,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use clap::Args;
 use commands::{Commands, CommandsOptions};

@@ -14,9 +14,7 @@ use projections::Projections;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    auth::Auth, graphql, problem::Problem, rest::reply, router, telemetry::Telemetry,
-};
+use crate::{auth::Auth, graphql, problem::Problem, rest::reply, router, telemetry::Telemetry};
 
 /// Bytes of one request body.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -107,14 +107,21 @@ pub(crate) async fn with_progress(
     let actor = Actor::new(ACTOR, Role::SuperAdmin);
     let bar = ProgressBar::with_draw_target(
         Some(blocks.len() as u64),
-        if terminal.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        if terminal.is_watched() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        },
     );
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} headers  {per_sec}  {eta}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} headers  {per_sec}  {eta}")
+    {
         bar.set_style(style);
     }
-    let summary =
-        import::headers(commands, &actor, options, blocks, |summary| bar.set_position(summary.read))
-            .await;
+    let summary = import::headers(commands, &actor, options, blocks, |summary| {
+        bar.set_position(summary.read)
+    })
+    .await;
     bar.finish_and_clear();
     let summary = summary?;
     let object = json!({ "chain": options.chain, "summary": summary });

@@ -9,11 +9,11 @@ use domain::{
     values::{ChainId, Hash, Power, PublicKey, ValueError},
 };
 use ed25519_dalek::SigningKey;
+use sha2::{Digest, Sha256};
 use tendermint::{
     AppHash, Hash as TmHash, Time,
     block::{self, Header, Height, header::Version},
 };
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// Time between two headers.
@@ -112,7 +112,9 @@ fn header(
         height: Height::from(height),
         time,
         last_block_id: last_commit,
-        last_commit_hash: Some(last.map_or_else(|| sha256(""), |last| named(light::commit_hash(last)))),
+        last_commit_hash: Some(
+            last.map_or_else(|| sha256(""), |last| named(light::commit_hash(last))),
+        ),
         data_hash: Some(sha256("")),
         validators_hash: named(signers.hash()),
         next_validators_hash: named(next.hash()),

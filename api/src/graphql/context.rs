@@ -11,13 +11,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use commands::Actor;
 
 use super::{access::access, loaders::Rows, scalars::Position};
-use crate::{
-    auth,
-    door::Visit,
-    operations::Access,
-    problem::Problem,
-    server::App,
-};
+use crate::{auth, door::Visit, operations::Access, problem::Problem, server::App};
 
 /// One request's view of the surface.
 #[derive(Clone)]

@@ -3,8 +3,8 @@
 //! Does not know the schema's types.
 
 use async_graphql::{
-    PathSegment, Pos, Request, Response as Answer, ServerError, Value as GraphQlValue,
-    Variables, parser::types::OperationType,
+    PathSegment, Pos, Request, Response as Answer, ServerError, Value as GraphQlValue, Variables,
+    parser::types::OperationType,
 };
 use axum::{
     body::Body,
@@ -179,7 +179,8 @@ async fn batch(
     let max = app.limits.graphql.batch_max;
     if items.is_empty() || items.len() > max {
         let detail = format!("a batch has 1 to {max} requests, not {}", items.len());
-        let problem = Problem::new(Kind::QueryLimit, detail).with("limit", "batch").with("max", max);
+        let problem =
+            Problem::new(Kind::QueryLimit, detail).with("limit", "batch").with("max", max);
         return Ok(refusal(&problem, &visit.id, form));
     }
     let mut replies = Vec::with_capacity(items.len());
@@ -264,7 +265,10 @@ impl Reply {
             && !answer.errors.is_empty()
             && answer.errors.iter().all(|error| error.path.is_empty());
         let data = (!is_refused).then_some(answer.data);
-        Reply { errors: answer.errors.into_iter().map(|error| Fault::of(error, id)).collect(), data }
+        Reply {
+            errors: answer.errors.into_iter().map(|error| Fault::of(error, id)).collect(),
+            data,
+        }
     }
 
     fn refused(problem: &Problem, id: &str) -> Reply {

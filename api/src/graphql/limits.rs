@@ -110,7 +110,9 @@ impl<'a> Counter<'a> {
                 Selection::InlineFragment(fragment) => {
                     self.count(&fragment.node.selection_set.node)?
                 }
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node)?
+                }
             };
             total = total.and(found);
         }
@@ -153,10 +155,7 @@ mod tests {
         assert_eq!(check("{ a: x b: x c }"), None);
         let body: String = (0..16).map(|n| format!("a{n}: x ")).collect();
         let twice = format!("{{ ...F ...F }} fragment F on Query {{ {body} }}");
-        assert_eq!(
-            check(&twice).unwrap(),
-            "the document has 32 aliases, at most 30 are allowed"
-        );
+        assert_eq!(check(&twice).unwrap(), "the document has 32 aliases, at most 30 are allowed");
     }
 
     #[test]

@@ -9,9 +9,7 @@ use domain::values;
 use super::{
     context::{self, Asker},
     scalars::Position,
-    types::{
-        chains::Chain, headers::Header, validator_sets::ValidatorSet, validators::Validator,
-    },
+    types::{chains::Chain, headers::Header, validator_sets::ValidatorSet, validators::Validator},
 };
 use crate::problem::Problem;
 

@@ -60,7 +60,8 @@ pub async fn live(params: Params) -> Result<Response, Problem> {
 /// `GET /readyz`: 200 when everything is there, 503 with what is not.
 pub async fn ready(State(app): State<App>, params: Params) -> Result<Response, Problem> {
     params.finish()?;
-    let mut parts = vec![Part::of("server", app.draining.is_cancelled().then(|| "shutting down".into()))];
+    let mut parts =
+        vec![Part::of("server", app.draining.is_cancelled().then(|| "shutting down".into()))];
     let ping = sqlx::query("select 1").execute(&app.pool);
     let database = match tokio::time::timeout(Duration::from_millis(PING_MS_MAX), ping).await {
         Ok(Ok(_)) => None,

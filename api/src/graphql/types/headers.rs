@@ -191,9 +191,7 @@ impl HeaderQueries {
         let asker = context::enter(context, &[headers::NAME], min_position).await?;
         let found = match (hash, chain_id, height) {
             (Some(hash), None, None) => asker.rows().load_one(hash.0).await?,
-            (None, Some(chain), Some(height)) => {
-                asker.rows().load_one((chain.0, height.0)).await?
-            }
+            (None, Some(chain), Some(height)) => asker.rows().load_one((chain.0, height.0)).await?,
             _ => {
                 let detail = "give a hash, or a chainId and a height";
                 return Err(Problem::invalid_parameter("hash", detail).into());

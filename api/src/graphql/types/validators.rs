@@ -6,7 +6,11 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use domain::validator::StandingName;
 use projections::validators::{self, Filter, Sort};
 
-use super::{chains::Chain, delegations::Delegation, histories::{ReputationChange, Slashing}};
+use super::{
+    chains::Chain,
+    delegations::Delegation,
+    histories::{ReputationChange, Slashing},
+};
 use crate::{
     graphql::{
         context, node,
