@@ -80,7 +80,8 @@ impl Conditions {
     }
 }
 
-fn is_key(text: &str) -> bool {
+/// Whether a text can be an idempotency key.
+pub fn is_key(text: &str) -> bool {
     (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,10 +1,60 @@
-//! The API contract in OpenAPI 3.1.
+//! The API contract in OpenAPI 3.1: put together from the table of operations, the collections'
+//! commands, and the schemas of what goes in and out.
 //!
 //! Does not know how a request is answered.
 
+mod commands;
+mod queries;
+mod schemas;
+mod shared;
+
+use serde_json::{Map, Value, json};
+
+use crate::operations::{Access, Entry, Operation, TABLE};
+
 /// The document.
-pub fn document() -> serde_json::Value {
-    serde_json::json!({})
+pub fn document() -> Value {
+    let mut paths = Map::new();
+    for entry in TABLE {
+        match entry.operation {
+            // One generic route each, described command by command below.
+            Operation::CommandChain
+            | Operation::CommandValidator
+            | Operation::CommandValidatorSet
+            | Operation::InitialiseGenesis
+            | Operation::RegisterValidator => {}
+            _ => add(&mut paths, entry.path, entry.method.as_str(), queries::operation(entry)),
+        }
+    }
+    for (path, operation) in commands::operations() {
+        add(&mut paths, &path, "POST", operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Node-0",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "The system of record of a permissioned validator network.",
+            "description": include_str!("openapi/about.md"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The server that serves this document."}],
+        "tags": tags(),
+        "paths": paths,
+        "components": {
+            "schemas": schemas::all(),
+            "responses": shared::responses(),
+            "headers": shared::headers(),
+            "parameters": shared::parameters(),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token: `Authorization: Bearer n0_...`.",
+                },
+            },
+        },
+    })
 }
 
 /// The document as it is served and committed.
@@ -12,4 +62,41 @@ pub fn json() -> String {
     let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn add(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Value) {
+    // OpenAPI has no parameters that hold slashes: the page's files have none either.
+    let path = path.replace("{*file}", "{file}");
+    let item = paths.entry(path).or_insert_with(|| json!({}));
+    item[method.to_lowercase()] = operation;
+}
+
+fn tags() -> Value {
+    json!([
+        {"name": "validators", "description": "Who may validate, and what happened to them."},
+        {"name": "validator-sets", "description": "Who validates in which epoch."},
+        {"name": "chains", "description": "Our own chain and observed ones, and their headers."},
+        {"name": "log", "description": "The event log and what happened, in sentences."},
+        {"name": "projections", "description": "How the read models are."},
+        {"name": "graphql", "description": "The same questions over GraphQL."},
+        {"name": "server", "description": "Health, metrics and documents."},
+    ])
+}
+
+/// Who may call an operation.
+fn security(access: Access) -> Value {
+    match access {
+        Access::Open => json!([]),
+        // A token is welcome, and needed for some fields of GraphQL.
+        Access::Public(_) | Access::Fields => json!([{}, {"bearer": []}]),
+        Access::Needs(_) | Access::Command => json!([{"bearer": []}]),
+    }
+}
+
+/// The permission an entry names.
+fn permission(entry: &Entry) -> Option<&'static str> {
+    match entry.access {
+        Access::Public(permission) | Access::Needs(permission) => Some(permission.as_str()),
+        Access::Open | Access::Command | Access::Fields => None,
+    }
 }

@@ -67,6 +67,7 @@ pub enum Operation {
     GraphQlGet,
     GraphQlPost,
     GraphQlSchema,
+    Batch,
     ListChains,
     InitialiseGenesis,
     GetChain,
@@ -132,6 +133,7 @@ pub const TABLE: &[Entry] = &[
     get(Operation::GraphQlGet, "graphql-get", "/graphql", Access::Fields),
     post(Operation::GraphQlPost, "graphql-post", "/graphql", Access::Fields),
     file(Operation::GraphQlSchema, "graphql-schema", "/graphql/schema.graphql"),
+    post(Operation::Batch, "batch", "/api/v1/batches", Access::Command),
     get(
         Operation::ListChains,
         "list-chains",

@@ -18,7 +18,7 @@ use crate::{
         validator_sets, validators,
     },
     server::App,
-    submit::{command, create},
+    submit::{batch, command, create},
 };
 
 /// The whole surface.
@@ -38,6 +38,8 @@ pub fn router(app: App) -> Router {
         // GraphQL
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/graphql/schema.graphql", get(documents::graphql_schema))
+        // Many commands at once
+        .route("/api/v1/batches", post(batch::batch))
         // Chains and their headers
         .route("/api/v1/chains", get(chains::list).post(create::<Chain>))
         .route("/api/v1/chains/{chain}", get(chains::get))

@@ -2,6 +2,7 @@
 //!
 //! One generic handler for all collections. Does not know what any command means.
 
+pub mod batch;
 mod chains;
 mod validator_sets;
 mod validators;
@@ -14,7 +15,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
-use bytes::Bytes;
 use chrono::Utc;
 use commands::{Handled, Outcome, OutcomeEvent, Permission, RequestContext};
 use domain::values::Moment;
@@ -56,7 +56,7 @@ pub trait Collection: Handled {
     fn commands() -> &'static [CommandSpec];
 
     /// The command in a body.
-    fn parse(spec: &CommandSpec, body: &Bytes) -> Result<Self::Command, Problem> {
+    fn parse(spec: &CommandSpec, body: &[u8]) -> Result<Self::Command, Problem> {
         parse_tagged(spec, body)
     }
 
@@ -86,6 +86,20 @@ struct Reply<'a> {
     events: &'a [OutcomeEvent],
 }
 
+impl Reply<'_> {
+    fn of(outcome: &Outcome) -> Reply<'_> {
+        Reply {
+            stream: outcome.stream.as_str(),
+            version: outcome.version,
+            position: outcome.position,
+            command: outcome.command_id.0,
+            repeated: outcome.repeated,
+            dry_run: outcome.dry_run,
+            events: &outcome.events,
+        }
+    }
+}
+
 /// `POST /api/v1/<collection>/{id}/{command}`.
 pub async fn command<A: Collection>(
     State(app): State<App>,
@@ -93,13 +107,7 @@ pub async fn command<A: Collection>(
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let path = PathParams::from_request_parts(&mut parts, &app).await?;
-    let name = path.text("command");
-    let known = A::commands().iter().filter(|spec| !spec.creates);
-    let Some(spec) = known.clone().find(|spec| spec.name == name) else {
-        let known: Vec<&str> = known.map(|spec| spec.name).collect();
-        let detail = format!("{} have no command {name:?}", A::COLLECTION);
-        return Err(Problem::new(Kind::UnknownCommand, detail).with("known", known));
-    };
+    let spec = known::<A>(path.text("command"), |spec| !spec.creates)?;
     submit::<A>(&app, spec, Some(path.text(A::ID_PARAMETER)), parts, body).await
 }
 
@@ -112,6 +120,19 @@ pub async fn create<A: Collection>(
     let spec = A::commands().iter().find(|spec| spec.creates);
     let spec = spec.ok_or_else(|| Problem::internal("a collection without a creating command"))?;
     submit::<A>(&app, spec, None, parts, body).await
+}
+
+/// The command of this name among those that are wanted; otherwise the ones there are.
+fn known<A: Collection>(
+    name: &str,
+    wanted: impl Fn(&CommandSpec) -> bool,
+) -> Result<&'static CommandSpec, Problem> {
+    let mut all = A::commands().iter().filter(|spec| wanted(spec));
+    all.clone().find(|spec| spec.name == name).ok_or_else(|| {
+        let known: Vec<&str> = all.by_ref().map(|spec| spec.name).collect();
+        let detail = format!("{} have no command {name:?}", A::COLLECTION);
+        Problem::new(Kind::UnknownCommand, detail).with("known", known)
+    })
 }
 
 async fn submit<A: Collection>(
@@ -154,7 +175,7 @@ async fn submit<A: Collection>(
 /// bad body is looked at again for all of its faults.
 fn parse_tagged<C: serde::de::DeserializeOwned>(
     spec: &CommandSpec,
-    body: &Bytes,
+    body: &[u8],
 ) -> Result<C, Problem> {
     let fields = body.trim_ascii();
     let fields = if fields.is_empty() { b"{}" } else { fields };
@@ -195,16 +216,7 @@ fn reply<A: Collection>(
     outcome: &Outcome,
     shown: bool,
 ) -> Response {
-    let body = serde_json::to_vec(&Reply {
-        stream: outcome.stream.as_str(),
-        version: outcome.version,
-        position: outcome.position,
-        command: outcome.command_id.0,
-        repeated: outcome.repeated,
-        dry_run: outcome.dry_run,
-        events: &outcome.events,
-    })
-    .expect("a reply has string keys");
+    let body = serde_json::to_vec(&Reply::of(outcome)).expect("a reply has string keys");
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -5,7 +5,6 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use commands::{CommandError, Outcome, RequestContext, policy};
 use domain::{
     chain::{Chain, ChainStream, Command, Refusal},
@@ -33,7 +32,7 @@ impl Collection for Chain {
     }
 
     /// A genesis document is the body itself, since its hash is that of its exact bytes.
-    fn parse(spec: &CommandSpec, body: &Bytes) -> Result<Command, Problem> {
+    fn parse(spec: &CommandSpec, body: &[u8]) -> Result<Command, Problem> {
         if !spec.creates {
             return parse_tagged(spec, body);
         }

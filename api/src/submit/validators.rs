@@ -31,12 +31,29 @@ impl Collection for Validator {
         command: Command,
         context: RequestContext,
     ) -> Result<Outcome, Problem> {
-        let address: Address = match (&command, id) {
-            // Its address follows from its key.
-            (Command::Register(registration), _) => registration.public_key.address(),
-            (_, id) => parse_id::<Validator, _>(id)?,
-        };
+        let address = address(&command, id)?;
         let done = app.commands.execute::<Validator>(address, command, context).await;
         done.map_err(Problem::of_command)
+    }
+}
+
+/// The validator a command is for: the one in the path, or the one whose key registers.
+pub(super) fn address(command: &Command, id: Option<&str>) -> Result<Address, Problem> {
+    match command {
+        Command::Register(registration) => Ok(registration.public_key.address()),
+        Command::Activate {}
+        | Command::UpdateProfile { .. }
+        | Command::SetCommission { .. }
+        | Command::Bond { .. }
+        | Command::Unbond { .. }
+        | Command::Delegate { .. }
+        | Command::Undelegate { .. }
+        | Command::CompleteUnbonding { .. }
+        | Command::RecordPerformance { .. }
+        | Command::Jail { .. }
+        | Command::Unjail {}
+        | Command::Slash { .. }
+        | Command::InitiateExit {}
+        | Command::CompleteExit {} => parse_id::<Validator, _>(id),
     }
 }

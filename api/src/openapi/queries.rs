@@ -1,0 +1,485 @@
+//! Queries and documents: parameters, replies, words.
+//!
+//! Does not know how they are read.
+
+use serde_json::{Map, Value, json};
+
+use super::{permission, schemas, security, shared};
+use crate::operations::{Access, Entry, Operation, Verb};
+
+/// What the table does not say of an operation.
+struct Doc {
+    tag: &'static str,
+    summary: &'static str,
+    /// Query parameters besides `first` and `after`: name, words, schema.
+    query: Vec<(&'static str, &'static str, Value)>,
+    reply: Reply,
+}
+
+/// What an operation replies with.
+enum Reply {
+    /// One thing, by its schema's name.
+    One(&'static str),
+    /// A page of things, by their schema's name.
+    Page(&'static str),
+    /// A piece of the log.
+    Log,
+    /// Something without a schema, in a form.
+    Form(&'static str),
+    /// A redirect.
+    Away,
+    /// Whatever GraphQL answers.
+    GraphQl,
+}
+
+/// The operation of an entry of the table.
+pub fn operation(entry: &Entry) -> Value {
+    let doc = doc(entry.operation);
+    let mut description = format!("{}.", doc.summary);
+    if let Some(permission) = permission(entry) {
+        let who = match entry.access {
+            Access::Public(_) => "granted to everybody",
+            Access::Needs(_) | Access::Open | Access::Command | Access::Fields => {
+                "a role must hold it"
+            }
+        };
+        description.push_str(&format!("\n\nPermission: `{permission}` ({who})."));
+    }
+    let mut operation = json!({
+        "operationId": entry.id,
+        "tags": [doc.tag],
+        "summary": doc.summary,
+        "description": description,
+        "security": security(entry.access),
+        "parameters": parameters(entry, &doc),
+        "responses": responses(entry, &doc.reply),
+    });
+    if let Some(permission) = permission(entry) {
+        operation["x-permission"] = json!(permission);
+    }
+    if entry.operation == Operation::Batch {
+        operation["requestBody"] = batch_body();
+    }
+    if entry.operation == Operation::GraphQlPost {
+        operation["requestBody"] = graphql_body();
+    }
+    operation
+}
+
+fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
+    let mut found = Vec::new();
+    for part in entry.path.split('/').filter_map(|part| part.strip_prefix('{')) {
+        found.push(path_parameter(part.trim_end_matches('}').trim_start_matches('*')));
+    }
+    for (name, words, schema) in &doc.query {
+        let required =
+            matches!(*name, "query") || (*name == "delegator" && !entry.path.contains("{address}"));
+        found.push(json!({
+            "name": name, "in": "query", "description": words, "schema": schema,
+            "required": required,
+        }));
+    }
+    match doc.reply {
+        Reply::Page(_) => found.extend([shared::parameter("First"), shared::parameter("After")]),
+        Reply::Log => {
+            found.push(shared::parameter("First"));
+            found.push(json!({
+                "name": "after", "in": "query",
+                "description": "The position (in a stream: the version) to begin after.",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
+            }));
+        }
+        Reply::One(_) | Reply::Form(_) | Reply::Away | Reply::GraphQl => {}
+    }
+    if is_read(entry) {
+        found.extend([shared::parameter("MinPosition"), shared::parameter("IfNoneMatch")]);
+    }
+    found
+}
+
+/// Whether it reads what changes: then it knows positions and tags.
+fn is_read(entry: &Entry) -> bool {
+    entry.method == Verb::Get
+        && entry.path.starts_with("/api/v1/")
+        && entry.operation != Operation::ListProjections
+}
+
+/// A parameter in a path.
+pub fn path_parameter(name: &str) -> Value {
+    let text = |pattern: &str, example: &str| json!({"type": "string", "pattern": pattern, "example": example});
+    let number = json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$", "example": "1"});
+    let (words, schema) = match name {
+        "chain" => ("The chain's name.", text("^[A-Za-z0-9._-]{1,50}$", "node0-local")),
+        "address" => (
+            "The validator's address.",
+            text("^[0-9A-F]{40}$", "D5B865BA26FDF5285105626B708E8556809737F7"),
+        ),
+        "hash" => (
+            "A header's hash.",
+            text(
+                "^[0-9A-F]{64}$",
+                "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889",
+            ),
+        ),
+        "height" => ("A height, from 1.", number),
+        "epoch" => ("An epoch, from 0.", number),
+        "position" => ("A position of the log, from 1.", number),
+        "stream" => (
+            "A stream's name.",
+            text("^[!-~]{3,200}$", "validator-D5B865BA26FDF5285105626B708E8556809737F7"),
+        ),
+        "name" => ("A read model's name.", text("^[a-z_]+$", "validators")),
+        "slug" => ("The last part of a problem's `type`.", text("^[a-z-]+$", "stale-version")),
+        _ => ("A file's name.", text("^[A-Za-z0-9._-]+$", "index.html")),
+    };
+    json!({"name": name, "in": "path", "required": true, "description": words, "schema": schema})
+}
+
+fn responses(entry: &Entry, reply: &Reply) -> Value {
+    let mut found = Map::new();
+    let mut headers = json!({"x-request-id": shared::header("RequestId")});
+    if is_read(entry) {
+        headers["ETag"] = shared::header("ETag");
+        headers["Position"] = shared::header("Position");
+    }
+    let json_content = |schema: Value| json!({"application/json": {"schema": schema}});
+    let (status, words, content) = match reply {
+        Reply::One(name) => ("200", "It.", json_content(schemas::reference(name))),
+        Reply::Page(name) => {
+            headers["Link"] = shared::header("Link");
+            let items = json!({"type": "array", "items": schemas::reference(name)});
+            let schema = json!({
+                "type": "object",
+                "required": ["items", "page"],
+                "properties": {"items": items, "page": schemas::reference("PageInfo")},
+            });
+            ("200", "A page of them.", json_content(schema))
+        }
+        Reply::Log => ("200", "Events, in order.", json_content(schemas::reference("EventPage"))),
+        Reply::Form(form) => ("200", "It.", json!({*form: {"schema": {"type": "string"}}})),
+        Reply::Away => ("303", "Look there.", Value::Null),
+        Reply::GraphQl => {
+            let schema = json!({"type": "object"});
+            let content = json!({
+                "application/json": {"schema": schema},
+                "application/graphql-response+json": {"schema": schema},
+            });
+            ("200", "The answer, or the errors.", content)
+        }
+    };
+    let status = if entry.operation == Operation::RebuildProjection { "202" } else { status };
+    let mut response = json!({"description": words, "headers": headers});
+    if !content.is_null() {
+        response["content"] = content;
+    }
+    found.insert(status.to_owned(), response);
+    if is_read(entry) {
+        let unchanged = json!({"description": "Nothing changed.", "headers": headers});
+        found.insert("304".to_owned(), unchanged);
+    }
+    for status in shared::ALWAYS {
+        found.insert(status.to_string(), shared::problem(*status));
+    }
+    if entry.access != Access::Open {
+        found.insert("401".to_owned(), shared::problem(401));
+    }
+    if matches!(entry.access, Access::Needs(_)) {
+        found.insert("403".to_owned(), shared::problem(403));
+    }
+    if entry.operation == Operation::Batch {
+        found.insert("422".to_owned(), shared::problem(422));
+    }
+    if entry.operation == Operation::Batch || entry.operation == Operation::GraphQlPost {
+        found.insert("413".to_owned(), shared::problem(413));
+        found.insert("415".to_owned(), shared::problem(415));
+    }
+    if entry.operation == Operation::Ready {
+        let content = json_content(schemas::reference("Readiness"));
+        let words = "Not ready: says what is missing.";
+        let headers = json!({"Retry-After": shared::header("RetryAfter")});
+        let response = json!({"description": words, "headers": headers, "content": content});
+        found.insert("503".to_owned(), response);
+    }
+    Value::Object(found)
+}
+
+fn graphql_body() -> Value {
+    let schema = json!({
+        "type": "object",
+        "required": ["query"],
+        "properties": {
+            "query": {"type": "string"},
+            "operationName": {"type": ["string", "null"]},
+            "variables": {"type": ["object", "null"]},
+            "extensions": {"type": ["object", "null"]},
+        },
+    });
+    let example = json!({"query": "{ validators(first: 3) { nodes { address moniker power } } }"});
+    let one_or_many = json!({"oneOf": [schema, {"type": "array", "items": schema}]});
+    json!({
+        "required": true,
+        "content": {"application/json": {"schema": one_or_many, "example": example}},
+    })
+}
+
+fn batch_body() -> Value {
+    let text = json!({"type": "string"});
+    let item = json!({
+        "type": "object",
+        "required": ["collection", "command"],
+        "additionalProperties": false,
+        "properties": {
+            "collection": {"type": "string", "enum": ["validators", "validator-sets", "chains"]},
+            "id": {"type": ["string", "null"], "description": "As in the path."},
+            "command": text,
+            "body": {"description": "As the body of a request of its own."},
+            "idempotency_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 128},
+            "expected_version": {"type": ["integer", "null"], "minimum": 0},
+        },
+    });
+    let items = json!({
+        "type": "array", "minItems": 1, "maxItems": crate::submit::batch::BATCH_ITEMS_MAX,
+        "items": item,
+    });
+    let schema = json!({
+        "type": "object", "required": ["items"], "additionalProperties": false,
+        "properties": {"items": items},
+    });
+    let address = "D5B865BA26FDF5285105626B708E8556809737F7";
+    let example = json!({"items": [{
+        "collection": "validators", "id": address, "command": "bond", "body": {"amount": "1"},
+    }]});
+    json!({
+        "required": true,
+        "content": {"application/json": {"schema": schema, "example": example}},
+    })
+}
+
+/// One of these words.
+fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
+    json!({"type": "string", "enum": names.into_iter().collect::<Vec<_>>()})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn uuid() -> Value {
+    json!({"type": "string", "format": "uuid"})
+}
+
+fn address() -> Value {
+    schemas::reference("Address")
+}
+
+fn order() -> (&'static str, &'static str, Value) {
+    (
+        "sort",
+        "The order; the newest first by default.",
+        one_of(projections::Order::NAMES.iter().copied()),
+    )
+}
+
+fn doc(operation: Operation) -> Doc {
+    use crate::rest::{headers, validators};
+    use domain::validator::Offence;
+    let plain = |tag, summary, reply| Doc { tag, summary, query: Vec::new(), reply };
+    let asked = |tag, summary, query, reply| Doc { tag, summary, query, reply };
+    let offences = || one_of(Offence::ALL.map(Offence::as_str));
+    match operation {
+        Operation::Index => plain("server", "The way to the documents", Reply::Away),
+        Operation::Live => {
+            plain("server", "Whether the process answers", Reply::Form("application/json"))
+        }
+        Operation::Ready => {
+            plain("server", "Whether everything it needs is there", Reply::One("Readiness"))
+        }
+        Operation::Metrics => plain("server", "Metrics for Prometheus", Reply::Form("text/plain")),
+        Operation::Version => plain("server", "What runs", Reply::One("Version")),
+        Operation::OpenApi => plain("server", "This document", Reply::Form("application/json")),
+        Operation::Docs => plain("server", "The page that shows this document", Reply::Away),
+        Operation::DocsFile => plain("server", "A file of that page", Reply::Form("*/*")),
+        Operation::ListProblems => {
+            plain("server", "All kinds of problems", Reply::One("ProblemKinds"))
+        }
+        Operation::GetProblem => plain("server", "A kind of problem", Reply::One("ProblemKind")),
+        Operation::GraphQlGet => asked(
+            "graphql",
+            "Asks over GraphQL",
+            vec![
+                ("query", "The document.", text()),
+                ("operationName", "Which operation of it.", text()),
+                ("variables", "A JSON object.", text()),
+                ("extensions", "A JSON object.", text()),
+            ],
+            Reply::GraphQl,
+        ),
+        Operation::GraphQlPost => plain("graphql", "Asks over GraphQL", Reply::GraphQl),
+        Operation::GraphQlSchema => {
+            plain("graphql", "The GraphQL schema", Reply::Form("application/graphql"))
+        }
+        Operation::ListChains => plain("chains", "Chains, by name", Reply::Page("ChainRow")),
+        Operation::GetChain => plain("chains", "A chain as it is now", Reply::One("ChainRow")),
+        Operation::ListHeaders => asked(
+            "chains",
+            "Headers of a chain, by height",
+            vec![
+                (
+                    "state",
+                    "What they are to the chain.",
+                    one_of(headers::STATES.iter().map(|s| s.as_str())),
+                ),
+                ("proposer", "Who proposed them.", address()),
+                ("from_height", "From this height on.", schemas::reference("Height")),
+                ("to_height", "Up to this height.", schemas::reference("Height")),
+                order(),
+            ],
+            Reply::Page("HeaderRow"),
+        ),
+        Operation::GetHeader => plain("chains", "The header of a height", Reply::One("HeaderRow")),
+        Operation::ListForks => {
+            asked("chains", "Forks of a chain", vec![order()], Reply::Page("Fork"))
+        }
+        Operation::ListRejections => asked(
+            "chains",
+            "Headers of a chain that failed verification",
+            vec![order()],
+            Reply::Page("Rejection"),
+        ),
+        Operation::GetHeaderByHash => {
+            plain("chains", "The header with a hash", Reply::One("HeaderRow"))
+        }
+        Operation::ListValidators => asked(
+            "validators",
+            "Validators as they are now",
+            vec![
+                ("chain_id", "Of this chain.", schemas::reference("ChainId")),
+                (
+                    "standing",
+                    "That are this now.",
+                    one_of(validators::STANDINGS.iter().map(|s| s.as_str())),
+                ),
+                ("operator", "Of this operator.", text()),
+                (
+                    "sort",
+                    "The order; by power by default.",
+                    one_of(projections::validators::Sort::NAMES.iter().copied()),
+                ),
+            ],
+            Reply::Page("ValidatorRow"),
+        ),
+        Operation::GetValidator => {
+            plain("validators", "A validator as it is now", Reply::One("ValidatorRow"))
+        }
+        Operation::ListValidatorDelegations => plain(
+            "validators",
+            "Who staked how much on a validator, the greatest first",
+            Reply::Page("DelegationRow"),
+        ),
+        Operation::ListValidatorSlashings => asked(
+            "validators",
+            "What a validator was punished for",
+            vec![("offence", "For this.", offences()), order()],
+            Reply::Page("Slashing"),
+        ),
+        Operation::ListValidatorReputation => asked(
+            "validators",
+            "How a validator's reputation changed",
+            vec![order()],
+            Reply::Page("ReputationChange"),
+        ),
+        Operation::ListValidatorPerformances => asked(
+            "validators",
+            "How a validator did its duties, epoch by epoch",
+            vec![order()],
+            Reply::Page("Performance"),
+        ),
+        Operation::ListValidatorUnbondings => plain(
+            "validators",
+            "What is on its way out of a validator's stake",
+            Reply::Page("UnbondingRow"),
+        ),
+        Operation::GetValidatorSet => plain(
+            "validator-sets",
+            "The newest validator set of a chain, with its members",
+            Reply::One("ValidatorSetWithMembers"),
+        ),
+        Operation::GetValidatorSetOfEpoch => plain(
+            "validator-sets",
+            "The validator set of an epoch, with its members",
+            Reply::One("ValidatorSetWithMembers"),
+        ),
+        Operation::ListValidatorSets => asked(
+            "validator-sets",
+            "The validator sets of a chain, by epoch",
+            vec![order()],
+            Reply::Page("ValidatorSetRow"),
+        ),
+        Operation::ListDelegations => asked(
+            "validators",
+            "What somebody has staked",
+            vec![("delegator", "Who.", address())],
+            Reply::Page("DelegationRow"),
+        ),
+        Operation::ListUnbondings => asked(
+            "validators",
+            "What is on its way back to somebody",
+            vec![("delegator", "Who.", address())],
+            Reply::Page("UnbondingRow"),
+        ),
+        Operation::ListSlashings => asked(
+            "validators",
+            "What was punished",
+            vec![
+                ("validator", "Of this validator.", address()),
+                ("offence", "For this.", offences()),
+                order(),
+            ],
+            Reply::Page("Slashing"),
+        ),
+        Operation::ListActivity => asked(
+            "log",
+            "What happened, in sentences",
+            vec![
+                ("category", "Of this category of streams.", text()),
+                ("stream", "Of this stream.", text()),
+                ("subject", "To this validator or chain.", text()),
+                ("type", "Of this stored name.", text()),
+                ("actor", "Asked for by this actor.", text()),
+                ("correlation", "Of this story.", uuid()),
+                order(),
+            ],
+            Reply::Page("ActivityRow"),
+        ),
+        Operation::ListEvents => asked(
+            "log",
+            "Events in the order of the log",
+            vec![
+                ("category", "Of this category of streams.", text()),
+                ("stream", "Of this stream.", json!({"type": "string", "pattern": "^[^-]+-.+$"})),
+                ("type", "Of this stored name.", text()),
+                ("correlation", "Of this story.", uuid()),
+            ],
+            Reply::Log,
+        ),
+        Operation::GetEvent => plain("log", "The event at a position", Reply::One("Event")),
+        Operation::ReadStream => plain("log", "The events of one stream", Reply::Log),
+        Operation::ListProjections => {
+            plain("projections", "How the read models are", Reply::One("ProjectionStatuses"))
+        }
+        Operation::RebuildProjection => {
+            plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
+        }
+        Operation::Batch => plain(
+            "server",
+            "Many commands, one result each, in order",
+            Reply::Form("application/json"),
+        ),
+        // Described command by command, see `commands`.
+        Operation::InitialiseGenesis
+        | Operation::CommandChain
+        | Operation::RegisterValidator
+        | Operation::CommandValidator
+        | Operation::CommandValidatorSet => plain("server", "A command", Reply::One("Problem")),
+    }
+}

@@ -1,0 +1,122 @@
+//! The schemas of what goes in and out.
+//!
+//! Does not know where they are used.
+
+use domain::{chain, validator, validator_set};
+use projections::{
+    activity, chains, delegations, headers, reputation_history, slashing_history, validator_sets,
+    validators,
+};
+use serde_json::{Map, Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use crate::rest::{documents, events, health, projections as status, validator_sets as sets};
+
+type Found = Vec<(String, RefOr<Schema>)>;
+
+/// Every schema, by name.
+pub fn all() -> Value {
+    let mut found: Found = Vec::new();
+    with::<activity::Activity>(&mut found);
+    with::<chains::Chain>(&mut found);
+    with::<chains::Fork>(&mut found);
+    with::<delegations::Delegation>(&mut found);
+    with::<delegations::Unbonding>(&mut found);
+    with::<headers::Header>(&mut found);
+    with::<headers::Rejection>(&mut found);
+    with::<reputation_history::Reputation>(&mut found);
+    with::<reputation_history::Performance>(&mut found);
+    with::<slashing_history::Slashing>(&mut found);
+    with::<validator_sets::ValidatorSet>(&mut found);
+    with::<sets::ValidatorSetWithMembers>(&mut found);
+    with::<validators::Validator>(&mut found);
+    with::<events::EventPage>(&mut found);
+    with::<events::Event>(&mut found);
+    with::<events::EventRecord>(&mut found);
+    with::<status::ProjectionStatuses>(&mut found);
+    with::<status::RebuildStarted>(&mut found);
+    with::<health::Readiness>(&mut found);
+    with::<health::Version>(&mut found);
+    with::<documents::ProblemKinds>(&mut found);
+    with::<validator::Command>(&mut found);
+    with::<validator::Event>(&mut found);
+    with::<validator::Refusal>(&mut found);
+    with::<validator_set::Command>(&mut found);
+    with::<validator_set::Event>(&mut found);
+    with::<validator_set::Refusal>(&mut found);
+    with::<chain::Command>(&mut found);
+    with::<chain::Event>(&mut found);
+    with::<chain::Refusal>(&mut found);
+    let mut schemas: Map<String, Value> = found
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
+        .collect();
+    schemas.insert("Problem".to_owned(), problem());
+    schemas.insert("PageInfo".to_owned(), page_info());
+    let mut sorted: Vec<_> = schemas.into_iter().collect();
+    sorted.sort_by(|one, other| one.0.cmp(&other.0));
+    Value::Object(sorted.into_iter().collect())
+}
+
+/// The name of a schema.
+pub fn name<T: ToSchema>() -> String {
+    T::name().into_owned()
+}
+
+/// A reference to a schema.
+pub fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn with<T: ToSchema>(found: &mut Found) {
+    found.push((name::<T>(), T::schema()));
+    T::schemas(found);
+}
+
+fn problem() -> Value {
+    let fault = json!({
+        "type": "object",
+        "required": ["detail"],
+        "properties": {
+            "pointer": {"type": "string", "description": "JSON pointer into the body."},
+            "parameter": {"type": "string", "description": "Name of a parameter or header."},
+            "detail": {"type": "string", "description": "What is wrong."},
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "A fault (RFC 9457). Each kind has further members, see its page.",
+        "required": ["type", "title", "status", "detail", "instance"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string", "description": "What happened, and what to do."},
+            "instance": {"type": "string", "description": "The request id."},
+            "errors": {"type": "array", "items": fault, "description": "All invalid fields."},
+            "refusal": {"type": "object", "description": "The domain's typed reason: `code` and numbers."},
+            "permission": {"type": "string", "description": "What the caller lacks."},
+            "current_version": {"type": "integer", "description": "Where the stream is."},
+            "expected_version": {"type": "integer", "description": "Where it should have been."},
+            "lag": {"type": "integer", "description": "Events a read model is behind."},
+            "known": {"type": "array", "items": {"type": "string"}, "description": "What there is."},
+        },
+    })
+}
+
+fn page_info() -> Value {
+    json!({
+        "type": "object",
+        "required": ["next", "has_next"],
+        "properties": {
+            "next": {
+                "type": ["string", "null"],
+                "description": "Ask with this as `after` for what follows; null when nothing does.",
+            },
+            "has_next": {"type": "boolean", "description": "Whether anything follows."},
+        },
+    })
+}

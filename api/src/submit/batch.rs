@@ -1,0 +1,226 @@
+//! Many commands in one request: `POST /api/v1/batches`, one result per item, in order.
+//!
+//! Items are independent: one that fails does not keep the others from being done. Those of one stream
+//! are decided in the order given, and stored together where they fit.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, header},
+    response::Response,
+};
+use chrono::Utc;
+use commands::{Actor, Outcome, RequestContext};
+use domain::{
+    chain::Chain,
+    validator::{self, Validator},
+    validator_set::ValidatorSet,
+    values::{Address, Moment},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{Collection, Reply, known};
+use crate::{
+    auth, body,
+    conditions::{self, POSITION},
+    door::Visit,
+    params,
+    problem::{Fault, Problem},
+    server::App,
+};
+
+/// The most items of one batch.
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    items: Vec<Item<'a>>,
+}
+
+/// One command of a batch: what the path, the headers and the body of a request of its own would say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item<'a> {
+    collection: String,
+    id: Option<String>,
+    command: String,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+    idempotency_key: Option<String>,
+    expected_version: Option<u64>,
+}
+
+/// What became of the items.
+#[derive(Serialize)]
+struct Results<'a> {
+    items: Vec<Done<'a>>,
+}
+
+/// What became of one item: the reply or the problem a request of its own would have got.
+#[derive(Serialize)]
+struct Done<'a> {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<Reply<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Map<String, Value>>,
+}
+
+type Ready = (Address, validator::Command, RequestContext);
+
+/// `POST /api/v1/batches`.
+pub async fn batch(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, content) = request.into_parts();
+    let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
+    let actor = visit.caller.as_ref().ok_or_else(|| Problem::internal("no caller"))?;
+    let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
+    body::require_json(&parts.headers, &bytes)?;
+    let batch: Batch<'_> = match serde_json::from_slice(&bytes) {
+        Ok(batch) => batch,
+        Err(error) => {
+            body::parse(&bytes)?;
+            return Err(Problem::invalid_body(vec![Fault::at("", error.to_string())]));
+        }
+    };
+    if batch.items.is_empty() || batch.items.len() > BATCH_ITEMS_MAX {
+        let detail = format!("has 1 to {BATCH_ITEMS_MAX} items, not {}", batch.items.len());
+        return Err(Problem::invalid_body(vec![Fault::at("/items", detail)]));
+    }
+    let outcomes = execute(&app, visit, actor, batch.items).await;
+    Ok(reply(&app, visit, &outcomes))
+}
+
+/// Does the items in order. Neighbours that are validators' are handed over together.
+async fn execute(
+    app: &App,
+    visit: &Visit,
+    actor: &Actor,
+    items: Vec<Item<'_>>,
+) -> Vec<Result<Outcome, Problem>> {
+    let mut outcomes: Vec<Option<Result<Outcome, Problem>>> = Vec::with_capacity(items.len());
+    let mut waiting: Vec<(usize, Ready)> = Vec::new();
+    for item in items {
+        let place = outcomes.len();
+        if item.collection == Validator::COLLECTION {
+            match validators_command(visit, actor, &item) {
+                Ok(ready) => {
+                    waiting.push((place, ready));
+                    outcomes.push(None);
+                }
+                Err(problem) => outcomes.push(Some(Err(problem))),
+            }
+            continue;
+        }
+        hand_over(app, &mut waiting, &mut outcomes).await;
+        outcomes.push(Some(other(app, visit, actor, &item).await));
+    }
+    hand_over(app, &mut waiting, &mut outcomes).await;
+    let lost = || Err(Problem::internal("an item of a batch was not answered"));
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
+}
+
+async fn hand_over(
+    app: &App,
+    waiting: &mut Vec<(usize, Ready)>,
+    outcomes: &mut [Option<Result<Outcome, Problem>>],
+) {
+    let (places, items): (Vec<usize>, Vec<Ready>) = waiting.drain(..).unzip();
+    let answers = app.commands.execute_all::<Validator>(items).await;
+    for (place, answer) in places.into_iter().zip(answers) {
+        outcomes[place] = Some(answer.map_err(Problem::of_command));
+    }
+}
+
+async fn other(
+    app: &App,
+    visit: &Visit,
+    actor: &Actor,
+    item: &Item<'_>,
+) -> Result<Outcome, Problem> {
+    match item.collection.as_str() {
+        ValidatorSet::COLLECTION => one::<ValidatorSet>(app, visit, actor, item).await,
+        Chain::COLLECTION => one::<Chain>(app, visit, actor, item).await,
+        found => {
+            let known = [Validator::COLLECTION, ValidatorSet::COLLECTION, Chain::COLLECTION];
+            let detail = format!("{found:?} is none of {}", known.join(", "));
+            Err(Problem::invalid_body(vec![Fault::at("/collection", detail)]))
+        }
+    }
+}
+
+async fn one<A: Collection>(
+    app: &App,
+    visit: &Visit,
+    actor: &Actor,
+    item: &Item<'_>,
+) -> Result<Outcome, Problem> {
+    let command = parsed::<A>(actor, item)?;
+    A::execute(app, item.id.as_deref(), command, context(visit, actor, item)?).await
+}
+
+fn validators_command(visit: &Visit, actor: &Actor, item: &Item<'_>) -> Result<Ready, Problem> {
+    let command = parsed::<Validator>(actor, item)?;
+    let address = super::validators::address(&command, item.id.as_deref())?;
+    Ok((address, command, context(visit, actor, item)?))
+}
+
+fn parsed<A: Collection>(actor: &Actor, item: &Item<'_>) -> Result<A::Command, Problem> {
+    let spec = known::<A>(&item.command, |_| true)?;
+    auth::require(Some(actor), spec.permission)?;
+    A::parse(spec, item.body.map_or("{}", RawValue::get).as_bytes())
+}
+
+fn context(visit: &Visit, actor: &Actor, item: &Item<'_>) -> Result<RequestContext, Problem> {
+    let key = item.idempotency_key.as_deref();
+    if key.is_some_and(|key| !conditions::is_key(key)) {
+        let detail = "must be 1 to 128 visible ASCII characters";
+        return Err(Problem::invalid_body(vec![Fault::at("/idempotency_key", detail)]));
+    }
+    Ok(RequestContext {
+        actor: actor.clone(),
+        idempotency_key: key.map(Arc::from),
+        causation: None,
+        correlation: visit.correlation,
+        reason: None,
+        expected_version: item.expected_version,
+        dry_run: false,
+        at: Moment::from(Utc::now()),
+    })
+}
+
+fn reply(app: &App, visit: &Visit, outcomes: &[Result<Outcome, Problem>]) -> Response {
+    let done = |outcome: &'_ Result<Outcome, Problem>| match outcome {
+        Ok(_) => (200, None),
+        Err(problem) => {
+            problem.log(&visit.id);
+            (problem.kind().status().as_u16(), Some(problem.members(&visit.id)))
+        }
+    };
+    let items = outcomes
+        .iter()
+        .map(|outcome| {
+            let (status, problem) = done(outcome);
+            Done { status, reply: outcome.as_ref().ok().map(Reply::of), problem }
+        })
+        .collect();
+    let body = serde_json::to_vec(&Results { items }).expect("results have string keys");
+    let mut response = Response::new(Body::from(body));
+    let last = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()?.position).max();
+    let is_away = |outcome: &Result<Outcome, Problem>| {
+        outcome.as_ref().is_err_and(|problem| problem.kind().is_retryable())
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(POSITION, HeaderValue::from(last.unwrap_or_else(|| app.head())));
+    if outcomes.iter().any(is_away) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(crate::problem::RETRY_AFTER_S));
+    }
+    response
+}
