@@ -1,7 +1,7 @@
 //! Many commands in one request: `POST /api/v1/batches`, one result per item, in order.
 //!
-//! Items are independent: one that fails does not keep the others from being done. Those of one stream
-//! are decided in the order given, and stored together where they fit.
+//! Items are independent: one that fails does not keep the others from being done. Those of one
+//! stream are decided in the order given, and stored together where they fit.
 
 use std::sync::Arc;
 
@@ -42,7 +42,8 @@ struct Batch<'a> {
     items: Vec<Item<'a>>,
 }
 
-/// One command of a batch: what the path, the headers and the body of a request of its own would say.
+/// One command of a batch: what the path, the headers and the body of a request of its own would
+/// say.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Item<'a> {

@@ -139,8 +139,7 @@ async fn being_killed_at_any_moment_loses_and_doubles_nothing() {
         sleep(Duration::from_millis(20 + history.pick(life_ms))).await;
         projections.stop().await;
         let watching = watching(&database).await;
-        let position =
-            watching.status().await.iter().map(|status| status.position).min().unwrap();
+        let position = watching.status().await.iter().map(|status| status.position).min().unwrap();
         // On a busy machine a short life may end before anything was done.
         life_ms = if position == reached { life_ms * 2 } else { life_ms };
         reached = position;
