@@ -5,6 +5,7 @@
 mod architecture;
 mod cluster;
 mod commands;
+mod contract;
 mod crash;
 mod journeys;
 mod promises;
