@@ -9,5 +9,6 @@ mod contract;
 mod crash;
 mod journeys;
 mod promises;
+mod roof;
 mod serving;
 mod tools;

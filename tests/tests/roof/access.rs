@@ -1,0 +1,168 @@
+//! Who may do what: every operation of the table, every role.
+
+use api::{
+    auth,
+    operations::{Access, TABLE, Verb},
+    submit::{Collection, CommandSpec},
+};
+use commands::{Permission, Role};
+use domain::{chain::Chain, validator::Validator, validator_set::ValidatorSet};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use sqlx::PgPool;
+use tests::{app::TestApp, http::Http};
+
+use super::{problem, send, start};
+
+/// A path with its parameters filled in.
+fn filled(path: &str) -> String {
+    [
+        ("{chain}", "roof-1"),
+        ("{address}", "D5B865BA26FDF5285105626B708E8556809737F7"),
+        ("{hash}", "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889"),
+        ("{height}", "1"),
+        ("{epoch}", "1"),
+        ("{position}", "1"),
+        ("{stream}", "validator-D5B865BA26FDF5285105626B708E8556809737F7"),
+        ("{name}", "validators"),
+        ("{slug}", "refused"),
+        ("{*file}", "index.html"),
+        ("{command}", "dance"),
+    ]
+    .iter()
+    .fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value))
+}
+
+fn method(verb: Verb) -> Method {
+    match verb {
+        Verb::Get => Method::GET,
+        Verb::Post => Method::POST,
+    }
+}
+
+/// Every command with the path it is posted to.
+fn commands() -> Vec<(String, &'static CommandSpec)> {
+    fn of<A: Collection>() -> Vec<(String, &'static CommandSpec)> {
+        let id = filled(&format!("{{{}}}", A::ID_PARAMETER));
+        let path = |spec: &CommandSpec| match spec.creates {
+            true => format!("/api/v1/{}", A::COLLECTION),
+            false => format!("/api/v1/{}/{id}/{}", A::COLLECTION, spec.name),
+        };
+        A::commands().iter().map(|spec| (path(spec), spec)).collect()
+    }
+    let mut all = of::<Validator>();
+    all.extend(of::<ValidatorSet>());
+    all.extend(of::<Chain>());
+    all
+}
+
+fn stranger(app: &TestApp, method: Method, path: &str) -> RequestBuilder {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    client.unwrap().request(method, format!("http://{}{path}", app.server.address()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_meet_a_closed_door_wherever_the_table_does_not_say_otherwise() {
+    let (app, _) = start().await;
+    for entry in TABLE {
+        let path = filled(entry.path);
+        let answer = send(stranger(&app, method(entry.method), &path)).await;
+        match entry.access {
+            Access::Open | Access::Public(_) | Access::Fields => {
+                assert!(![401, 403, 405].contains(&answer.status), "{path}: {answer:#?}");
+            }
+            Access::Needs(_) | Access::Command => {
+                assert_eq!(problem(&answer), "not-authenticated", "{path}");
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{path}");
+            }
+        }
+    }
+    for (path, _) in commands() {
+        let answer = send(stranger(&app, Method::POST, &path).json(&json!({}))).await;
+        assert_eq!(problem(&answer), "not-authenticated", "{path}");
+    }
+    app.stop().await;
+}
+
+async fn with_role(app: &TestApp, pool: &PgPool, role: Role) -> Http {
+    let token = auth::issue_token(pool, &format!("principal-{}", role.as_str()), role).await;
+    Http::new(format!("http://{}", app.server.address()), token.unwrap())
+}
+
+/// Whether an answer refuses for want of this permission.
+fn lacks(answer: &tests::http::Answer, permission: Permission) -> bool {
+    let refused = answer.status == 403;
+    if refused {
+        assert_eq!(problem(answer), "not-permitted");
+        assert_eq!(answer.body["permission"], permission.as_str());
+    }
+    refused
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_may_do_what_the_policy_says_and_nothing_else() {
+    let (app, _) = start().await;
+    let pool = PgPool::connect(&app.database.url()).await.unwrap();
+    for role in Role::ALL {
+        let http = with_role(&app, &pool, *role).await;
+        for entry in TABLE {
+            if let Access::Needs(permission) = entry.access {
+                let answer = send(http.request(method(entry.method), &filled(entry.path))).await;
+                let who = format!("{} {}", role.as_str(), entry.id);
+                assert_eq!(lacks(&answer, permission), !role.holds(permission), "{who}");
+                assert!(answer.status < 500, "{who}: {answer:#?}");
+            }
+        }
+        for (path, spec) in commands() {
+            // A body that is never good: who may not must not learn that first.
+            let answer = http.post(&path, &json!({"unknown": true})).await;
+            let who = format!("{} {path}", role.as_str());
+            assert_eq!(lacks(&answer, spec.permission), !role.holds(spec.permission), "{who}");
+            assert!(answer.status < 500, "{who}: {answer:#?}");
+        }
+    }
+    pool.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_token_is_refused_even_where_none_is_needed() {
+    let (app, http) = start().await;
+    let good = tests::node0::TOKEN;
+    for value in ["Bearer wrong", "Bearer", "Basic dXNlcjpwYXNz", good, "Bearer a b", ""] {
+        let request = stranger(&app, Method::GET, "/api/v1/validators");
+        let answer = send(request.header("authorization", value)).await;
+        assert_eq!(
+            (answer.status, problem(&answer).as_str()),
+            (401, "not-authenticated"),
+            "{value}"
+        );
+    }
+    let request = stranger(&app, Method::GET, "/api/v1/validators");
+    send(request.header("authorization", format!("bearer {good}"))).await.expect(200);
+    http.get("/api/v1/events").await.expect(200);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_makes_one_token_and_a_set_up_token_replaces_itself() {
+    let (app, _) = start().await;
+    let pool = PgPool::connect(&app.database.url()).await.unwrap();
+    let again = auth::ensure_super_admin(&pool, None).await.unwrap();
+    assert_eq!(again, None, "there is a super_admin already");
+    sqlx::query("delete from api_tokens").execute(&pool).await.unwrap();
+    let made = auth::ensure_super_admin(&pool, None).await.unwrap().unwrap();
+    assert!(made.starts_with("n0_") && made.len() >= 46, "{made}");
+    let stored: Vec<u8> =
+        sqlx::query_scalar("select token_hash from api_tokens").fetch_one(&pool).await.unwrap();
+    assert!(!stored.windows(4).any(|part| made.as_bytes().windows(4).any(|other| part == other)));
+    assert!(auth::ensure_super_admin(&pool, Some("too short")).await.is_err());
+    for token in ["a".repeat(40), "b".repeat(40)] {
+        assert_eq!(auth::ensure_super_admin(&pool, Some(&token)).await.unwrap(), None);
+        let count: i64 =
+            sqlx::query_scalar("select count(*) from api_tokens").fetch_one(&pool).await.unwrap();
+        assert_eq!(count, 2, "the random one, and the newest set-up token");
+    }
+    pool.close().await;
+    app.stop().await;
+}
