@@ -69,7 +69,7 @@ impl Search<'_> {
         let Some(Value::Object(sample)) = self.example.pointer(slot) else { return };
         let absent: Vec<String> = sample
             .keys()
-            .filter(|name| !object.contains_key(*name) && !(slot.is_empty() && *name == TAG))
+            .filter(|name| !(object.contains_key(*name) || slot.is_empty() && *name == TAG))
             .cloned()
             .collect();
         for name in absent {

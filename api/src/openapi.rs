@@ -16,14 +16,17 @@ use crate::operations::{Access, Entry, Operation, TABLE};
 pub fn document() -> Value {
     let mut paths = Map::new();
     for entry in TABLE {
-        match entry.operation {
-            // One generic route each, described command by command below.
+        // One generic route each, described command by command below.
+        let generic = matches!(
+            entry.operation,
             Operation::CommandChain
-            | Operation::CommandValidator
-            | Operation::CommandValidatorSet
-            | Operation::InitialiseGenesis
-            | Operation::RegisterValidator => {}
-            _ => add(&mut paths, entry.path, entry.method.as_str(), queries::operation(entry)),
+                | Operation::CommandValidator
+                | Operation::CommandValidatorSet
+                | Operation::InitialiseGenesis
+                | Operation::RegisterValidator
+        );
+        if !generic {
+            add(&mut paths, entry.path, entry.method.as_str(), queries::operation(entry));
         }
     }
     for (path, operation) in commands::operations() {

@@ -126,6 +126,7 @@ fn is_passing(code: &str) -> bool {
 }
 
 impl From<sqlx::Error> for StoreError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is sqlx's, and open")]
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(inner) => {
@@ -144,7 +145,7 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::PoolClosed => StoreError::Closed,
             sqlx::Error::Configuration(reason) => StoreError::Settings(reason.to_string()),
-            // The enum belongs to sqlx and is open: all else is the wire or the driver.
+            // All else is the wire or the driver.
             other => StoreError::Unreachable(other.to_string().into()),
         }
     }

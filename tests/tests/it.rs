@@ -2,6 +2,9 @@
 //!
 //! Does not know how the database got here: run through `make test`.
 
+#![allow(clippy::unwrap_used, reason = "a test may end where it stands")]
+#![allow(clippy::cmp_owned, reason = "JSON tells the text \"7\" from the number 7")]
+
 mod architecture;
 mod cluster;
 mod commands;

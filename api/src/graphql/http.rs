@@ -61,12 +61,12 @@ pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Respon
         Ok(value) => value,
         Err(problem) => return Ok(refusal(&problem, &visit.id, form)),
     };
-    match given {
-        Value::Array(items) => batch(&app, items, visit, form).await,
-        given => match from_value(given).and_then(|given| prepare(&app, given, false)) {
-            Ok(request) => Ok(single(run(&app, request, visit).await, visit, form)),
-            Err(problem) => Ok(refusal(&problem, &visit.id, form)),
-        },
+    if let Value::Array(items) = given {
+        return batch(&app, items, visit, form).await;
+    }
+    match from_value(given).and_then(|given| prepare(&app, given, false)) {
+        Ok(request) => Ok(single(run(&app, request, visit).await, visit, form)),
+        Err(problem) => Ok(refusal(&problem, &visit.id, form)),
     }
 }
 

@@ -25,6 +25,7 @@ const MODELS: &[&str] = &[
 
 /// Anything with an identity.
 #[derive(Interface)]
+#[expect(clippy::large_enum_variant, reason = "nodes are held one at a time, never in bulk")]
 #[graphql(field(name = "id", ty = "ID", desc = "Names this node for ever."))]
 pub enum Node {
     /// A chain.
