@@ -8,7 +8,7 @@ use axum::{
     extract::{FromRequestParts, RawPathParams, Request},
     http::request::Parts,
 };
-use projections::{PageError, PageRequest};
+use projections::PageRequest;
 
 use crate::{
     problem::{Fault, Kind, Problem},
@@ -62,19 +62,16 @@ impl Params {
     pub fn page(&mut self) -> PageRequest {
         let first = self.take::<u64>("first");
         let after = self.text("after");
-        match PageRequest::parse(first, after.as_deref()) {
-            Ok(page) => page,
-            Err(error) => {
-                let name = match error {
-                    PageError::First { .. } => "first",
-                    PageError::Malformed
-                    | PageError::OtherList { .. }
-                    | PageError::Order { .. } => "after",
-                };
+        let alone = [
+            ("first", PageRequest::parse(first, None)),
+            ("after", PageRequest::parse(None, after.as_deref())),
+        ];
+        for (name, parsed) in alone {
+            if let Err(error) = parsed {
                 self.fault(name, error.to_string());
-                PageRequest::default()
             }
         }
+        PageRequest::parse(first, after.as_deref()).unwrap_or_default()
     }
 
     /// The text of one parameter; a second one of the same name is a fault.

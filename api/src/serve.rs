@@ -30,6 +30,9 @@ use crate::{
 /// to notice, and for requests on their way to arrive.
 const DRAIN_NOTICE: Duration = Duration::from_millis(100);
 
+/// How long a query waits for a connection to the database before it is answered 503.
+const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(3);
+
 /// How `node0 serve` talks.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -119,7 +122,7 @@ impl Server {
         }
         let pool = PgPoolOptions::new()
             .max_connections(config.read_connections_max)
-            .acquire_timeout(Duration::from_millis(config.request_ms_max))
+            .acquire_timeout(Duration::from_millis(config.request_ms_max).min(CONNECTION_WAIT_MAX))
             .connect(database.url())
             .await?;
         let setup_token = auth::ensure_super_admin(&pool, config.setup_token.as_deref()).await?;

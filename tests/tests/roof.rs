@@ -37,7 +37,8 @@ fn validator(n: u64) -> String {
     format!("/api/v1/validators/{}", ValidatorKey::number(n).address())
 }
 
-/// Registers the validators of these numbers in one request, and waits until the read models show it.
+/// Registers the validators of these numbers in one request, and waits until the read models show
+/// it.
 async fn register(http: &Http, numbers: impl Iterator<Item = u64>) {
     let items: Vec<Value> = numbers
         .map(

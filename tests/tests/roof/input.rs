@@ -88,7 +88,7 @@ async fn all_invalid_fields_are_listed_with_their_pointers() {
 async fn a_genesis_document_is_refused_with_all_of_its_faults() {
     let (app, http) = start().await;
     let document = json!({
-        "chain_id": "bad chain", "initial_height": "0",
+        "chain_id": "bad chain", "initial_height": "-1",
         "validators": [{"power": "0", "pub_key": {"type": "tendermint/PubKeyEd25519", "value": "x"}}],
     });
     let answer = http.post("/api/v1/chains", &document).await;

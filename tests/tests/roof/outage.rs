@@ -20,8 +20,8 @@ async fn an_outage_is_a_503_with_retry_after_and_passes() {
     register(&http, 1..3).await;
     proxy.shut();
     let reads = ["/api/v1/validators", &validator(1), "/api/v1/events", "/api/v1/activity"];
-    for path in reads {
-        let answer = http.get(path).await;
+    let answers = futures::future::join_all(reads.iter().map(|path| http.get(path))).await;
+    for (path, answer) in reads.iter().zip(answers) {
         assert_eq!(
             (answer.status, problem(&answer).as_str()),
             (503, "database-unavailable"),
