@@ -16,9 +16,7 @@ create table head (
     -- Raised by a process that lost its connection during a commit: a transaction of before can then
     -- no longer advance the head, so what the log holds about it is final.
     fence bigint not null default 0,
-    constraint head_is_one_row primary key (one),
-    constraint head_is_true check (one),
-    constraint head_position_counts_up check (position >= 0)
+    constraint head_is_one_row primary key (one)
 ) with (fillfactor = 10);
 
 insert into head default values;
@@ -46,12 +44,10 @@ create table events (
     -- The event, byte for byte, in RFC 8785 form. It does not contain its own position.
     record bytea not null,
     constraint events_position primary key (position) with (fillfactor = 100),
-    constraint events_version_once unique (stream_no, version),
-    constraint events_are_well_formed check (
-        position > 0 and version > 0 and (command is null) = (digest is null)
-        and octet_length(record) between 2 and 65535
-    )
+    constraint events_version_once unique (stream_no, version)
 );
+-- No check constraints on `head` and `events`: the server reads each one's text anew in every statement
+-- that writes, a tenth of what a lone append costs. `check_log` finds what they would refuse.
 
 -- Incompressible content (hashes, keys, signatures): trying costs time and saves nothing.
 alter table events alter column record set storage external;
@@ -72,7 +68,7 @@ alter table blobs alter column content set storage external;
 create function refuse_change() returns trigger language plpgsql as $$
 begin
     raise exception '% is append only: % is refused', tg_table_name, lower(tg_op)
-        using errcode = 'N0001', constraint = tg_table_name || '_append_only', table = tg_table_name;
+        using errcode = 'N0001', constraint = tg_name, table = tg_table_name;
 end
 $$;
 
@@ -82,16 +78,6 @@ create trigger streams_append_only before update or delete or truncate on stream
     for each statement execute function refuse_change();
 create trigger blobs_append_only before update or delete or truncate on blobs
     for each statement execute function refuse_change();
-create trigger head_append_only before delete or truncate on head
+-- The one row is there and stays alone. No row trigger on update: every append would lock the row twice.
+create trigger head_is_fixed before insert or delete or truncate on head
     for each statement execute function refuse_change();
-
-create function refuse_step_back() returns trigger language plpgsql as $$
-begin
-    raise exception 'the head stands at % and cannot go back to %', old.position, new.position
-        using errcode = 'N0001', constraint = 'head_append_only', table = 'head';
-end
-$$;
-
-create trigger head_never_goes_back before update on head
-    for each row when (new.position < old.position or new.fence < old.fence)
-    execute function refuse_step_back();

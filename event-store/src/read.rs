@@ -295,7 +295,7 @@ pub(crate) fn as_bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// What the database holds as a count is never negative (constraint `events_are_well_formed`).
+/// What the database holds as a count is never negative (both begin at 1 and only grow).
 pub(crate) fn from_bigint(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

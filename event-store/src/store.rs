@@ -22,7 +22,8 @@ pub struct StoreOptions {
     pub database_url: String,
     /// Connections for reading; the appender has up to four of its own, listening takes one.
     pub read_connections_max: u32,
-    /// Events in one transaction.
+    /// Events in one transaction. Two are written at a time: larger ones make callers wait in
+    /// waves.
     pub batch_events_max: usize,
     /// Record bytes in one transaction.
     pub batch_bytes_max: usize,
@@ -46,7 +47,7 @@ impl StoreOptions {
         StoreOptions {
             database_url: database_url.into(),
             read_connections_max: 8,
-            batch_events_max: 1_024,
+            batch_events_max: 320,
             batch_bytes_max: 8 * 1024 * 1024,
             queue_bytes_max: 64 * 1024 * 1024,
             poll_interval_ms: 250,

@@ -251,13 +251,15 @@ async fn the_database_refuses_to_change_or_remove_what_happened() {
         "delete from streams",
         "truncate streams",
         "delete from head",
-        "update head set position = 0",
+        "insert into head default values",
         "update blobs set content = content",
     ] {
         let refused = sqlx::raw_sql(change).execute(&pool).await.expect_err(change);
         let refused = refused.into_database_error().expect("the database says so");
         assert!(
-            refused.constraint().is_some_and(|name| name.ends_with("_append_only")),
+            refused
+                .constraint()
+                .is_some_and(|name| name.ends_with("_append_only") || name == "head_is_fixed"),
             "{change}: {refused}"
         );
     }

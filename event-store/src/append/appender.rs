@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ use crate::store::StoreOptions;
 /// trip.
 const SMALL_EVENTS_MAX: usize = 32;
 /// From this many waiting requests on, a second batch is written while the first one commits.
-const AHEAD_REQUESTS_MIN: usize = 100;
+const AHEAD_REQUESTS_MIN: usize = 32;
 /// Requests taken out of the channel at once.
 const ARRIVALS_MAX: usize = 4_096;
 /// Requests held outside of the channel; more stay in it.
@@ -77,7 +78,7 @@ pub(crate) struct Appender {
 
 /// A transaction under way.
 pub(super) struct Flight {
-    pub join: JoinHandle<(Batch, Landing)>,
+    pub work: Work,
     lane: usize,
     /// The head's position before and after it, if nobody else writes. None: nothing may follow it.
     pub span: Option<(u64, u64)>,
@@ -154,6 +155,10 @@ impl Appender {
                 (batch, landing) = landing_of(&mut self.front) => {
                     self.front = None;
                     self.land(batch, landing).await;
+                    // Those who were just answered ask again at once: let them, and take them
+                    // along.
+                    yield_now().await;
+                    self.take_in_what_is_there(&mut arrived);
                 }
                 found = finding_of(&mut self.inquiry) => self.learn(found),
                 Some(weight) = self.repeats.join_next(), if !self.repeats.is_empty() => {
@@ -190,6 +195,15 @@ impl Appender {
             && self.repeats.is_empty()
     }
 
+    fn take_in_what_is_there(&mut self, arrived: &mut Vec<Handed>) {
+        while arrived.len() < ARRIVALS_MAX
+            && let Ok(handed) = self.inbox.try_recv()
+        {
+            arrived.push(handed);
+        }
+        self.take_in(arrived);
+    }
+
     fn take_in(&mut self, arrived: &mut Vec<Handed>) {
         for handed in arrived.drain(..) {
             match handed {
@@ -215,7 +229,7 @@ impl Appender {
         if let Some((lane, believed)) = self.place_behind_front()
             && let Some(course) = self.course(lane)
         {
-            let batch = self.assemble();
+            let batch = self.assemble(self.options.batch_events_max);
             if !batch.members.is_empty() {
                 self.back = Some(Flight::optimistic(course, batch, lane, believed));
             }
@@ -224,7 +238,7 @@ impl Appender {
     }
 
     fn start_front(&mut self, course: Course) -> Option<Flight> {
-        let batch = self.assemble();
+        let batch = self.assemble(self.share_of_front());
         let believed = self.seen.position;
         if batch.members.is_empty() {
             return None;
@@ -235,6 +249,15 @@ impl Appender {
             return Some(flight);
         }
         Some(Flight::at_head(course, batch, believed))
+    }
+
+    /// How many events the front batch may take: half of many, so that the other half is written
+    /// beside it.
+    fn share_of_front(&self) -> usize {
+        let waiting = self.waiting.len();
+        let two_lanes = waiting >= 2 * AHEAD_REQUESTS_MIN && self.optimism.is_on();
+        let share = if two_lanes { waiting.div_ceil(2) } else { waiting };
+        share.clamp(1, self.options.batch_events_max)
     }
 
     /// The lane and the believed position of a second batch, when one is worth its while.
@@ -255,12 +278,11 @@ impl Appender {
 
     /// Takes what fits into one transaction from what is waiting, and puts aside what cannot go
     /// yet.
-    fn assemble(&mut self) -> Batch {
+    fn assemble(&mut self, events_max: usize) -> Batch {
         let mut batch = Batch::default();
         while let Some(pending) = self.waiting.pop_front() {
             let request = &pending.request;
-            let (events, bytes) = (self.options.batch_events_max, self.options.batch_bytes_max);
-            if !batch.has_room(request, events, bytes) {
+            if !batch.has_room(request, events_max, self.options.batch_bytes_max) {
                 self.waiting.push_front(pending);
                 break;
             }
@@ -286,21 +308,44 @@ impl Appender {
     }
 }
 
+/// Who drives a transaction. A COPY builds its rows beside everything else; a single statement is
+/// only waited for, and each change of task costs a lone caller more than the statement's own work.
+pub(super) enum Work {
+    Beside(JoinHandle<(Batch, Landing)>),
+    Here(BoxFuture<'static, (Batch, Landing)>),
+}
+
+impl Work {
+    pub(super) async fn landing(&mut self) -> (Batch, Landing) {
+        match self {
+            // A task that was torn down took its requests with it: their callers know that they
+            // know nothing.
+            Work::Beside(task) => task.await.unwrap_or((Batch::default(), Landing::Unknown)),
+            Work::Here(statement) => statement.await,
+        }
+    }
+}
+
 impl Flight {
     fn optimistic(course: Course, batch: Batch, lane: usize, believed: u64) -> Flight {
         let span = Some((believed, believed + batch.events as u64));
         let (gate, opened) = oneshot::channel();
-        let join = tokio::spawn(course.optimistic(batch, believed, opened));
-        Flight { join, lane, span, gate: Some(gate) }
+        let work = Work::Beside(tokio::spawn(course.optimistic(batch, believed, opened)));
+        Flight { work, lane, span, gate: Some(gate) }
     }
 
     fn at_head(course: Course, batch: Batch, believed: u64) -> Flight {
         let span = Some((believed, believed + batch.events as u64));
-        Flight { join: tokio::spawn(course.at_head(batch)), lane: 0, span, gate: None }
+        Flight { work: Work::Here(Box::pin(course.at_head(batch))), lane: 0, span, gate: None }
     }
 
     fn checked(course: Course, batch: Batch) -> Flight {
-        Flight { join: tokio::spawn(course.checked(batch)), lane: 0, span: None, gate: None }
+        Flight {
+            work: Work::Here(Box::pin(course.checked(batch))),
+            lane: 0,
+            span: None,
+            gate: None,
+        }
     }
 }
 
@@ -313,11 +358,7 @@ pub(super) fn open(gate: &mut Option<oneshot::Sender<()>>) {
 
 async fn landing_of(flight: &mut Option<Flight>) -> (Batch, Landing) {
     match flight {
-        // A task that was torn down took its requests with it: their callers know that they know
-        // nothing.
-        Some(flight) => {
-            (&mut flight.join).await.unwrap_or_else(|_| (Batch::default(), Landing::Unknown))
-        }
+        Some(flight) => flight.work.landing().await,
         None => std::future::pending().await,
     }
 }

@@ -20,7 +20,9 @@ use std::time::Duration;
 use futures::{SinkExt, future};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_postgres::Row;
 use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::batch::Batch;
@@ -135,7 +137,7 @@ impl Course {
     async fn advance(&self, believed: u64, events: usize) -> Landing {
         let (believed, added) = (as_bigint(believed), as_bigint(events as u64));
         let client = &self.lane.link.client;
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        let parameters: [&(dyn ToSql + Sync); 4] =
             [&believed, &added, &self.incarnation, &self.fence];
         let advance = client.query_one(&self.lane.advance, &parameters);
         let both = future::join(advance, client.batch_execute("commit"));
@@ -152,35 +154,55 @@ impl Course {
 
     /// Writes the batch wherever the head is.
     pub(super) async fn at_head(self, batch: Batch) -> (Batch, Landing) {
-        let columns = batch.columns();
-        let events = as_bigint(batch.events as u64);
-        let row = self
-            .in_time(self.lane.link.client.query_opt(
-                &self.lane.at_head,
-                &[
-                    &events,
-                    &self.incarnation,
-                    &self.fence,
-                    &columns.streams,
-                    &columns.versions,
-                    &columns.commands,
-                    &columns.digests,
-                    &columns.records,
-                ],
-            ))
-            .await;
-        let landing = match row {
-            Ok(Some(row)) => match row.try_get::<_, i64>(0) {
-                Ok(before) => {
-                    Landing::Committed { first: from_bigint(before) + 1, optimistic: false }
-                }
-                Err(_) => Landing::Unknown,
-            },
+        let rows = match batch.events {
+            1 => self.in_time(self.insert_one(&batch)).await,
+            _ => self.in_time(self.insert(&batch)).await,
+        };
+        let landing = match rows {
             // Another fence or another incarnation: the statement found no row to update.
-            Ok(None) => Landing::Failed(Failure::Moved),
+            Ok(rows) if rows.is_empty() => Landing::Failed(Failure::Moved),
+            Ok(rows) => {
+                let positions = rows.iter().map(|row| row.try_get::<_, i64>(0).ok());
+                match positions.min().flatten() {
+                    Some(first) => {
+                        Landing::Committed { first: from_bigint(first), optimistic: false }
+                    }
+                    None => Landing::Unknown,
+                }
+            }
             Err(error) => single_statement(error),
         };
         (batch, landing)
+    }
+
+    async fn insert(&self, batch: &Batch) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let columns = batch.columns();
+        let events = as_bigint(batch.events as u64);
+        let parameters: [&(dyn ToSql + Sync); 8] = [
+            &events,
+            &self.incarnation,
+            &self.fence,
+            &columns.streams,
+            &columns.versions,
+            &columns.commands,
+            &columns.digests,
+            &columns.records,
+        ];
+        self.lane.link.client.query(&self.lane.at_head, &parameters).await
+    }
+
+    async fn insert_one(&self, batch: &Batch) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let columns = batch.columns();
+        let parameters: [&(dyn ToSql + Sync); 7] = [
+            &self.incarnation,
+            &self.fence,
+            &columns.streams[0],
+            &columns.versions[0],
+            &columns.commands[0],
+            &columns.digests[0],
+            &columns.records[0],
+        ];
+        self.lane.link.client.query(&self.lane.one_at_head, &parameters).await
     }
 
     /// Lets the database answer each request on its own.

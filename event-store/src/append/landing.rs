@@ -89,16 +89,12 @@ impl Appender {
 
     /// Gives up the back flight, which has not been allowed to commit, and puts its requests back.
     pub(super) async fn abandon_back(&mut self) {
-        let Some(Flight { join, gate, .. }) = self.back.take() else {
+        let Some(Flight { mut work, gate, .. }) = self.back.take() else {
             return self.put_back(std::iter::empty());
         };
         drop(gate);
-        let landed = join.await;
-        let (batch, lost) = match landed {
-            Ok((batch, Landing::Failed(Failure::Lost(_)))) => (batch, true),
-            Ok((batch, _)) => (batch, false),
-            Err(_) => (Batch::default(), true),
-        };
+        let (batch, landing) = work.landing().await;
+        let lost = matches!(landing, Landing::Failed(Failure::Lost(_)) | Landing::Unknown);
         self.undo(&batch);
         self.put_back(batch.into_pending());
         self.failing |= lost;

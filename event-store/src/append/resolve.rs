@@ -102,14 +102,17 @@ impl Appender {
         }
     }
 
-    async fn reopen(&self) -> Result<(Session, Seen), StoreError> {
-        let session = self.address.open().await?;
-        let seen = if self.in_doubt.is_empty() {
-            session.look(self.incarnation).await?
-        } else {
-            session.raise_fence(self.incarnation).await?
-        };
-        Ok((session, seen))
+    fn reopen(&self) -> impl Future<Output = Result<(Session, Seen), StoreError>> + Send + use<> {
+        let (address, incarnation) = (self.address.clone(), self.incarnation);
+        let in_doubt = !self.in_doubt.is_empty();
+        async move {
+            let session = address.open().await?;
+            let seen = match in_doubt {
+                true => session.raise_fence(incarnation).await?,
+                false => session.look(incarnation).await?,
+            };
+            Ok((session, seen))
+        }
     }
 
     fn took_over(&mut self, session: Session, seen: Seen) {

@@ -26,19 +26,30 @@ const IDLE_IN_TRANSACTION_MS: u64 = 5_000;
 /// How long the head row's lock is waited for by who locks first.
 const LOCK_MS_MAX: u64 = 10_000;
 
-/// One row a column, arrays of equal length; inserts at the head and moves it, in one statement.
+/// Moves the head and inserts from where it was, in one statement. Arrays of equal length, one a
+/// column.
 const AT_HEAD: &str = "
 with turn as (
     update head set position = position + $1
      where one and incarnation = $2 and fence = $3
     returning position - $1 as before
-), stored as (
-    insert into events (position, stream_no, version, command, digest, record)
-    select turn.before + e.nth, e.stream_no, e.version, e.command, e.digest, e.record
-      from turn, unnest($4::bigint[], $5::bigint[], $6::uuid[], $7::uuid[], $8::bytea[])
-           with ordinality as e (stream_no, version, command, digest, record, nth)
 )
-select before from turn";
+insert into events (position, stream_no, version, command, digest, record)
+select turn.before + e.nth, e.stream_no, e.version, e.command, e.digest, e.record
+  from turn, unnest($4::bigint[], $5::bigint[], $6::uuid[], $7::uuid[], $8::bytea[])
+       with ordinality as e (stream_no, version, command, digest, record, nth)
+returning position";
+
+/// The same for one event: a lone caller feels the difference.
+const ONE_AT_HEAD: &str = "
+with turn as (
+    update head set position = position + 1
+     where one and incarnation = $1 and fence = $2
+    returning position
+)
+insert into events (position, stream_no, version, command, digest, record)
+select turn.position, $3, $4, $5, $6, $7 from turn
+returning position";
 
 const COPY: &str = "copy events (position, stream_no, version, command, digest, record) \
                     from stdin (format binary)";
@@ -76,6 +87,7 @@ impl Drop for Link {
 pub(super) struct Lane {
     pub link: Link,
     pub at_head: Statement,
+    pub one_at_head: Statement,
     pub copy: Statement,
     pub advance: Statement,
     pub checked: Statement,
@@ -168,14 +180,15 @@ impl Address {
     async fn lane(&self) -> Result<Lane, StoreError> {
         let link = self.connect().await?;
         let client = &link.client;
-        let (at_head, copy, advance, checked) = futures::future::try_join4(
+        let (at_head, one_at_head, copy, advance, checked) = futures::future::try_join5(
             client.prepare(AT_HEAD),
+            client.prepare(ONE_AT_HEAD),
             client.prepare(COPY),
             client.prepare("select advance_head($1, $2, $3, $4)"),
             client.prepare(CHECKED),
         )
         .await?;
-        Ok(Lane { link, at_head, copy, advance, checked })
+        Ok(Lane { link, at_head, one_at_head, copy, advance, checked })
     }
 
     async fn desk(&self) -> Result<Desk, StoreError> {
