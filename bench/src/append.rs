@@ -17,6 +17,7 @@ use event_store::{
 };
 use futures::future::try_join_all;
 use serde_json::json;
+use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::{Outcome, report::Figure};
@@ -25,6 +26,9 @@ use crate::{Outcome, report::Figure};
 const WARM: Duration = Duration::from_millis(500);
 /// Events read at once in a replay.
 const PAGE_EVENTS: usize = 10_000;
+
+/// Up to this many streams are there before it counts; above, making them is part of what counts.
+const STREAMS_MADE_MAX: usize = 10_000;
 
 /// `callers` append one event after the other to streams of their own, `streams` in all.
 pub async fn callers(
@@ -37,12 +41,15 @@ pub async fn callers(
     let stop = Arc::new(AtomicBool::new(false));
     let run = Uuid::now_v7().simple().to_string();
     let each = (streams / callers).max(1);
+    let made = Arc::new(Barrier::new(callers + 1));
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let (store, stop, run) = (store.clone(), Arc::clone(&stop), run.clone());
-            tokio::spawn(caller_loop(store, stop, format!("account-{run}-{caller}"), each))
+            let (prefix, made) = (format!("account-{run}-{caller}"), Arc::clone(&made));
+            tokio::spawn(caller_loop(store, stop, prefix, each, streams, made))
         })
         .collect();
+    made.wait().await;
     tokio::time::sleep(WARM).await;
     let before = store.head().await?.position;
     let start = Instant::now();
@@ -63,8 +70,20 @@ async fn caller_loop(
     stop: Arc<AtomicBool>,
     prefix: String,
     streams: usize,
+    streams_in_all: usize,
+    made: Arc<Barrier>,
 ) -> Outcome<Vec<Duration>> {
     let mut kept: Vec<Option<(StreamName, u64)>> = vec![None; streams];
+    if streams_in_all <= STREAMS_MADE_MAX {
+        let names = (0..streams).map(|n| StreamName::new(format!("{prefix}-{n}")));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        let requests = names.iter().map(|stream| request(stream, 0));
+        for answer in store.append_all(requests.collect::<Outcome<Vec<_>>>()?).await {
+            answer?;
+        }
+        kept = names.into_iter().map(|stream| Some((stream, 1))).collect();
+    }
+    made.wait().await;
     let mut latencies = Vec::new();
     let mut turn = 0;
     while !stop.load(Ordering::Relaxed) {

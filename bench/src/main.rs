@@ -80,6 +80,10 @@ fn default_node0() -> Outcome<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
+/// The allocator of the measured program, so that callers cost here what they cost there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
     if std::env::args().nth(1).as_deref() == Some("echo") {
@@ -111,12 +115,12 @@ async fn measure(cluster: &Cluster, options: &Options, report: &mut Report) -> O
             append_round(cluster, options, report).await?;
         }
         if options.wants("hot") {
-            let ground = Ground::migrated(cluster).await?;
             for callers in [100, 1_024] {
+                let ground = Ground::migrated(cluster).await?;
                 let figure = wing::hot_stream(ground.url(), callers, options.period).await?;
                 report.record(&format!("commands, 1 stream, {callers} callers"), figure);
+                ground.clear().await?;
             }
-            ground.clear().await?;
         }
         if options.wants("replay") {
             replay_round(cluster, report).await?;

@@ -80,8 +80,11 @@ impl Commands {
                 return Err(CommandError::from_blob(error));
             }
         }
+        let chain = stream.chain.clone();
         let command = Command::InitialiseGenesis { document };
-        self.execute::<Chain>(stream, command, context).await
+        let answer = self.execute::<Chain>(stream, command, context).await;
+        self.rooms.without_genesis.invalidate(&chain);
+        answer
     }
 
     /// Begins to observe a foreign chain from a header that is trusted without proof.
@@ -157,6 +160,9 @@ impl Commands {
         if let Some(parameters) = self.rooms.parameters.get(chain) {
             return Ok(parameters);
         }
+        if self.rooms.without_genesis.contains_key(chain) {
+            return Ok(Parameters::default());
+        }
         let newest = self.newest_stream(chain).await?;
         match &*self.state::<Chain>(&newest).await?.state {
             Chain::Native(native) => {
@@ -164,7 +170,10 @@ impl Commands {
                 self.rooms.parameters.insert(chain.clone(), parameters.clone());
                 Ok(parameters)
             }
-            Chain::Unbegun | Chain::Observed(_) => Ok(Parameters::default()),
+            Chain::Unbegun | Chain::Observed(_) => {
+                self.rooms.without_genesis.insert(chain.clone(), ());
+                Ok(Parameters::default())
+            }
         }
     }
 }

@@ -81,6 +81,8 @@ pub struct Rooms {
     /// The chains whose epoch was read from the log a moment ago.
     pub(crate) epochs_fresh: Cache<ChainId, ()>,
     pub(crate) parameters: Cache<ChainId, Parameters>,
+    /// The chains of which the log said a moment ago that they have no genesis.
+    pub(crate) without_genesis: Cache<ChainId, ()>,
 }
 
 impl Commands {
@@ -92,10 +94,8 @@ impl Commands {
             validator_sets: Lanes::new(states),
             chains: Lanes::new(states),
             ledger: Ledger::default(),
-            epochs_fresh: Cache::builder()
-                .max_capacity(CACHED_CHAINS_MAX)
-                .time_to_live(Duration::from_millis(EPOCH_FRESH_MS_MAX))
-                .build(),
+            epochs_fresh: fresh(),
+            without_genesis: fresh(),
             parameters: Cache::new(CACHED_CHAINS_MAX),
         };
         Commands { store, rooms: Arc::new(rooms) }
@@ -266,6 +266,14 @@ impl Commands {
             dry_run: false,
         })
     }
+}
+
+/// Remembers chains for as long as the log need not be asked again.
+fn fresh() -> Cache<ChainId, ()> {
+    Cache::builder()
+        .max_capacity(CACHED_CHAINS_MAX)
+        .time_to_live(Duration::from_millis(EPOCH_FRESH_MS_MAX))
+        .build()
 }
 
 enum Admitted {
