@@ -124,13 +124,15 @@ async fn what_a_killed_run_left_behind_is_no_obstacle() {
     fs::write(own.folder().join("lock"), "process 999999, `node0 serve`\n").unwrap();
     fs::write(own.folder().join("ready"), "999999").unwrap();
     fs::create_dir(own.folder().join("pg.new")).unwrap();
-    // A pid file that names a living process of the same user that is not PostgreSQL.
+    // Lock files that name a living process of the same user that is not PostgreSQL.
     let user = OsUser::find(api::cluster::OS_USER_DEFAULT).unwrap();
     let mut sleeper = as_user(&user, "sleep").arg("60").spawn().unwrap();
-    let pid_file = pgdata.join("postmaster.pid");
+    let socket = own.folder().join("socket/.s.PGSQL.5432");
     let text = format!("{}\n{}\n0\n5432\n\n\n0 0\nready   \n", sleeper.id(), pgdata.display());
-    fs::write(&pid_file, text).unwrap();
-    chown(&pid_file, Some(user.uid), Some(user.gid)).unwrap();
+    for left in [pgdata.join("postmaster.pid"), socket.with_extension("5432.lock"), socket] {
+        fs::write(&left, &text).unwrap();
+        chown(&left, Some(user.uid), Some(user.gid)).unwrap();
+    }
 
     let cluster = Cluster::start_or_attach(&own.options()).await.unwrap();
     assert!(cluster.pid().is_some(), "it was started, not attached to a dead one");

@@ -267,7 +267,7 @@ async fn clear_remains(folder: &DataFolder) -> Result<(), ClusterError> {
     for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
         let remains = remains(&pgdata);
         if remains.is_empty() {
-            return remove_stale_pid_file(folder);
+            return remove_stale_lock_files(folder);
         }
         warn!(pids = ?remains, ?signal, "stopping the PostgreSQL that an earlier run left behind");
         let postmaster = postmaster_pid(&pgdata).filter(|pid| remains.contains(pid));
@@ -283,7 +283,7 @@ async fn clear_remains(folder: &DataFolder) -> Result<(), ClusterError> {
     }
     let left: Vec<_> = remains(&pgdata).iter().map(|pid| pid.to_string()).collect();
     if left.is_empty() {
-        return remove_stale_pid_file(folder);
+        return remove_stale_lock_files(folder);
     }
     Err(ClusterError::Remains { folder: pgdata, pids: left.join(", ") })
 }
@@ -320,11 +320,10 @@ fn postgres_processes() -> Vec<PathBuf> {
     processes.filter(named).collect()
 }
 
-/// Removes the pid file of a postmaster that is gone. PostgreSQL does so itself, unless another
-/// process of the same user has that number now. Left alone where some process cannot be looked
-/// at: then PostgreSQL's own interlock must decide.
-fn remove_stale_pid_file(folder: &DataFolder) -> Result<(), ClusterError> {
-    let path = folder.pgdata().join("postmaster.pid");
+/// Removes the lock files of a postmaster that is gone. PostgreSQL does so itself, unless another
+/// process of the same user has that number now, or nobody has yet collected the dead one. Left
+/// alone where some process cannot be looked at: then PostgreSQL's own interlock must decide.
+fn remove_stale_lock_files(folder: &DataFolder) -> Result<(), ClusterError> {
     // PostgreSQL works on data of its own user alone: other users' processes do not matter.
     let owner = folder.user.uid;
     let hidden = |process: &PathBuf| {
@@ -332,12 +331,16 @@ fn remove_stale_pid_file(folder: &DataFolder) -> Result<(), ClusterError> {
             && fs::read_link(process.join("cwd"))
                 .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    if !path.exists() || !Path::new("/proc/self").exists() {
+    if !Path::new("/proc/self").exists() || postgres_processes().iter().any(hidden) {
         return Ok(());
     }
-    if postgres_processes().iter().any(hidden) {
-        return Ok(());
+    let socket_lock = format!(".s.PGSQL.{PORT}.lock");
+    for file in [folder.pgdata().join("postmaster.pid"), folder.socket().join(socket_lock)] {
+        match fs::remove_file(&file) {
+            Ok(()) => info!(file = %file.display(), "removed what a PostgreSQL that is gone left"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(folder.trouble("remove", &file, source)),
+        }
     }
-    info!(file = %path.display(), "removing the pid file of a PostgreSQL that is gone");
-    fs::remove_file(&path).map_err(|source| folder.trouble("remove", &path, source))
+    Ok(())
 }

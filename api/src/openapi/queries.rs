@@ -26,6 +26,8 @@ enum Reply {
     Log,
     /// Something without a schema, in a form.
     Form(&'static str),
+    /// What became of the items of a batch.
+    Results,
     /// A redirect.
     Away,
     /// Whatever GraphQL answers.
@@ -89,7 +91,7 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
                 "schema": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
             }));
         }
-        Reply::One(_) | Reply::Form(_) | Reply::Away | Reply::GraphQl => {}
+        Reply::One(_) | Reply::Form(_) | Reply::Results | Reply::Away | Reply::GraphQl => {}
     }
     if is_read(entry) {
         found.extend([shared::parameter("MinPosition"), shared::parameter("IfNoneMatch")]);
@@ -156,7 +158,11 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             ("200", "A page of them.", json_content(schema))
         }
         Reply::Log => ("200", "Events, in order.", json_content(schemas::reference("EventPage"))),
-        Reply::Form(form) => ("200", "It.", json!({*form: {"schema": {"type": "string"}}})),
+        Reply::Form(form) => {
+            let kind = if *form == "application/json" { "object" } else { "string" };
+            ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
+        }
+        Reply::Results => ("200", "One result each, in order.", json_content(results())),
         Reply::Away => ("303", "Look there.", Value::Null),
         Reply::GraphQl => {
             let schema = json!({"type": "object"});
@@ -193,6 +199,9 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
         found.insert("413".to_owned(), shared::problem(413));
         found.insert("415".to_owned(), shared::problem(415));
     }
+    if entry.access == Access::Fields {
+        found.insert("400".to_owned(), graphql_refusal());
+    }
     if entry.operation == Operation::Ready {
         let content = json_content(schemas::reference("Readiness"));
         let words = "Not ready: says what is missing.";
@@ -201,6 +210,19 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
         found.insert("503".to_owned(), response);
     }
     Value::Object(found)
+}
+
+/// GraphQL says in its own form why a request was not executed.
+fn graphql_refusal() -> Value {
+    let schema = json!({"type": "object", "required": ["errors"]});
+    json!({
+        "description": "Not executed: the errors say why, with the problem in `extensions`.",
+        "headers": {"x-request-id": shared::header("RequestId")},
+        "content": {
+            "application/json": {"schema": schema},
+            "application/graphql-response+json": {"schema": schema},
+        },
+    })
 }
 
 fn graphql_body() -> Value {
@@ -252,6 +274,23 @@ fn batch_body() -> Value {
     json!({
         "required": true,
         "content": {"application/json": {"schema": schema, "example": example}},
+    })
+}
+
+fn results() -> Value {
+    let item = json!({
+        "type": "object",
+        "required": ["status"],
+        "properties": {
+            "status": {"type": "integer", "description": "What a request of its own would get."},
+            "reply": {"type": "object", "description": "The reply it would get, when done."},
+            "problem": schemas::reference("Problem"),
+        },
+    });
+    json!({
+        "type": "object",
+        "required": ["items"],
+        "properties": {"items": {"type": "array", "items": item}},
     })
 }
 
@@ -473,7 +512,7 @@ fn doc(operation: Operation) -> Doc {
         Operation::Batch => plain(
             "server",
             "Many commands, one result each, in order",
-            Reply::Form("application/json"),
+            Reply::Results,
         ),
         // Described command by command, see `commands`.
         Operation::InitialiseGenesis
