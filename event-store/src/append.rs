@@ -8,6 +8,7 @@ mod encode;
 mod flight;
 mod inquiry;
 mod landing;
+mod lineage;
 mod notify;
 mod optimism;
 mod queue;
@@ -20,6 +21,8 @@ use uuid::Uuid;
 
 pub(crate) use self::appender::Appender;
 use self::batch::Pending;
+pub use self::lineage::Lineage;
+use self::lineage::Lineages;
 pub(crate) use self::queue::AppenderHandle;
 use crate::error::{AppendError, StoreError};
 use crate::event::{CommandDigest, CommandId, Metadata, NewEvent, StreamName};
@@ -72,13 +75,25 @@ impl EventStore {
     }
 
     /// Hands over many requests in order; they share a transaction where they fit. A later one may
-    /// expect the version that an earlier one of the same stream leaves behind; if the earlier
-    /// fails, it conflicts.
+    /// expect the version that an earlier one of the same stream leaves behind: the two are of one
+    /// [`Lineage`].
     pub async fn append_all(
         &self,
         requests: Vec<AppendRequest>,
     ) -> Vec<Result<Appended, AppendError>> {
-        self.inner.appender.append_all(requests).await
+        let mut lineages = Lineages::default();
+        self.inner.appender.append_all(requests, |request| lineages.of(request)).await
+    }
+
+    /// Hands over requests of one stream that rest on one another and on those handed over before
+    /// in the same lineage, whose answers need not be there yet. They are handed over when the
+    /// future is first polled, unless the queue is full.
+    pub async fn append_lineage(
+        &self,
+        lineage: &Lineage,
+        requests: Vec<AppendRequest>,
+    ) -> Vec<Result<Appended, AppendError>> {
+        self.inner.appender.append_all(requests, |_| lineage.clone()).await
     }
 
     /// What a command id left behind, with its digest; None when it is unknown. While a commit of

@@ -12,7 +12,7 @@ pub mod follow;
 pub mod read;
 mod store;
 
-pub use append::{AppendRequest, Appended};
+pub use append::{AppendRequest, Appended, Lineage};
 pub use error::{AppendError, RecordError, StoreError};
 pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};
 pub use read::{Filter, Page};

@@ -13,8 +13,8 @@ use std::{
 
 use chrono::Utc;
 use event_store::{
-    AppendError, AppendRequest, Appended, CommandDigest, CommandId, EventStore, Filter, Metadata,
-    NewEvent, StoreError, StoreOptions, StreamName, check::check_log,
+    AppendError, AppendRequest, Appended, CommandDigest, CommandId, EventStore, Filter, Lineage,
+    Metadata, NewEvent, StoreError, StoreOptions, StreamName, check::check_log,
 };
 use futures::{StreamExt, future::join_all};
 use serde_json::json;
@@ -187,6 +187,64 @@ async fn a_conflict_inside_a_batch_is_answered_alone_and_the_rest_stands() {
     assert!(matches!(answers[403], Err(AppendError::Conflict { expected: 1, actual: 3, .. })));
     let pool = PgPool::connect(&database.url()).await.expect("it answers");
     assert_sound(&pool, 403).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rests_on_a_request_that_was_not_stored_is_not_stored_either() {
+    let database = TestDatabase::create().await;
+    let (one, other) = (open(&database.url()).await, open(&database.url()).await);
+    let a = stream("a");
+    one.append(request(&a, 0, 1)).await.expect("appended");
+    let mut version = 1;
+    // Alone, among few and among many: each way of writing a batch keeps it.
+    for others in [0, 40, 400] {
+        // Another process writes exactly what the first of ours wanted to write.
+        version = other.append(request(&a, version, 1)).await.expect("appended").last_version;
+        let mut requests = vec![request(&a, version - 1, 1), request(&a, version, 1)];
+        let fresh = |n| request(&stream(&format!("n-{others}-{n}")), 0, 1);
+        requests.extend((0..others).map(fresh));
+        requests.push(request(&a, version + 1, 2));
+        let repeated = requests.clone();
+        let answers = one.append_all(requests).await;
+        let (ours, rest): (Vec<_>, Vec<_>) =
+            (0..answers.len()).partition(|nth| *nth < 2 || nth + 1 == answers.len());
+        assert!(rest.into_iter().all(|nth| answers[nth].is_ok()));
+        for nth in ours {
+            let answer = &answers[nth];
+            assert!(matches!(answer, Err(AppendError::Conflict { .. })), "{nth}: {answer:?}");
+        }
+        // On what is there now they are stored, and repeated they are answered as before.
+        let [first, second, .., third] = &repeated[..] else { panic!("three of ours") };
+        let now: Vec<_> = [first, second, third]
+            .map(|of| AppendRequest { expected_version: of.expected_version + 1, ..of.clone() })
+            .into();
+        for again in [false, true] {
+            for answer in one.append_all(now.clone()).await {
+                assert_eq!(answer.expect("appended").repeated, again);
+            }
+        }
+        version += 4;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lineage_that_broke_in_one_call_is_broken_in_the_next() {
+    let database = TestDatabase::create().await;
+    let (one, other) = (open(&database.url()).await, open(&database.url()).await);
+    let a = stream("a");
+    one.append(request(&a, 0, 1)).await.expect("appended");
+    let lineage = Lineage::default();
+    let answers = one.append_lineage(&lineage, vec![request(&a, 1, 1)]).await;
+    assert_eq!(answers[0].as_ref().expect("appended").last_version, 2);
+    other.append(request(&a, 2, 1)).await.expect("appended");
+    let (first, second) = tokio::join!(
+        one.append_lineage(&lineage, vec![request(&a, 2, 1)]),
+        one.append_lineage(&lineage, vec![request(&a, 3, 1)]),
+    );
+    for answer in [&first[0], &second[0]] {
+        assert!(matches!(answer, Err(AppendError::Conflict { .. })), "{answer:?}");
+    }
+    one.append(request(&a, 3, 1)).await.expect("who rests on nobody is stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]

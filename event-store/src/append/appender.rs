@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Pending;
-use super::batch::Batch;
+use super::batch::{Batch, Member};
 use super::flight::{Course, Landing};
 use super::inquiry::{Found, Questions};
 use super::notify::Notifier;
@@ -221,7 +221,7 @@ impl Appender {
         if self.front.is_none()
             && let Some(course) = self.course(0)
         {
-            self.front = match self.checked.pop_front() {
+            self.front = match self.next_checked() {
                 Some(batch) => Some(Flight::checked(course, batch)),
                 None => self.start_front(course),
             };
@@ -282,6 +282,10 @@ impl Appender {
         let mut batch = Batch::default();
         while let Some(pending) = self.waiting.pop_front() {
             let request = &pending.request;
+            if pending.lineage.is_broken() {
+                self.doubt_orphan(pending);
+                continue;
+            }
             if !batch.has_room(request, events_max, self.options.batch_bytes_max) {
                 self.waiting.push_front(pending);
                 break;
@@ -294,6 +298,33 @@ impl Appender {
             }
         }
         batch
+    }
+
+    /// The next batch to be answered one by one, without those whose lineage broke meanwhile.
+    fn next_checked(&mut self) -> Option<Batch> {
+        while let Some(Batch { members, .. }) = self.checked.pop_front() {
+            let mut batch = Batch::default();
+            for Member { pending, stream_no } in members {
+                if pending.lineage.is_broken() {
+                    self.streams.undone(&pending.request.stream);
+                    self.doubt_orphan(pending);
+                } else {
+                    batch.push(pending, stream_no);
+                }
+            }
+            if !batch.members.is_empty() {
+                return Some(batch);
+            }
+        }
+        None
+    }
+
+    /// A request whose lineage is broken conflicts, unless its command is a repetition.
+    fn doubt_orphan(&mut self, pending: Pending) {
+        match self.streams.version(&pending.request.stream) {
+            Some(actual) => self.questions.doubt(pending, actual),
+            None => self.questions.ask(pending),
+        }
     }
 
     /// Puts requests back to where they were taken from, in their order, and what was held behind

@@ -8,8 +8,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::Appended;
 use super::encode::Encoded;
+use super::{Appended, Lineage};
 use crate::error::AppendError;
 use crate::read::as_bigint;
 
@@ -23,6 +23,8 @@ const ROW_FRAME_BYTES: usize = 2 + 6 * 4 + 3 * 8 + 2 * 16;
 #[derive(Debug)]
 pub(super) struct Pending {
     pub request: Encoded,
+    /// What it rests on.
+    pub lineage: Lineage,
     pub reply: oneshot::Sender<Result<Appended, AppendError>>,
     /// How often it has come back from a transaction that failed for a reason of its own.
     pub attempts: u8,
@@ -78,6 +80,8 @@ pub(super) struct Requests {
     pub digests: Vec<Uuid>,
     /// Which of the streams, from 1.
     pub slots: Vec<i32>,
+    /// Which of the lineages, from 1.
+    pub lineages: Vec<i32>,
     pub expected: Vec<i64>,
     pub counts: Vec<i32>,
     pub of_event: Vec<i32>,
@@ -119,6 +123,7 @@ impl Batch {
     pub(super) fn requests(&self) -> Requests {
         let mut requests = Requests::default();
         let mut slot_of: HashMap<i64, i32> = HashMap::new();
+        let mut lineage_of: HashMap<usize, i32> = HashMap::new();
         for (nth, Member { pending, stream_no }) in (1..).zip(&self.members) {
             let request = &pending.request;
             let slot = *slot_of.entry(*stream_no).or_insert_with(|| {
@@ -126,6 +131,8 @@ impl Batch {
                 as_integer(requests.streams.len())
             });
             requests.slots.push(slot);
+            let following = as_integer(lineage_of.len() + 1);
+            requests.lineages.push(*lineage_of.entry(pending.lineage.key()).or_insert(following));
             requests.commands.push(request.command);
             requests.digests.push(request.digest);
             requests.expected.push(as_bigint(request.expected));

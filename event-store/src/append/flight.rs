@@ -230,6 +230,7 @@ impl Course {
                     &requests.commands,
                     &requests.digests,
                     &requests.slots,
+                    &requests.lineages,
                     &requests.expected,
                     &requests.counts,
                     &requests.of_event,

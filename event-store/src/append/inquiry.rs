@@ -152,7 +152,10 @@ impl Appender {
     fn answer_doubted(&mut self, pending: Pending, actual: u64, found: &Found) {
         let request = &pending.request;
         match found.commands.get(&request.command) {
-            Some(Stored { digest }) if *digest == request.digest => self.repeat(pending),
+            Some(Stored { digest }) if *digest == request.digest => {
+                pending.lineage.break_off();
+                self.repeat(pending);
+            }
             Some(_) => {
                 let command = CommandId(request.command);
                 self.answer(pending, Err(AppendError::CommandReused { command }));

@@ -191,7 +191,10 @@ impl Appender {
                     last = Some(appended.last_position);
                     self.answer(pending, Ok(appended));
                 }
-                Answer::Repeated => self.repeat(pending),
+                Answer::Repeated => {
+                    pending.lineage.break_off();
+                    self.repeat(pending);
+                }
                 Answer::Reused => {
                     let command = CommandId(request.command);
                     self.answer(pending, Err(AppendError::CommandReused { command }));
@@ -210,6 +213,9 @@ impl Appender {
 
     /// Gives a request its answer and the queue its room.
     pub(super) fn answer(&mut self, pending: Pending, answer: Result<Appended, AppendError>) {
+        if answer.is_err() {
+            pending.lineage.break_off();
+        }
         self.room.add_permits(pending.weight);
         let _ = pending.reply.send(answer);
     }
@@ -219,11 +225,14 @@ impl Appender {
         let (pool, incarnation) = (self.pool.clone(), self.incarnation);
         let command = CommandId(pending.request.command);
         self.repeats.spawn(async move {
-            let Pending { request, reply, weight, .. } = pending;
+            let Pending { request, lineage, reply, weight, .. } = pending;
             let answer = match find_command_in(&pool, incarnation, command).await {
                 Ok(Some((_, mut first))) => {
                     // Its own events: this is the first answer, learned in a roundabout way.
                     first.repeated = first.event_ids != request.ids;
+                    if first.repeated {
+                        lineage.break_off();
+                    }
                     Ok(first)
                 }
                 Ok(None) => Err(AppendError::Unknown { command }),

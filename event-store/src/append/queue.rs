@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::encode::Encoded;
-use super::{AppendRequest, Appended, Pending};
+use super::{AppendRequest, Appended, Lineage, Pending};
 use crate::error::{AppendError, StoreError};
 use crate::event::CommandId;
 
@@ -39,7 +39,7 @@ impl AppenderHandle {
     pub(super) async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         let encoded = Encoded::new(request)?;
         let command = CommandId(encoded.command);
-        let (pending, answer) = pending(encoded);
+        let (pending, answer) = pending(encoded, Lineage::default());
         self.take_room(pending.weight).await?;
         self.hand_over(Handed::One(pending))?;
         answered(answer, command).await
@@ -48,15 +48,20 @@ impl AppenderHandle {
     pub(super) async fn append_all(
         &self,
         requests: Vec<AppendRequest>,
+        mut lineage_of: impl FnMut(&AppendRequest) -> Lineage,
     ) -> Vec<Result<Appended, AppendError>> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut group = Group::default();
         for request in requests {
             let command = request.command;
+            let lineage = lineage_of(&request);
             let answer = match Encoded::new(request) {
-                Err(fault) => Err(fault.into()),
+                Err(fault) => {
+                    lineage.break_off();
+                    Err(fault.into())
+                }
                 Ok(encoded) => {
-                    let (pending, answer) = pending(encoded);
+                    let (pending, answer) = pending(encoded, lineage);
                     // Never more at once than the queue can hold.
                     if group.weight + pending.weight > self.room_bytes {
                         self.hand_over_group(&mut group).await;
@@ -93,6 +98,7 @@ impl AppenderHandle {
             Err(_) => members,
         };
         for pending in refused {
+            pending.lineage.break_off();
             let _ = pending.reply.send(Err(closed()));
         }
     }
@@ -133,10 +139,10 @@ impl Group {
     }
 }
 
-fn pending(request: Encoded) -> (Pending, Answer) {
+fn pending(request: Encoded, lineage: Lineage) -> (Pending, Answer) {
     let (reply, answer) = oneshot::channel();
     let weight = request.bytes() + PENDING_BYTES;
-    (Pending { request, reply, attempts: 0, weight }, answer)
+    (Pending { request, lineage, reply, attempts: 0, weight }, answer)
 }
 
 async fn answered(answer: Answer, command: CommandId) -> Result<Appended, AppendError> {

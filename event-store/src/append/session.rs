@@ -55,7 +55,7 @@ const COPY: &str = "copy events (position, stream_no, version, command, digest, 
                     from stdin (format binary)";
 
 const CHECKED: &str = "select outcomes, first_position, actual from append_checked(\
-                       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 const NEW_STREAMS: &str = "
 insert into streams (stream) select n.stream from unnest($1::text[]) as n (stream) order by n.stream

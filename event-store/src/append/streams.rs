@@ -97,6 +97,11 @@ impl Streams {
         self.recall(stream).filter(|known| known.ahead == known.version).map(|known| known.version)
     }
 
+    /// The committed version of a stream that is remembered.
+    pub(super) fn version(&mut self, stream: &StreamName) -> Option<u64> {
+        self.recall(stream).map(|known| known.version)
+    }
+
     pub(super) fn is_known(&mut self, stream: &StreamName) -> bool {
         self.recall(stream).is_some()
     }
