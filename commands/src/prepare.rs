@@ -41,7 +41,8 @@ impl Handled for Validator {
         let set = match chain_id {
             Some(chain_id) if joins(command) => {
                 let reduction = parameters.power_reduction;
-                commands.active_set(chain_id, epoch, reduction).await?
+                // Boxed: it would make the future of every command a large one.
+                Box::pin(commands.active_set(chain_id, epoch, reduction)).await?
             }
             Some(_) | None => ActiveSet::default(),
         };
