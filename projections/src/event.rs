@@ -116,6 +116,8 @@ pub struct Segment {
     pub events: Vec<Event>,
     /// The last position it covers.
     pub scanned_to: u64,
+    /// Whether it ended before the log did.
+    pub more_follows: bool,
 }
 
 /// What a projection is to apply at once: events it follows, in order, all of them readable.

@@ -81,6 +81,7 @@ impl Reader {
         let length = self.segment_events_max;
         let end = (after / length + 1).saturating_mul(length);
         let (mut stored, mut scanned_to, mut bytes) = (Vec::new(), after, 0);
+        let mut more_follows = true;
         while scanned_to < end && bytes < SEGMENT_BYTES_MAX {
             let limit = (end - scanned_to).min(READ_EVENTS_MAX);
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -91,6 +92,7 @@ impl Reader {
             scanned_to = page.scanned_to.max(scanned_to);
             stored.extend(page.events);
             if is_short {
+                more_follows = false;
                 break;
             }
         }
@@ -101,6 +103,7 @@ impl Reader {
         let events = tokio::task::spawn_blocking(decode).await;
         let events = events.map_err(|_| Miss::Failed(StoreError::Closed))?;
         // Every read of the log makes sure that it is still the one that was opened.
-        Ok(Arc::new(Segment { incarnation: self.store.incarnation(), events, scanned_to }))
+        let incarnation = self.store.incarnation();
+        Ok(Arc::new(Segment { incarnation, events, scanned_to, more_follows }))
     }
 }

@@ -35,7 +35,7 @@ pub struct ProjectionsOptions {
     /// How often to look for new events when nothing wakes, in milliseconds.
     pub poll_ms: u64,
     /// How long to let events gather after the head has moved, in milliseconds: fewer, larger
-    /// transactions.
+    /// transactions. Who waits for a position does not wait for this.
     pub gather_ms: u64,
     /// The longest pause after failures, in milliseconds.
     pub backoff_ms_max: u64,
@@ -51,7 +51,7 @@ impl Default for ProjectionsOptions {
             run: true,
             segment_events_max: SEGMENT_EVENTS_MAX,
             poll_ms: 1_000,
-            gather_ms: 2,
+            gather_ms: 25,
             backoff_ms_max: 5_000,
             wait_poll_ms: 25,
             shutdown_ms_max: 5_000,

@@ -112,6 +112,7 @@ pub(crate) struct Pulse {
     runs: bool,
     position: watch::Sender<u64>,
     wake: Notify,
+    hurry: Notify,
     vital: Mutex<Vital>,
 }
 
@@ -132,6 +133,7 @@ impl Pulse {
             runs,
             position: watch::Sender::new(0),
             wake: Notify::new(),
+            hurry: Notify::new(),
             vital: Mutex::new(Vital { state, last_error, stalled_because, window, rate: 0 }),
         }
     }
@@ -147,14 +149,13 @@ impl Pulse {
         self.vital().window = (Instant::now(), position);
     }
 
-    /// The checkpoint was moved to here.
-    pub fn moved(&self, position: u64) {
+    /// The checkpoint was moved to here, and more is stored already or not.
+    pub fn moved(&self, position: u64, more_follows: bool) {
         self.position.send_replace(position);
         let mut vital = self.vital();
         vital.stalled_because = None;
-        if vital.state != ProjectionState::Live {
-            vital.state = ProjectionState::CatchingUp;
-        }
+        vital.state =
+            if more_follows { ProjectionState::CatchingUp } else { ProjectionState::Live };
         let (since, from) = vital.window;
         let elapsed_ms = since.elapsed().as_millis();
         if elapsed_ms >= RATE_WINDOW_MS {
@@ -187,6 +188,15 @@ impl Pulse {
     pub fn rate(&self) -> u64 {
         let vital = self.vital();
         if vital.window.0.elapsed().as_millis() > RATE_VALID_MS { 0 } else { vital.rate }
+    }
+
+    /// Somebody waits: events need not gather.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    pub async fn hurried(&self) {
+        self.hurry.notified().await;
     }
 
     /// Makes the worker look again.
@@ -284,6 +294,7 @@ impl Projections {
                 }
             }
             moves.borrow_and_update();
+            member.pulse.hurry();
             let pause = sleep(Duration::from_millis(self.options.wait_poll_ms));
             tokio::select! {
                 _ = moves.wait_for(|known| *known >= position) => {}

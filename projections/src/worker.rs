@@ -63,8 +63,8 @@ impl WorkError {
 
 /// What a step did.
 enum Step {
-    /// The checkpoint moved.
-    Moved(u64),
+    /// The checkpoint moved, and more is stored already or not.
+    Moved { to: u64, more_follows: bool },
     /// There is nothing to apply.
     AtHead,
     /// Another process or a rebuild moved the checkpoint meanwhile: nothing was written.
@@ -124,10 +124,13 @@ impl Worker {
         while !cancelled.is_cancelled() {
             head.borrow_and_update();
             let pause = match self.step(&mut position).await {
-                Ok(Step::Moved(to)) => {
+                Ok(Step::Moved { to, more_follows }) => {
                     failures = 0;
-                    self.pulse.moved(to);
-                    continue;
+                    self.pulse.moved(to, more_follows);
+                    if more_follows {
+                        continue;
+                    }
+                    self.options.poll_ms
                 }
                 Ok(Step::AtHead) => {
                     failures = 0;
@@ -150,7 +153,10 @@ impl Worker {
                 if failures > 0 || head.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
-                sleep(Duration::from_millis(self.options.gather_ms)).await;
+                select! {
+                    () = sleep(Duration::from_millis(self.options.gather_ms)) => {}
+                    () = self.pulse.hurried() => {}
+                }
             };
             select! {
                 () = cancelled.cancelled() => {}
@@ -178,8 +184,9 @@ impl Worker {
         }
         match attempt {
             Attempt::Applied => {
-                *known = Some(segment.scanned_to);
-                Ok(Step::Moved(segment.scanned_to))
+                let (to, more_follows) = (segment.scanned_to, segment.more_follows);
+                *known = Some(to);
+                Ok(Step::Moved { to, more_follows })
             }
             Attempt::Overtaken | Attempt::Refused => Ok(Step::Overtaken),
         }

@@ -13,22 +13,45 @@ use commands::Actor;
 use super::{access::access, loaders::Rows, scalars::Position};
 use crate::{auth, door::Visit, operations::Access, problem::Problem, server::App};
 
-/// One request's view of the surface.
+/// What one request's reads must reflect, and what they do reflect.
+pub struct View {
+    app: App,
+    /// The greatest position that a field of the query root was asked to reflect.
+    wanted: AtomicU64,
+    /// The least that any read of this request reflects.
+    reflected: AtomicU64,
+}
+
+impl View {
+    /// Waits until a read model reflects what the request asks for.
+    pub async fn reach(&self, models: &[&str]) -> Result<(), Problem> {
+        let wanted = Some(self.wanted.load(Ordering::Relaxed)).filter(|position| *position > 0);
+        self.note(self.app.reach(models, wanted).await?);
+        Ok(())
+    }
+
+    fn note(&self, position: u64) {
+        self.reflected.fetch_min(position, Ordering::Relaxed);
+    }
+}
+
+/// One request's way to the surface.
 #[derive(Clone)]
 pub struct Asker {
     app: App,
     caller: Option<Actor>,
-    /// The least that any read of this request reflects.
-    reflected: Arc<AtomicU64>,
+    view: Arc<View>,
     rows: Arc<DataLoader<Rows>>,
 }
 
 impl Asker {
     /// For one request.
     pub fn new(app: App, visit: &Visit) -> Asker {
-        let rows = Arc::new(DataLoader::new(Rows::new(app.clone()), tokio::spawn));
-        let reflected = Arc::new(AtomicU64::new(u64::MAX));
-        Asker { app, caller: visit.caller.clone(), reflected, rows }
+        let (wanted, reflected) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        let view = Arc::new(View { app: app.clone(), wanted, reflected });
+        let rows = Rows::new(app.clone(), Arc::clone(&view));
+        let rows = Arc::new(DataLoader::new(rows, tokio::spawn));
+        Asker { app, caller: visit.caller.clone(), view, rows }
     }
 
     /// The surface.
@@ -43,11 +66,12 @@ impl Asker {
 
     /// What the reply reflects; none when no read model was asked.
     pub fn reflected(&self) -> Option<u64> {
-        Some(self.reflected.load(Ordering::Relaxed)).filter(|position| *position < u64::MAX)
+        Some(self.view.reflected.load(Ordering::Relaxed)).filter(|position| *position < u64::MAX)
     }
 
-    fn note(&self, position: u64) {
-        self.reflected.fetch_min(position, Ordering::Relaxed);
+    /// Waits until read models that a nested field asks reflect what the request asks for.
+    pub async fn reach(&self, models: &[&str]) -> Result<(), Problem> {
+        self.view.reach(models).await
     }
 }
 
@@ -58,8 +82,9 @@ pub async fn enter<'c>(
     minimum: Option<Position>,
 ) -> Result<&'c Asker, Problem> {
     let asker = admitted(context)?;
-    let position = asker.app.reach(models, minimum.map(|position| position.0)).await?;
-    asker.note(position);
+    let wanted = minimum.map_or(0, |position| position.0);
+    asker.view.wanted.fetch_max(wanted, Ordering::Relaxed);
+    asker.reach(models).await?;
     Ok(asker)
 }
 
@@ -70,7 +95,7 @@ pub async fn enter_log<'c>(
 ) -> Result<(&'c Asker, u64), Problem> {
     let asker = admitted(context)?;
     let position = asker.app.log_reaches(minimum.map(|position| position.0)).await?;
-    asker.note(position);
+    asker.view.note(position);
     Ok((asker, position))
 }
 

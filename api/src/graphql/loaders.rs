@@ -2,7 +2,7 @@
 //!
 //! Does not know which nodes ask.
 
-use std::{collections::HashMap, hash::Hash as Hashable};
+use std::{collections::HashMap, hash::Hash as Hashable, sync::Arc};
 
 use async_graphql::dataloader::Loader;
 use domain::values::{Address, ChainId, Epoch, Hash, Height};
@@ -11,17 +11,19 @@ use projections::{
     validator_sets, validators,
 };
 
+use super::context::View;
 use crate::{problem::Problem, rest::reply::read_problem, server::App};
 
 /// The rows of one request.
 pub struct Rows {
     app: App,
+    view: Arc<View>,
 }
 
 impl Rows {
     /// Read from this surface's pool.
-    pub fn new(app: App) -> Rows {
-        Rows { app }
+    pub fn new(app: App, view: Arc<View>) -> Rows {
+        Rows { app, view }
     }
 }
 
@@ -46,6 +48,7 @@ impl Loader<Address> for Rows {
     type Error = Problem;
 
     async fn load(&self, keys: &[Address]) -> Result<HashMap<Address, Self::Value>, Problem> {
+        self.view.reach(&[validators::NAME]).await?;
         let rows = validators::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
         Ok(rows.into_iter().map(|row| (row.address, row)).collect())
     }
@@ -56,6 +59,7 @@ impl Loader<ChainId> for Rows {
     type Error = Problem;
 
     async fn load(&self, keys: &[ChainId]) -> Result<HashMap<ChainId, Self::Value>, Problem> {
+        self.view.reach(&[chains::NAME]).await?;
         let rows = chains::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
         Ok(rows.into_iter().map(|row| (row.chain_id.clone(), row)).collect())
     }
@@ -69,6 +73,7 @@ impl Loader<(ChainId, Height)> for Rows {
         &self,
         keys: &[(ChainId, Height)],
     ) -> Result<HashMap<(ChainId, Height), Self::Value>, Problem> {
+        self.view.reach(&[headers::NAME]).await?;
         let rows = headers::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
         Ok(rows.into_iter().map(|row| ((row.chain_id.clone(), row.height), row)).collect())
     }
@@ -80,6 +85,7 @@ impl Loader<Hash> for Rows {
     type Error = Problem;
 
     async fn load(&self, keys: &[Hash]) -> Result<HashMap<Hash, Self::Value>, Problem> {
+        self.view.reach(&[headers::NAME]).await?;
         let mut found = HashMap::with_capacity(keys.len());
         for hash in keys {
             let rows = headers::by_hash(&self.app.pool, *hash).await.map_err(read_problem)?;
@@ -97,6 +103,7 @@ impl Loader<(ChainId, Epoch)> for Rows {
         &self,
         keys: &[(ChainId, Epoch)],
     ) -> Result<HashMap<(ChainId, Epoch), Self::Value>, Problem> {
+        self.view.reach(&[validator_sets::NAME]).await?;
         let rows = validator_sets::by_keys(&self.app.pool, keys).await.map_err(read_problem)?;
         Ok(rows.into_iter().map(|row| ((row.chain_id.clone(), row.epoch), row)).collect())
     }
@@ -107,6 +114,7 @@ impl Loader<CurrentSet> for Rows {
     type Error = Problem;
 
     async fn load(&self, keys: &[CurrentSet]) -> Result<HashMap<CurrentSet, Self::Value>, Problem> {
+        self.view.reach(&[validator_sets::NAME]).await?;
         let chains: Vec<ChainId> = keys.iter().map(|key| key.0.clone()).collect();
         let rows = validator_sets::current_of(&self.app.pool, &chains).await;
         let rows = rows.map_err(read_problem)?;
@@ -142,6 +150,7 @@ impl Loader<FirstDelegations> for Rows {
         &self,
         keys: &[FirstDelegations],
     ) -> Result<HashMap<FirstDelegations, Self::Value>, Problem> {
+        self.view.reach(&[delegations::NAME]).await?;
         let mut found = HashMap::with_capacity(keys.len());
         for (first, of) in by_first(keys, |key| (key.0, key.1)) {
             let rows = delegations::first_of_many(&self.app.pool, &of, &page(first)?).await;
@@ -160,6 +169,7 @@ impl Loader<FirstSlashings> for Rows {
         &self,
         keys: &[FirstSlashings],
     ) -> Result<HashMap<FirstSlashings, Self::Value>, Problem> {
+        self.view.reach(&[slashing_history::NAME]).await?;
         let mut found = HashMap::with_capacity(keys.len());
         for (first, of) in by_first(keys, |key| (key.0, key.1)) {
             let rows = slashing_history::first_of_many(&self.app.pool, &of, &page(first)?).await;
@@ -178,6 +188,7 @@ impl Loader<FirstReputations> for Rows {
         &self,
         keys: &[FirstReputations],
     ) -> Result<HashMap<FirstReputations, Self::Value>, Problem> {
+        self.view.reach(&[reputation_history::NAME]).await?;
         let mut found = HashMap::with_capacity(keys.len());
         for (first, of) in by_first(keys, |key| (key.0, key.1)) {
             let rows = reputation_history::first_of_many(&self.app.pool, &of, &page(first)?).await;

@@ -509,11 +509,9 @@ fn doc(operation: Operation) -> Doc {
         Operation::RebuildProjection => {
             plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
         }
-        Operation::Batch => plain(
-            "server",
-            "Many commands, one result each, in order",
-            Reply::Results,
-        ),
+        Operation::Batch => {
+            plain("server", "Many commands, one result each, in order", Reply::Results)
+        }
         // Described command by command, see `commands`.
         Operation::InitialiseGenesis
         | Operation::CommandChain

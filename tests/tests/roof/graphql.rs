@@ -52,10 +52,12 @@ async fn rest_and_graphql_tell_the_same() {
     register(&http, 1..2).await;
     let rest = http.get(&validator(1)).await.expect(200);
     let address = rest["address"].as_str().unwrap();
-    let query = "query($address: Address!) { validator(address: $address) {
+    // What is nested reflects the position as well, though it is another read model's.
+    let query = "query($address: Address!, $at: Position) {
+        validator(address: $address, minPosition: $at) {
         id address moniker power stake standing version position registeredAt
         reputationHistory { nodes { cause to } } } }";
-    let told = http.graphql(query, json!({"address": address})).await;
+    let told = http.graphql(query, json!({"address": address, "at": rest["position"]})).await;
     let told = &told["validator"];
     for member in ["address", "moniker", "power", "stake", "version", "position"] {
         assert_eq!(told[member], rest[member], "{member}");

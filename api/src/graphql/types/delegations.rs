@@ -34,6 +34,7 @@ impl Delegation {
         let found = match page.after() {
             None => asker.rows().load_one(FirstDelegations(address, page.first())).await?,
             Some(_) => {
+                asker.reach(&[delegations::NAME]).await?;
                 let filter = Filter::Validator(address);
                 let found = delegations::list(&asker.app().pool, filter, &page).await;
                 Some(found.map_err(read_problem)?)

@@ -70,6 +70,7 @@ impl Slashing {
         let found = match page.after() {
             None => asker.rows().load_one(FirstSlashings(address, page.first())).await?,
             Some(_) => {
+                asker.reach(&[slashing_history::NAME]).await?;
                 let filter = Filter { address: Some(address), offence: None };
                 let pool = &asker.app().pool;
                 let found = slashing_history::list(pool, &filter, Order::Newest, &page).await;
@@ -166,6 +167,7 @@ impl ReputationChange {
         let found = match page.after() {
             None => asker.rows().load_one(FirstReputations(address, page.first())).await?,
             Some(_) => {
+                asker.reach(&[reputation_history::NAME]).await?;
                 let (pool, of) = (&asker.app().pool, Some(address));
                 let found = reputation_history::list(pool, of, Order::Newest, &page).await;
                 Some(found.map_err(read_problem)?)

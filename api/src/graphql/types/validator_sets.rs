@@ -91,7 +91,9 @@ impl ValidatorSet {
         after: Option<String>,
     ) -> Result<Page<Member>> {
         let page = pages::request(first, after.as_deref())?;
-        let pool = &context::asker(context)?.app().pool;
+        let asker = context::asker(context)?;
+        asker.reach(&[validator_sets::NAME]).await?;
+        let pool = &asker.app().pool;
         let found = validator_sets::members(pool, &self.0.chain_id, self.0.epoch, &page).await;
         Ok(pages::connection(found.map_err(read_problem)?, &page, Member))
     }
