@@ -19,6 +19,7 @@ mod properties;
 mod purity;
 mod signatures;
 mod spec;
+mod transaction;
 mod trie;
 mod validator;
 mod validator_set;
