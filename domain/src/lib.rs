@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod chain;
 pub mod genesis;
 mod json;
+pub mod ledger;
 pub mod light;
 pub mod parameters;
 pub mod transaction;

@@ -13,6 +13,8 @@ mod contract;
 mod fixture;
 mod genesis;
 mod golden;
+mod ledger;
+mod ledger_properties;
 mod light;
 mod parameters;
 mod properties;
