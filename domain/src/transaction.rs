@@ -24,6 +24,7 @@ mod decide;
 mod envelope;
 mod event;
 mod fee_rate;
+mod order;
 mod payload;
 mod refusal;
 #[cfg(feature = "schema")]
@@ -38,6 +39,7 @@ pub use event::{
     TransactionEvicted,
 };
 pub use fee_rate::FeeRate;
+pub use order::{Room, fill_block};
 pub use payload::Payload;
 pub use refusal::Refusal;
 pub use state::{Account, Waiting};

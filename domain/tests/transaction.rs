@@ -6,8 +6,9 @@ use domain::{
     aggregate::Aggregate as _,
     transaction::{
         Account, Command, Envelope, Event, Eviction, FeeRate, Known, MEMO_BYTES_MAX, Mempool,
-        Payload, Placement, Refusal, ReservationMade, ReservationReleased, TRANSACTION_BYTES_MAX,
-        Transaction, TransactionAccepted, TransactionEvicted, verify_all,
+        Payload, Placement, Refusal, ReservationMade, ReservationReleased, Room,
+        TRANSACTION_BYTES_MAX, Transaction, TransactionAccepted, TransactionEvicted, fill_block,
+        verify_all,
     },
     values::{Amount, Hash, Height, Nonce, Signature},
 };
@@ -464,7 +465,59 @@ fn a_key_from_history_is_not_judged_again() {
     assert!(!read.transaction.verify(), "it verifies nothing all the same");
 }
 
+/// A transfer of any sender, not signed: a block is filled before anybody asks.
+fn unsigned(sender: u8, number: u64, fee: u128) -> Transaction {
+    let payload = Payload::Transfer { amount: amount(1), to: address(OTHER) };
+    Transaction::new(envelope(sender, number, fee, payload), Signature::from_bytes([0; 64]))
+}
+
+const EVERYTHING: Room = Room { bytes_max: usize::MAX, transactions_max: usize::MAX };
+
+#[test]
+fn a_block_is_filled_by_fee_rate_but_each_senders_nonces_in_order() {
+    let [poor, rich, later] = [unsigned(1, 4, 10), unsigned(1, 5, 90), unsigned(1, 7, 99)];
+    let [middle, last] = [unsigned(2, 0, 50), unsigned(2, 1, 5)];
+    let waiting = [&later, &last, &rich, &middle, &poor].map(Clone::clone);
+    let block = fill_block(waiting.clone(), EVERYTHING);
+    assert_eq!(block, [&middle, &poor, &rich, &last].map(Clone::clone), "7 leaves a gap");
+    let two = Room { transactions_max: 2, ..EVERYTHING };
+    assert_eq!(fill_block(waiting.clone(), two), [middle.clone(), poor.clone()]);
+    // What follows something that does not fit stays out, but other senders' may still fit.
+    let bytes_max = middle.bytes().len() + last.bytes().len();
+    assert!(poor.bytes().len() > last.bytes().len());
+    let narrow = Room { bytes_max, ..EVERYTHING };
+    assert_eq!(fill_block(waiting, narrow), [middle, last]);
+}
+
 proptest! {
+    #[test]
+    fn the_same_waiting_transactions_fill_the_same_block(
+        waiting in vec((1..4_u8, 0..5_u64, 1..9_u128), 0..16),
+        transactions_max in 0..12_usize,
+        seed in any::<u64>(),
+    ) {
+        let waiting: Vec<_> = waiting.iter().map(|(s, n, fee)| unsigned(*s, *n, *fee)).collect();
+        let room = Room { transactions_max, ..EVERYTHING };
+        let block = fill_block(waiting.clone(), room);
+        let mut shuffled = waiting.clone();
+        shuffled.sort_by_key(|sent| Hash::of(&[sent.hash().as_bytes(), &seed.to_be_bytes()[..]].concat()));
+        prop_assert_eq!(&fill_block(shuffled, room), &block);
+        prop_assert!(block.len() <= transactions_max);
+        let mut next: BTreeMap<_, Nonce> = BTreeMap::new();
+        for (place, sent) in block.iter().enumerate() {
+            let nonce = sent.envelope().nonce;
+            prop_assert_eq!(*next.get(&sent.sender()).unwrap_or(&nonce), nonce);
+            next.insert(sent.sender(), nonce.next());
+            // Nothing that could have stood here pays more.
+            let better = block[place..].iter().find(|other| other.fee_rate() > sent.fee_rate());
+            if let Some(better) = better {
+                let before = block[place..].iter().take_while(|other| *other != better);
+                let held_up = before.into_iter().any(|other| other.sender() == better.sender());
+                prop_assert!(held_up);
+            }
+        }
+    }
+
     #[test]
     fn fee_rates_compare_as_fractions(fees in vec(0..50_u32, 2), sizes in vec(1..20_u32, 2)) {
         let rate = |index: usize| FeeRate { bytes: sizes[index], fee: amount(fees[index].into()) };
