@@ -73,7 +73,7 @@ fn every_type_of_the_contract_has_a_schema() {
     let commands = serde_json::to_value(chain::Command::schema()).unwrap();
     assert_eq!(commands["oneOf"].as_array().unwrap().len(), chain::Command::NAMES.len());
     let events = serde_json::to_value(chain::Event::schema()).unwrap();
-    assert_eq!(events["oneOf"].as_array().unwrap().len(), 8);
+    assert_eq!(events["oneOf"].as_array().unwrap().len(), 12);
     let refusals = serde_json::to_value(chain::Refusal::schema()).unwrap();
     assert!(refusals["oneOf"].as_array().unwrap().len() > 20);
     let commands = serde_json::to_value(transaction::Command::schema()).unwrap();

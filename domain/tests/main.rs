@@ -16,6 +16,7 @@ mod golden;
 mod ledger;
 mod ledger_properties;
 mod light;
+mod native;
 mod parameters;
 mod properties;
 mod purity;
