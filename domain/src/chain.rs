@@ -6,11 +6,11 @@
 //! The story. Each epoch of a chain is a stream of its own, `chain-<id>-<epoch>`, so that no stream
 //! grows without end. Our own chain begins with a checked genesis document ([`crate::genesis`]);
 //! each final block is then applied with what executing it came to ([`crate::ledger`]), and a final
-//! block that names another state than ours halts the chain. A foreign one begins with a header that somebody trusts, the anchor, in the stream of that
-//! header's epoch; every later header is verified against the last by the light client's rules.
-//! When an epoch's headers are in, its books are closed; the stream of the next opens by carrying
-//! the head over. Two different headers for one height are a fork: nothing is recorded until
-//! somebody resolves it.
+//! block that names another state than ours halts the chain. A foreign one begins with a header
+//! that somebody trusts, the anchor, in the stream of that header's epoch; every later header is
+//! verified against the last by the light client's rules. When an epoch's headers are in, its books
+//! are closed; the stream of the next opens by carrying the head over. Two different headers for
+//! one height are a fork: nothing is recorded until somebody resolves it.
 
 mod apply;
 mod block;

@@ -1,8 +1,8 @@
 //! From a signed wish to its place in the queue: transactions, and each sender's account of those
 //! that wait.
 //!
-//! Does not execute anything and does not know balances: [`crate::ledger`] does, and what a decision
-//! must know of it is handed in. What a block executed is not written here again.
+//! Does not execute anything and does not know balances: [`crate::ledger`] does, and what a
+//! decision must know of it is handed in. What a block executed is not written here again.
 //!
 //! The story. A sender signs an [`Envelope`]: which chain, which [`Nonce`], what is to be done
 //! ([`Payload`]) and what it may cost. With the signature it is a [`Transaction`], named by the

@@ -176,8 +176,8 @@ impl<'de> Deserialize<'de> for Epoch {
     }
 }
 
-/// The place of a transaction among its sender's, counted from 0; at most 2^63 - 1. An account's own
-/// nonce is that of its next transaction: how many were executed.
+/// The place of a transaction among its sender's, counted from 0; at most 2^63 - 1. An account's
+/// own nonce is that of its next transaction: how many were executed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "schema",
