@@ -166,7 +166,7 @@ impl Commands {
         let newest = self.newest_stream(chain).await?;
         match &*self.state::<Chain>(&newest).await?.state {
             Chain::Native(native) => {
-                let parameters = native.genesis.parameters.clone();
+                let parameters = native.parameters.clone();
                 self.rooms.parameters.insert(chain.clone(), parameters.clone());
                 Ok(parameters)
             }

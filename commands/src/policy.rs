@@ -2,7 +2,7 @@
 //!
 //! Knows roles and permissions; does not know how an actor proved who it is.
 
-use domain::{chain, validator, validator_set};
+use domain::{chain, transaction, validator, validator_set};
 use serde::Serialize;
 
 /// What a command or query asks for. Every one of them names exactly one.
@@ -314,6 +314,20 @@ pub fn chain(command: &chain::Command) -> Permission {
         | Command::CloseEpoch { .. }
         | Command::OpenEpoch {}
         | Command::ReportFork { .. }
-        | Command::ResolveFork { .. } => Permission::ChainManage,
+        | Command::ResolveFork { .. }
+        | Command::ApplyBlock { .. } => Permission::ChainManage,
+        Command::CreateSnapshot { .. } => Permission::ChainSnapshot,
+        Command::PruneBefore { .. } => Permission::ChainPrune,
+    }
+}
+
+/// What a command to an account asks for.
+pub fn account(command: &transaction::Command) -> Permission {
+    use transaction::Command;
+    match command {
+        Command::Submit { .. } => Permission::TxSubmit,
+        // Whoever could evict at will could keep others' transactions out.
+        Command::Evict { .. } => Permission::ChainManage,
+        Command::Reserve { .. } | Command::Release { .. } => Permission::ValidatorRegister,
     }
 }

@@ -126,6 +126,8 @@ impl Handled for Chain {
             now: at,
             parameters: commands.parameters(Some(&stream.chain)).await?,
             carried,
+            executed: None,
+            snapshot: None,
         })
     }
 

@@ -1,31 +1,39 @@
 //! A chain's head, its epochs and its forks: our own chain from its genesis, or a foreign CometBFT
 //! chain whose signed headers are verified and recorded.
 //!
-//! Does not execute blocks, and does not fetch headers: they are handed in.
+//! Does not execute blocks, and does not fetch headers: both are handed in.
 //!
 //! The story. Each epoch of a chain is a stream of its own, `chain-<id>-<epoch>`, so that no stream
-//! grows without end. Our own chain begins with a checked genesis document ([`crate::genesis`]). A
-//! foreign one begins with a header that somebody trusts, the anchor, in the stream of that
-//! header's epoch; every later header is verified against the last by the light client's rules.
-//! When an epoch's headers are in, its books are closed; the stream of the next opens by carrying
-//! the head over. Two different headers for one height are a fork: nothing is recorded until
-//! somebody resolves it.
+//! grows without end. Our own chain begins with a checked genesis document ([`crate::genesis`]);
+//! each final block is then applied with what executing it came to ([`crate::ledger`]), and a final
+//! block that names another state than ours halts the chain. A foreign one begins with a header
+//! that somebody trusts, the anchor, in the stream of that header's epoch; every later header is
+//! verified against the last by the light client's rules. When an epoch's headers are in, its books
+//! are closed; the stream of the next opens by carrying the head over. Two different headers for
+//! one height are a fork: nothing is recorded until somebody resolves it.
 
+mod apply;
+mod block;
+mod carried;
 mod command;
 mod decide;
 mod event;
 mod fork;
+mod native;
 mod observe;
 mod refusal;
 mod state;
 
+pub use block::{BlockApplied, ChainHalted, Executed, Snapshot, StatePruned};
+pub use carried::{Carried, CarriedNative, CarriedObserved};
 pub use command::{Command, EPOCH_HEADERS_DEFAULT, EPOCH_HEADERS_LIMIT, TRUSTING_PERIOD_S_DEFAULT};
 pub use event::{
-    Carried, EpochClosed, EpochOpened, Event, ForkDetected, ForkResolved, GenesisInitialised,
+    EpochClosed, EpochOpened, Event, ForkDetected, ForkResolved, GenesisInitialised,
     HeaderObserved, HeaderRejected, Kind, ObservationStarted, Verification,
 };
+pub use native::{Native, Roots};
 pub use refusal::Refusal;
-pub use state::{Chain, Fork, Head, Native, Observed};
+pub use state::{Chain, Fork, Head, Observed};
 
 use std::{fmt, str::FromStr};
 
@@ -37,6 +45,8 @@ use crate::{
 
 /// The most rejected headers one epoch's stream records; further ones are refused and not recorded.
 pub const REJECTIONS_MAX: usize = 256;
+/// The most snapshots of a chain's state that are kept at a time.
+pub const SNAPSHOTS_MAX: usize = 64;
 /// The most bytes a header with what must be kept beside it may take in a record, in base64.
 pub const HEADER_RECORD_BYTES_MAX: usize = 62_000;
 
@@ -83,6 +93,10 @@ pub struct Known {
     /// What the last epoch of the chain that has begun carries over ([`Chain::carried`]); none when
     /// none has, or while its books are open.
     pub carried: Option<Carried>,
+    /// The final block that was executed next, when one was.
+    pub executed: Option<Executed>,
+    /// A snapshot that was made and kept, when one was.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Aggregate for Chain {

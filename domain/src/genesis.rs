@@ -31,7 +31,7 @@ use serde::Serialize;
 use crate::{
     parameters::Parameters,
     validator_set::Member,
-    values::{Amount, AppHash, ChainId, Hash, Height, Moment},
+    values::{Address, Amount, AppHash, ChainId, Hash, Height, Moment},
 };
 
 /// The most faults that are listed, and the most warnings; all are counted.
@@ -85,8 +85,12 @@ pub struct Genesis {
 pub struct Ours {
     /// How many accounts it has.
     pub accounts: u32,
+    /// The accounts' balances.
+    pub balances: Vec<(Address, Amount)>,
     /// The sum of all bonds.
     pub bonded: Amount,
+    /// What is bonded on whom.
+    pub bonds: Vec<Bond>,
     /// The protocol parameters.
     pub parameters: Parameters,
     /// Balances + bonds.
@@ -95,6 +99,17 @@ pub struct Ours {
     pub validators: Vec<Member>,
     /// The hash of their set.
     pub validators_hash: Hash,
+}
+
+/// A stake on a validator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bond {
+    /// How much.
+    pub amount: Amount,
+    /// Whose stake it is; none for the validator's own bond.
+    pub delegator: Option<Address>,
+    /// On whom.
+    pub validator: Address,
 }
 
 /// Checks a genesis document: reads all of it and reports every fault at once. Older forms are

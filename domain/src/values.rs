@@ -4,6 +4,7 @@
 
 mod amount;
 mod crypto;
+mod document;
 mod number;
 mod text;
 mod time;
@@ -11,7 +12,8 @@ mod time;
 pub use amount::{Amount, Bps, POWER_TOTAL_MAX, Power, is_quorum};
 pub(crate) use crypto::key_from_history;
 pub use crypto::{Address, AppHash, Hash, PublicKey, Signature};
-pub use number::{Epoch, Height, Round};
+pub use document::{Algorithm, Digest, Label, MEMO_BYTES_MAX, Memo};
+pub use number::{Epoch, Height, Nonce, Round};
 pub use text::{ChainId, Contact, Moniker, Operator, Reason, Reservation, Website};
 pub use time::Moment;
 

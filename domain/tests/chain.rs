@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{self, Draft, moment, set},
-    genesis,
+    genesis, native,
     spec::{Given, given},
 };
 
@@ -22,11 +22,11 @@ const FOUR: &[(u8, u64)] = &[(1, 10), (2, 10), (3, 10), (4, 10)];
 /// A day in seconds.
 const DAY_S: u32 = 86_400;
 
-fn height(number: u64) -> Height {
+pub fn height(number: u64) -> Height {
     Height::new(number).unwrap()
 }
 
-fn epoch(number: u64) -> Epoch {
+pub fn epoch(number: u64) -> Epoch {
     Epoch::new(number).unwrap()
 }
 
@@ -34,12 +34,14 @@ fn stream(number: u64) -> ChainStream {
     ChainStream { chain: "example-1".parse().unwrap(), epoch: epoch(number) }
 }
 
-fn unbegun() -> Given<Chain> {
+pub fn unbegun() -> Given<Chain> {
     given(Known {
         stream: stream(0),
         now: moment("2026-01-01T00:10:00Z"),
         parameters: Parameters::default(),
         carried: None,
+        executed: None,
+        snapshot: None,
     })
 }
 
@@ -47,7 +49,7 @@ fn start(anchor: LightBlock) -> Command {
     Command::StartObservation { anchor, epoch_headers: 10, trusting_period_s: DAY_S }
 }
 
-fn observe(block: &LightBlock) -> Command {
+pub fn observe(block: &LightBlock) -> Command {
     Command::ObserveHeader {
         next_validator_set: block.next_validator_set.clone(),
         signed_header: block.signed_header.clone(),
@@ -55,7 +57,7 @@ fn observe(block: &LightBlock) -> Command {
     }
 }
 
-fn block(number: u64) -> LightBlock {
+pub fn block(number: u64) -> LightBlock {
     Draft::new(number, FOUR).block()
 }
 
@@ -65,7 +67,7 @@ fn other(number: u64) -> LightBlock {
 }
 
 /// Ten heights an epoch; anchored at height 1.
-fn observing() -> Given<Chain> {
+pub fn observing() -> Given<Chain> {
     unbegun().and(start(block(1)))
 }
 
@@ -74,7 +76,7 @@ fn up_to(last: u64) -> Given<Chain> {
     (2..=last).fold(observing(), |given, number| given.and(observe(&block(number))))
 }
 
-fn close() -> Command {
+pub fn close() -> Command {
     Command::CloseEpoch { next_height: None }
 }
 
@@ -424,7 +426,7 @@ fn our_own_chain_begins_with_a_checked_document() {
     let native = ours().and(initialise(&document));
     native.clone().when(initialise(&document)).then(vec![]);
     native.clone().when(observe(&block(2))).refused_as("not-observed");
-    native.clone().when(close()).refused_as("not-observed");
+    native.clone().when(close()).refused(Refusal::NothingApplied);
     let mut other = document.clone();
     other["genesis_time"] = "2027-01-01T00:00:00Z".into();
     native.when(initialise(&other)).refused(Refusal::BegunAlready);
@@ -532,6 +534,7 @@ pub fn one_of_each() -> Vec<Event> {
     let carried = up_to(10).and(close()).state.carried();
     let next = unbegun().knowing(|known| (known.stream, known.carried) = (stream(1), carried));
     events.extend(next.when(Command::OpenEpoch {}).events());
+    events.extend(native::one_of_each());
     events
 }
 
@@ -550,7 +553,8 @@ pub fn examples() -> Vec<Value> {
         report(block(2), other(2)),
         resolve(&block(2)),
     ];
-    commands.iter().map(|command| serde_json::to_value(command).unwrap()).collect()
+    let commands = commands.into_iter().chain(native::commands());
+    commands.map(|command| serde_json::to_value(command).unwrap()).collect()
 }
 
 /// The examples of the contract, carried out one after the other.

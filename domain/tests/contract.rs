@@ -1,10 +1,10 @@
 //! What the surface relies on: names, examples and codes that agree with what serde reads and
 //! writes.
 
-use domain::{chain, validator, validator_set};
+use domain::{chain, transaction, validator, validator_set};
 use serde_json::{Value, json};
 
-use crate::{chain as chains, fixture, golden::assert_same_as_file};
+use crate::{chain as chains, fixture, golden::assert_same_as_file, transaction as transactions};
 
 /// One example for each name, each read as the command of that name, and each strict.
 fn check<C>(names: &[&str], examples: Vec<Value>, name: fn(&C) -> &'static str)
@@ -33,6 +33,11 @@ fn every_command_has_an_example_that_parses() {
         validator_set::Command::name,
     );
     check(chain::Command::NAMES, chain::Command::examples(), chain::Command::name);
+    check(
+        transaction::Command::NAMES,
+        transaction::Command::examples(),
+        transaction::Command::name,
+    );
     assert_eq!(validator::Command::example("bond").unwrap()["amount"], "1000000");
     assert_eq!(validator::Command::example("reboot"), None);
 }
@@ -52,6 +57,13 @@ fn the_examples_of_chains_are_made_with_real_keys() {
     assert_same_as_file("src/chain/examples.json", &text);
 }
 
+#[test]
+fn the_examples_of_accounts_are_made_with_real_keys() {
+    let mut text = serde_json::to_string_pretty(&transactions::examples()).unwrap();
+    text.push('\n');
+    assert_same_as_file("src/transaction/examples.json", &text);
+}
+
 #[cfg(feature = "schema")]
 #[test]
 fn every_type_of_the_contract_has_a_schema() {
@@ -61,9 +73,13 @@ fn every_type_of_the_contract_has_a_schema() {
     let commands = serde_json::to_value(chain::Command::schema()).unwrap();
     assert_eq!(commands["oneOf"].as_array().unwrap().len(), chain::Command::NAMES.len());
     let events = serde_json::to_value(chain::Event::schema()).unwrap();
-    assert_eq!(events["oneOf"].as_array().unwrap().len(), 8);
+    assert_eq!(events["oneOf"].as_array().unwrap().len(), 12);
     let refusals = serde_json::to_value(chain::Refusal::schema()).unwrap();
     assert!(refusals["oneOf"].as_array().unwrap().len() > 20);
+    let commands = serde_json::to_value(transaction::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), transaction::Command::NAMES.len());
+    let sent = serde_json::to_value(transaction::Transaction::schema()).unwrap();
+    assert!(sent["properties"]["signature"].is_object(), "{sent}");
     let amount = serde_json::to_value(domain::values::Amount::schema()).unwrap();
     assert_eq!(amount["type"], "string");
 }

@@ -455,6 +455,8 @@ proptest! {
             now: moment("2026-01-01T00:01:00Z"),
             parameters: Parameters::default(),
             carried: None,
+            executed: None,
+            snapshot: None,
         };
         let mut state = Chain::default();
         let opening = chain_command(0, &blocks[0], &blocks[0]);
@@ -483,7 +485,7 @@ proptest! {
             prop_assert!(observed.hashes.keys().all(|height| height.epoch(5) == observed.epoch));
             // When the books are closed the next epoch is begun.
             if let Some(carried) = state.carried().filter(|_| kind > 200) {
-                known.stream.epoch = carried.epoch.plus(1);
+                known.stream.epoch = carried.epoch().plus(1);
                 known.carried = Some(carried);
                 let opening = Chain::default().decide(&chain::Command::OpenEpoch {}, &known);
                 state = Chain::default();

@@ -4,9 +4,9 @@ use std::{fmt::Display, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use domain::values::{
-    Address, Amount, AppHash, Bps, ChainId, Contact, Epoch, Hash, Height, Moment, Moniker,
-    Operator, POWER_TOTAL_MAX, Power, PublicKey, Reason, Round, Signature, ValueError, Website,
-    is_quorum,
+    Address, Algorithm, Amount, AppHash, Bps, ChainId, Contact, Digest, Epoch, Hash, Height, Label,
+    Memo, Moment, Moniker, Nonce, Operator, POWER_TOTAL_MAX, Power, PublicKey, Reason, Round,
+    Signature, ValueError, Website, is_quorum,
 };
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -85,6 +85,31 @@ fn texts_keep_their_rules() {
     }
     refused::<Operator>("two words");
     assert_eq!("ä".repeat(70).parse::<Moniker>().unwrap().as_str().chars().count(), 70);
+}
+
+#[test]
+fn what_transactions_carry_keeps_its_rules() {
+    kept::<Nonce>("0");
+    kept::<Nonce>("9223372036854775807");
+    refused::<Nonce>("9223372036854775808");
+    assert_eq!(Nonce::FIRST.next().value(), 1);
+    kept::<Memo>(" with spaces, ⚖ ");
+    kept::<Label>("tender 2026-17");
+    kept::<Algorithm>("sha-256");
+    kept::<Digest>("A0DE");
+    for wrong in ["", "a\nb", &"ä".repeat(129)] {
+        refused::<Memo>(wrong);
+    }
+    for wrong in ["", " a", &"a".repeat(141)] {
+        refused::<Label>(wrong);
+    }
+    for wrong in ["", "SHA-256", "sha 256", &"a".repeat(33)] {
+        refused::<Algorithm>(wrong);
+    }
+    for wrong in ["", "A", "0x", &"A".repeat(130)] {
+        refused::<Digest>(wrong);
+    }
+    assert_eq!("a0de".parse::<Digest>().unwrap().to_string(), "A0DE");
 }
 
 #[test]

@@ -317,7 +317,7 @@ async fn a_chain_begins_once_from_its_document_and_the_document_is_kept() {
     let stream = commands.newest_stream(&demo).await.expect("found");
     let (state, _) = commands.aggregate::<Chain>(&stream).await.expect("read").expect("begun");
     let Chain::Native(native) = state else { panic!("not native: {state:?}") };
-    let hash = *native.genesis.genesis_hash.as_bytes();
+    let hash = *native.genesis_hash.as_bytes();
     let document = commands.store().blob(&hash).await.expect("read").expect("kept");
     let document = String::from_utf8(document.to_vec()).expect("text");
     let before = head(&commands).await;

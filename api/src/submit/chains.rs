@@ -72,7 +72,10 @@ impl Collection for Chain {
             Command::InitialiseGenesis { .. }
             | Command::CloseEpoch { .. }
             | Command::ReportFork { .. }
-            | Command::ResolveFork { .. } => app.commands.newest_stream(&chain).await?,
+            | Command::ResolveFork { .. }
+            | Command::ApplyBlock { .. }
+            | Command::CreateSnapshot { .. }
+            | Command::PruneBefore { .. } => app.commands.newest_stream(&chain).await?,
         };
         done(app.commands.execute::<Chain>(stream, command, context).await)
     }

@@ -82,6 +82,27 @@ pub enum Command {
         /// Why.
         reason: Reason,
     },
+    /// Applies a final block to our own chain.
+    ApplyBlock {
+        /// The block's hash.
+        block: Hash,
+        /// Its height.
+        height: Height,
+        /// The root of its receipts, as whoever asks computed it.
+        receipts_root: Hash,
+        /// The root of the state after it, as whoever asks computed it.
+        state_root: Hash,
+    },
+    /// Records a snapshot of our own chain's state.
+    CreateSnapshot {
+        /// The height after which the state is taken.
+        height: Height,
+    },
+    /// Drops the states of lower heights, and their snapshots.
+    PruneBefore {
+        /// The lowest height whose state is still needed.
+        height: Height,
+    },
 }
 
 impl Command {
@@ -94,6 +115,9 @@ impl Command {
         "open-epoch",
         "report-fork",
         "resolve-fork",
+        "apply-block",
+        "create-snapshot",
+        "prune-before",
     ];
 
     /// This command's name; one of [`Command::NAMES`].
@@ -106,6 +130,9 @@ impl Command {
             Command::OpenEpoch {} => "open-epoch",
             Command::ReportFork { .. } => "report-fork",
             Command::ResolveFork { .. } => "resolve-fork",
+            Command::ApplyBlock { .. } => "apply-block",
+            Command::CreateSnapshot { .. } => "create-snapshot",
+            Command::PruneBefore { .. } => "prune-before",
         }
     }
 

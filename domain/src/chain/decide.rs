@@ -5,7 +5,7 @@
 
 use super::{
     Chain, Command, EpochClosed, EpochOpened, Event, GenesisInitialised, Kind, Known, Observed,
-    Refusal, fork, observe,
+    Refusal, apply, fork, observe,
 };
 use crate::{
     genesis,
@@ -31,12 +31,28 @@ pub(super) fn decide(
             };
             observe::observe(chain, &given, known)
         }
-        Command::CloseEpoch { next_height } => close(observed(chain)?, *next_height),
+        Command::CloseEpoch { next_height } => match chain {
+            Chain::Native(native) => apply::close(native),
+            Chain::Unbegun | Chain::Observed(_) => close(observed(chain)?, *next_height),
+        },
         Command::OpenEpoch {} => open(chain, known),
         Command::ReportFork { first, second } => fork::report(observed(chain)?, first, second),
         Command::ResolveFork { height, keep, reason } => {
             fork::resolve(observed(chain)?, *height, *keep, reason)
         }
+        Command::ApplyBlock { block, height, receipts_root, state_root } => {
+            let claim = apply::Claim {
+                block: *block,
+                height: *height,
+                receipts_root: *receipts_root,
+                state_root: *state_root,
+            };
+            apply::apply(chain, &claim, known)
+        }
+        Command::CreateSnapshot { height } => {
+            apply::snapshot(apply::native(chain)?, *height, known)
+        }
+        Command::PruneBefore { height } => apply::prune(apply::native(chain)?, *height),
     }
 }
 
@@ -57,7 +73,7 @@ fn initialise(chain: &Chain, document: &str, known: &Known) -> Result<Vec<Event>
     };
     match chain {
         Chain::Unbegun => {}
-        Chain::Native(native) if native.genesis.genesis_hash == genesis.hash => {
+        Chain::Native(native) if native.genesis_hash == genesis.hash => {
             return Ok(Vec::new());
         }
         Chain::Native(_) | Chain::Observed(_) => return Err(Refusal::BegunAlready),
@@ -119,7 +135,7 @@ fn open(chain: &Chain, known: &Known) -> Result<Vec<Event>, Refusal> {
 pub(super) fn opened(known: &Known) -> Result<Event, Refusal> {
     let epoch = known.stream.epoch;
     let carried = known.carried.as_ref();
-    let fitting = carried.filter(|c| c.chain_id == known.stream.chain && c.epoch < epoch);
+    let fitting = carried.filter(|c| *c.chain_id() == known.stream.chain && c.opens(epoch));
     let carried = fitting.ok_or(Refusal::NothingCarried { epoch })?.clone();
     Ok(Event::EpochOpened(Box::new(EpochOpened { carried, epoch })))
 }

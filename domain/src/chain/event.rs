@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::{BlockApplied, Carried, ChainHalted, Snapshot, StatePruned};
 use crate::{
     aggregate,
     light::{Fault, RawHeader, ValidatorSet},
@@ -43,6 +44,18 @@ pub enum Event {
     /// An epoch was opened with what the one before it carried over.
     #[serde(rename = "epoch-opened.v1")]
     EpochOpened(Box<EpochOpened>),
+    /// A final block of our own chain was executed.
+    #[serde(rename = "block-applied.v1")]
+    BlockApplied(Box<BlockApplied>),
+    /// A final block names another state than ours; nothing is applied any more.
+    #[serde(rename = "chain-halted.v1")]
+    ChainHalted(Box<ChainHalted>),
+    /// A snapshot of the state was made.
+    #[serde(rename = "state-snapshot-created.v1")]
+    StateSnapshotCreated(Snapshot),
+    /// States of lower heights are not kept any longer.
+    #[serde(rename = "state-pruned.v1")]
+    StatePruned(Box<StatePruned>),
 }
 
 /// Whether we execute a chain or observe it.
@@ -54,6 +67,16 @@ pub enum Kind {
     Native,
     /// A foreign one.
     Observed,
+}
+
+impl Kind {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Native => "native",
+            Kind::Observed => "observed",
+        }
+    }
 }
 
 /// Our own chain began. The document itself is kept under its hash; with at most 300 validators the
@@ -219,42 +242,10 @@ pub struct EpochClosed {
     pub epoch: Epoch,
     /// The head's hash.
     pub hash: Hash,
-    /// How many headers of it are recorded.
+    /// How many headers of it are recorded, or blocks applied.
     pub headers: u32,
     /// The head's height.
     pub height: Height,
-}
-
-/// What a closed epoch carries into the next one that is opened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Carried {
-    /// The chain.
-    pub chain_id: ChainId,
-    /// The epoch that was closed.
-    pub epoch: Epoch,
-    /// How many heights go into one stream.
-    pub epoch_headers: u32,
-    /// The head's hash.
-    pub hash: Hash,
-    /// The head's height.
-    pub height: Height,
-    /// Whether we execute the chain or observe it.
-    pub kind: Kind,
-    /// The set that signs the header after the head, when it is known and not the one that signed
-    /// it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_validator_set: Option<ValidatorSet>,
-    /// That set's hash.
-    pub next_validators_hash: Hash,
-    /// The head's time, microseconds.
-    pub time: Moment,
-    /// What its time has below a microsecond, in nanoseconds.
-    pub time_nanos: u16,
-    /// For how many seconds after its time a header can be relied on.
-    pub trusting_period_s: u32,
-    /// The set that signed the head.
-    pub validator_set: ValidatorSet,
 }
 
 /// An epoch was opened with what the one before it carried over.
@@ -277,6 +268,10 @@ impl aggregate::Event for Event {
         "fork-resolved.v1",
         "epoch-closed.v1",
         "epoch-opened.v1",
+        "block-applied.v1",
+        "chain-halted.v1",
+        "state-snapshot-created.v1",
+        "state-pruned.v1",
     ];
 
     fn name(&self) -> &'static str {
@@ -289,6 +284,10 @@ impl aggregate::Event for Event {
             Event::ForkResolved(_) => "fork-resolved.v1",
             Event::EpochClosed(_) => "epoch-closed.v1",
             Event::EpochOpened(_) => "epoch-opened.v1",
+            Event::BlockApplied(_) => "block-applied.v1",
+            Event::ChainHalted(_) => "chain-halted.v1",
+            Event::StateSnapshotCreated(_) => "state-snapshot-created.v1",
+            Event::StatePruned(_) => "state-pruned.v1",
         }
     }
 
@@ -302,6 +301,10 @@ impl aggregate::Event for Event {
             Event::ForkResolved(data) => data.serialize(serializer),
             Event::EpochClosed(data) => data.serialize(serializer),
             Event::EpochOpened(data) => data.serialize(serializer),
+            Event::BlockApplied(data) => data.serialize(serializer),
+            Event::ChainHalted(data) => data.serialize(serializer),
+            Event::StateSnapshotCreated(data) => data.serialize(serializer),
+            Event::StatePruned(data) => data.serialize(serializer),
         }
     }
 }

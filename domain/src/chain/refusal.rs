@@ -78,16 +78,57 @@ pub enum Refusal {
     NoForkProved { sentence: String },
     #[error("the header takes {bytes} bytes in a record, more than {maximum}")]
     HeaderTooLarge { bytes: usize, maximum: usize },
+    #[error("the chain is observed: only one of our own can do this")]
+    NotNative { kind: &'static str },
+    #[error("block {applied} was applied at height {height}, not {found}")]
+    AppliedAlready { applied: Hash, found: Hash, height: Height },
+    #[error("the chain halted at height {height}: that block names another state than ours")]
+    Halted { height: Height },
+    #[error("the next height is {expected}, not {found}")]
+    HeightNotNext { expected: Height, found: Height },
+    #[error("block {block} of height {height} is not final here, or was not executed yet")]
+    NotExecuted { block: Hash, height: Height },
+    #[error("the block before is {}, the header names {}", shown(expected), shown(found))]
+    PreviousMismatch {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<Hash>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        found: Option<Hash>,
+    },
+    #[error("the block before announced the validator set {expected}, the header names {found}")]
+    ValidatorsMismatch { expected: Hash, found: Hash },
+    #[error("the {root} is {computed}, not {found}")]
+    RootMismatch { computed: Hash, found: Hash, root: &'static str },
+    #[error("no block is applied yet")]
+    NothingApplied,
+    #[error("height {height} is above the head {head}")]
+    AboveHead { head: Height, height: Height },
+    #[error("height {height} was not applied in epoch {epoch}: its root is not at hand")]
+    HeightNotRecorded { epoch: Epoch, height: Height },
+    #[error("{maximum} snapshots are kept, as many as may be: older ones must be pruned first")]
+    SnapshotsExhausted { maximum: usize },
+    #[error("states below height {before} are not kept any longer; this is {height}")]
+    Pruned { before: Height, height: Height },
+    #[error("no snapshot of height {height} was made")]
+    SnapshotNotMade { height: Height },
+    #[error("there is no snapshot from height {before} on that would be kept")]
+    NoSnapshotKept { before: Height },
+}
+
+/// A hash, or that there is none.
+fn shown(hash: &Option<Hash>) -> String {
+    hash.map_or_else(|| "none".to_owned(), |hash| hash.to_string())
 }
 
 impl Refusal {
     /// The refusal of what only observed chains can do.
     pub(super) fn not_observed(kind: Kind) -> Refusal {
-        let kind = match kind {
-            Kind::Native => "native",
-            Kind::Observed => "observed",
-        };
-        Refusal::NotObserved { kind }
+        Refusal::NotObserved { kind: kind.as_str() }
+    }
+
+    /// The refusal of what only chains of our own can do.
+    pub(super) fn not_native(kind: Kind) -> Refusal {
+        Refusal::NotNative { kind: kind.as_str() }
     }
 }
 
@@ -118,6 +159,21 @@ impl aggregate::Refusal for Refusal {
             Refusal::NotOfFork { .. } => "not-of-fork",
             Refusal::NoForkProved { .. } => "no-fork-proved",
             Refusal::HeaderTooLarge { .. } => "header-too-large",
+            Refusal::NotNative { .. } => "not-native",
+            Refusal::AppliedAlready { .. } => "applied-already",
+            Refusal::Halted { .. } => "halted",
+            Refusal::HeightNotNext { .. } => "height-not-next",
+            Refusal::NotExecuted { .. } => "not-executed",
+            Refusal::PreviousMismatch { .. } => "previous-mismatch",
+            Refusal::ValidatorsMismatch { .. } => "validators-mismatch",
+            Refusal::RootMismatch { .. } => "root-mismatch",
+            Refusal::NothingApplied => "nothing-applied",
+            Refusal::AboveHead { .. } => "above-head",
+            Refusal::HeightNotRecorded { .. } => "height-not-recorded",
+            Refusal::SnapshotsExhausted { .. } => "snapshots-exhausted",
+            Refusal::Pruned { .. } => "pruned",
+            Refusal::SnapshotNotMade { .. } => "snapshot-not-made",
+            Refusal::NoSnapshotKept { .. } => "no-snapshot-kept",
         }
     }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Carried, EpochOpened, Event, ForkDetected, ForkResolved, GenesisInitialised, HeaderObserved,
-    Kind, ObservationStarted,
+    Carried, CarriedObserved, Event, ForkDetected, ForkResolved, HeaderObserved, Kind, Native,
+    ObservationStarted,
 };
 use crate::{
     light::ValidatorSet,
@@ -26,13 +26,6 @@ pub enum Chain {
     Native(Arc<Native>),
     /// A foreign chain.
     Observed(Arc<Observed>),
-}
-
-/// Our own chain, from its genesis.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Native {
-    /// What the genesis document said.
-    pub genesis: GenesisInitialised,
 }
 
 /// A foreign chain in one epoch.
@@ -63,7 +56,7 @@ pub struct Observed {
     pub validators: ValidatorSet,
 }
 
-/// The last recorded header.
+/// The last recorded header, or the last applied block's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
     /// Its hash.
@@ -86,10 +79,11 @@ pub struct Fork {
 }
 
 impl Chain {
-    /// The last recorded header; none in a chain of our own before its first block.
+    /// The last recorded header or applied block; none in a chain of our own before its first.
     pub fn head(&self) -> Option<&Head> {
         match self {
-            Chain::Unbegun | Chain::Native(_) => None,
+            Chain::Unbegun => None,
+            Chain::Native(native) => native.head.as_ref().map(|(head, _)| head),
             Chain::Observed(observed) => observed.head.as_ref(),
         }
     }
@@ -97,12 +91,15 @@ impl Chain {
     /// What this epoch carries into the next one that is opened; none while its books are open.
     pub fn carried(&self) -> Option<Carried> {
         let observed = match self {
-            Chain::Unbegun | Chain::Native(_) => return None,
+            Chain::Unbegun => return None,
+            Chain::Native(native) => {
+                return native.carried().map(|carried| Carried::Native(Box::new(carried)));
+            }
             Chain::Observed(observed) => observed,
         };
         let head = observed.head.as_ref().filter(|_| observed.closed)?;
         let same = observed.validators.hash() == head.next_validators_hash;
-        Some(Carried {
+        Some(Carried::Observed(Box::new(CarriedObserved {
             chain_id: observed.chain_id.clone(),
             epoch: observed.epoch,
             epoch_headers: observed.epoch_headers,
@@ -115,7 +112,7 @@ impl Chain {
             time_nanos: head.time_nanos,
             trusting_period_s: observed.trusting_period_s,
             validator_set: observed.validators.clone(),
-        })
+        })))
     }
 }
 
@@ -131,20 +128,33 @@ impl Observed {
 pub(super) fn evolve(chain: &mut Chain, event: &Event) {
     match event {
         Event::GenesisInitialised(data) => {
-            *chain = Chain::Native(Arc::new(Native { genesis: (**data).clone() }));
+            *chain = Chain::Native(Arc::new(Native::begun(data)));
         }
         Event::ObservationStarted(data) => *chain = Chain::Observed(Arc::new(started(data))),
-        Event::EpochOpened(data) => *chain = Chain::Observed(Arc::new(opened(data))),
+        Event::EpochOpened(data) => {
+            *chain = match &data.carried {
+                Carried::Native(carried) => {
+                    Chain::Native(Arc::new(Native::opened(carried, data.epoch)))
+                }
+                Carried::Observed(carried) => {
+                    Chain::Observed(Arc::new(opened(carried, data.epoch)))
+                }
+            };
+        }
         Event::HeaderObserved(_)
         | Event::HeaderRejected(_)
         | Event::ForkDetected(_)
         | Event::ForkResolved(_)
-        | Event::EpochClosed(_) => {
-            // These happen to observed chains only; in no other is there anything to change.
-            if let Chain::Observed(observed) = chain {
-                evolve_observed(Arc::make_mut(observed), event);
-            }
-        }
+        | Event::EpochClosed(_)
+        | Event::BlockApplied(_)
+        | Event::ChainHalted(_)
+        | Event::StateSnapshotCreated(_)
+        | Event::StatePruned(_) => match chain {
+            // These happen to chains that have begun; in no other is there anything to change.
+            Chain::Unbegun => {}
+            Chain::Native(native) => Arc::make_mut(native).evolve(event),
+            Chain::Observed(observed) => evolve_observed(Arc::make_mut(observed), event),
+        },
     }
 }
 
@@ -159,7 +169,13 @@ fn evolve_observed(observed: &mut Observed, event: &Event) {
         }
         Event::ForkResolved(data) => resolved(observed, data),
         Event::EpochClosed(_) => observed.closed = true,
-        Event::GenesisInitialised(_) | Event::ObservationStarted(_) | Event::EpochOpened(_) => {}
+        Event::GenesisInitialised(_)
+        | Event::ObservationStarted(_)
+        | Event::EpochOpened(_)
+        | Event::BlockApplied(_)
+        | Event::ChainHalted(_)
+        | Event::StateSnapshotCreated(_)
+        | Event::StatePruned(_) => {}
     }
 }
 
@@ -179,15 +195,14 @@ fn started(data: &ObservationStarted) -> Observed {
     }
 }
 
-fn opened(data: &EpochOpened) -> Observed {
-    let carried = &data.carried;
+fn opened(carried: &CarriedObserved, epoch: Epoch) -> Observed {
     let same = carried.validator_set.hash() == carried.next_validators_hash;
     let next =
         if same { Some(&carried.validator_set) } else { carried.next_validator_set.as_ref() };
     Observed {
         chain_id: carried.chain_id.clone(),
         closed: false,
-        epoch: data.epoch,
+        epoch,
         epoch_headers: carried.epoch_headers,
         fork: None,
         hashes: BTreeMap::new(),

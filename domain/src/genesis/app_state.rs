@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Ours,
+    Bond, Ours,
     read::{Findings, is_empty, items},
     validators::Validators,
 };
@@ -40,23 +40,25 @@ pub(super) fn read(
         return Err("its app_state is another application's".to_owned());
     }
     let parameters = parameters(node.member(&["parameters"]), findings);
-    let (accounts, balances) = accounts(node.member(&["accounts"]), findings);
+    let (balances, balance) = accounts(node.member(&["accounts"]), findings);
     if validators.transactions {
         return Err("its validators are still genesis transactions".to_owned());
     }
-    let bonded = match node.member(&["bonds"]) {
+    let (bonds, bonded) = match node.member(&["bonds"]) {
         Some(bonds) => bonds_listed(&bonds, validators, &parameters, findings),
         None => bonds_implied(validators, &parameters, findings),
     };
-    let supply = supply(&node, balances, bonded, findings);
+    let supply = supply(&node, balance, bonded, findings);
     check_count(validators, &parameters, findings);
     let mut members: Vec<Member> = validators.listed.iter().map(|(_, member)| *member).collect();
     members.sort_unstable_by_key(|member| (Reverse(member.power), member.address));
     let keys: Vec<_> = members.iter().map(|member| (member.public_key, member.power)).collect();
     let set = ValidatorSet::of(&keys).map_err(|fault| fault.sentence)?;
     Ok(Ours {
-        accounts,
+        accounts: u32::try_from(balances.len()).unwrap_or(u32::MAX),
+        balances,
         bonded: bonded.unwrap_or_default(),
+        bonds,
         parameters,
         supply: supply.unwrap_or_default(),
         validators: members,
@@ -118,29 +120,34 @@ fn address(node: &Node<'_>, name: &str, findings: &mut Findings) -> Option<Addre
     findings.value(&member, text.parse())
 }
 
-/// How many accounts there are, and the sum of their balances.
-fn accounts(node: Option<Node<'_>>, findings: &mut Findings) -> (u32, Option<Amount>) {
+/// The accounts' balances, and their sum.
+fn accounts(
+    node: Option<Node<'_>>,
+    findings: &mut Findings,
+) -> (Vec<(Address, Amount)>, Option<Amount>) {
     let place = node.as_ref().map(|node| node.pointer.clone()).unwrap_or_default();
     let entries = items(findings, node);
     let mut places: HashMap<Address, String> = HashMap::new();
+    let mut balances = Vec::with_capacity(entries.len());
     let mut sum = Some(Amount::ZERO);
     for entry in &entries {
         findings.unknown(entry, &["address", "balance"]);
-        if let Some(address) = address(entry, "address", findings) {
-            if let Some(earlier) = places.get(&address) {
-                let sentence = format!("the same address as {earlier}");
-                findings.fault(entry.place("address"), sentence);
-            } else {
-                places.insert(address, entry.pointer.clone());
-            }
-        }
+        let address = address(entry, "address", findings);
         let balance = amount(entry, "balance", findings).unwrap_or_default();
         sum = sum.and_then(|sum| sum.plus(balance));
+        let Some(address) = address else { continue };
+        if let Some(earlier) = places.get(&address) {
+            let sentence = format!("the same address as {earlier}");
+            findings.fault(entry.place("address"), sentence);
+            continue;
+        }
+        places.insert(address, entry.pointer.clone());
+        balances.push((address, balance));
     }
     if sum.is_none() {
         findings.fault(place, "the sum of all balances is more than 2^128 - 1");
     }
-    (u32::try_from(entries.len()).unwrap_or(u32::MAX), sum)
+    (balances, sum)
 }
 
 /// What is bonded on one validator.
@@ -150,18 +157,19 @@ struct Bonded {
     total: Amount,
 }
 
-/// The sum of the listed bonds, which must give exactly the validators' powers.
+/// The listed bonds, which must give exactly the validators' powers, and their sum.
 fn bonds_listed(
     node: &Node<'_>,
     validators: &Validators,
     parameters: &Parameters,
     findings: &mut Findings,
-) -> Option<Amount> {
+) -> (Vec<Bond>, Option<Amount>) {
     let mut bonded: BTreeMap<Address, Bonded> = BTreeMap::new();
     for (_, member) in &validators.listed {
         bonded.insert(member.address, Bonded::default());
     }
     let mut places: HashMap<(Address, Option<Address>), String> = HashMap::new();
+    let mut bonds = Vec::new();
     let mut sum = Some(Amount::ZERO);
     for entry in findings.take(node.items()).unwrap_or_default() {
         findings.unknown(&entry, &["amount", "delegator", "validator"]);
@@ -176,6 +184,7 @@ fn bonds_listed(
         places.insert((validator, delegator), entry.pointer.clone());
         let amount = amount.unwrap_or_default();
         sum = sum.and_then(|sum| sum.plus(amount));
+        bonds.push(Bond { amount, delegator, validator });
         let Some(stake) = bonded.get_mut(&validator) else {
             findings.fault(entry.place("validator"), "none of the validators has this address");
             continue;
@@ -192,7 +201,7 @@ fn bonds_listed(
         let Some(stake) = bonded.get(&member.address) else { continue };
         check_stake(place, member, stake, parameters, findings);
     }
-    sum
+    (bonds, sum)
 }
 
 fn check_stake(
@@ -222,8 +231,9 @@ fn bonds_implied(
     validators: &Validators,
     parameters: &Parameters,
     findings: &mut Findings,
-) -> Option<Amount> {
+) -> (Vec<Bond>, Option<Amount>) {
     let reduction = parameters.power_reduction.value();
+    let mut bonds = Vec::with_capacity(validators.listed.len());
     let mut sum = Some(Amount::ZERO);
     for (place, member) in &validators.listed {
         let bond = u128::from(member.power.value()).checked_mul(reduction).map(Amount::new);
@@ -237,8 +247,9 @@ fn bonds_implied(
             findings.fault(format!("{place}/power"), sentence);
         }
         sum = sum.and_then(|sum| sum.plus(bond));
+        bonds.push(Bond { amount: bond, delegator: None, validator: member.address });
     }
-    sum
+    (bonds, sum)
 }
 
 /// The supply: balances + bonds, and what the document says it is.

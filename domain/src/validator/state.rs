@@ -219,7 +219,7 @@ pub struct Stake {
 
 /// What was burned.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Burned {
+pub(crate) struct Burned {
     pub bond: Amount,
     pub delegated: Amount,
     pub unbonding: Amount,
@@ -248,7 +248,7 @@ impl Stake {
     }
 
     /// Sets what somebody has staked on it, and keeps the sum.
-    pub(super) fn set_delegation(&mut self, delegator: Address, delegation: Amount) {
+    pub(crate) fn set_delegation(&mut self, delegator: Address, delegation: Amount) {
         let before = if delegation.is_zero() {
             self.delegations.remove(&delegator)
         } else {
@@ -259,7 +259,7 @@ impl Stake {
     }
 
     /// Adds to what is on its way out.
-    pub(super) fn add_unbonding(&mut self, entry: Unbonding, amount: Amount) {
+    pub(crate) fn add_unbonding(&mut self, entry: Unbonding, amount: Amount) {
         let waiting = self.unbonding.entry(entry).or_default();
         *waiting = waiting.and(amount);
     }
@@ -295,7 +295,7 @@ impl Stake {
     }
 
     /// What a penalty would burn, and what would be left.
-    pub(super) fn after(&self, penalty: Penalty, offence_epoch: Epoch) -> (Stake, Burned) {
+    pub(crate) fn after(&self, penalty: Penalty, offence_epoch: Epoch) -> (Stake, Burned) {
         let mut left = self.clone();
         let burned = left.burn(penalty.bond_bps, penalty.delegated_bps, offence_epoch);
         (left, burned)

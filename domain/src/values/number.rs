@@ -1,4 +1,4 @@
-//! Heights, rounds and epochs.
+//! Heights, rounds, epochs and nonces.
 //!
 //! Does not know floats; whatever could overflow is checked.
 
@@ -173,6 +173,73 @@ impl Serialize for Epoch {
 impl<'de> Deserialize<'de> for Epoch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Epoch, D::Error> {
         from_text(deserializer, "an epoch as a decimal string such as \"0\"")
+    }
+}
+
+/// The place of a transaction among its sender's, counted from 0; at most 2^63 - 1. An account's
+/// own nonce is that of its next transaction: how many were executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, example = "0")
+)]
+pub struct Nonce(u64);
+
+const NONCE_RULE: &str = "a nonce is a decimal string from \"0\" to \"9223372036854775807\"";
+
+impl Nonce {
+    /// That of an account's first transaction.
+    pub const FIRST: Nonce = Nonce(0);
+
+    /// Checks the range.
+    pub fn new(nonce: u64) -> Result<Nonce, ValueError> {
+        if nonce > SIGNED_MAX {
+            return Err(ValueError::new(NONCE_RULE, &nonce.to_string()));
+        }
+        Ok(Nonce(nonce))
+    }
+
+    /// As a number.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+
+    /// The nonce after this one; the last there can be is its own next.
+    pub fn next(self) -> Nonce {
+        Nonce((self.0 + 1).min(SIGNED_MAX))
+    }
+}
+
+impl FromStr for Nonce {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Nonce, ValueError> {
+        Nonce::new(decimal(text, NONCE_RULE)?)
+    }
+}
+
+impl TryFrom<u64> for Nonce {
+    type Error = ValueError;
+    fn try_from(nonce: u64) -> Result<Nonce, ValueError> {
+        Nonce::new(nonce)
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Nonce {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Nonce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Nonce, D::Error> {
+        from_text(deserializer, "a nonce as a decimal string such as \"0\"")
     }
 }
 

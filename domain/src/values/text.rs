@@ -33,7 +33,7 @@ const RESERVATION_RULE: &str = "a reservation is 1 to 100 visible ASCII characte
 
 /// Whether `text` has 1 to `chars_max` characters, no control characters, and no spaces at its
 /// ends.
-fn is_line(text: &str, chars_max: usize) -> bool {
+pub(super) fn is_line(text: &str, chars_max: usize) -> bool {
     !text.is_empty()
         && text.len() <= chars_max * 4
         && text.chars().count() <= chars_max
@@ -47,7 +47,7 @@ fn is_token(text: &str, chars_max: usize) -> bool {
 }
 
 /// Keeps `text` when it keeps the rule.
-fn kept(text: String, keeps: bool, rule: &'static str) -> Result<String, ValueError> {
+pub(super) fn kept(text: String, keeps: bool, rule: &'static str) -> Result<String, ValueError> {
     if keeps { Ok(text) } else { Err(ValueError::new(rule, &text)) }
 }
 

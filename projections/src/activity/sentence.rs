@@ -156,7 +156,27 @@ fn of_chain(stream: &ChainStream, event: &chain::Event) -> String {
             format!("{chain}: epoch {} was closed at height {}", data.epoch, data.height)
         }
         Event::EpochOpened(data) => {
-            format!("{chain}: epoch {} was opened after height {}", data.epoch, data.carried.height)
+            let height = data.carried.height();
+            format!("{chain}: epoch {} was opened after height {height}", data.epoch)
+        }
+        Event::BlockApplied(data) => format!(
+            "{chain}: block {} ({}) was applied with {} transactions",
+            data.height,
+            short(data.hash),
+            data.transactions
+        ),
+        Event::ChainHalted(data) => format!(
+            "{chain} halted: block {} ({}) names the state {}, ours is {}",
+            data.height,
+            short(data.hash),
+            short(&data.app_hash),
+            short(data.state_root)
+        ),
+        Event::StateSnapshotCreated(data) => {
+            format!("{chain}: a snapshot of the state after height {} was made", data.height)
+        }
+        Event::StatePruned(data) => {
+            format!("{chain}: states below height {} were pruned", data.before)
         }
     }
 }

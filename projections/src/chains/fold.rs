@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use domain::{
     aggregate::Aggregate as _,
     chain::{
-        self, ChainStream, EpochOpened, Event as Happened, ForkDetected, ForkResolved,
-        GenesisInitialised, HeaderObserved, Kind, ObservationStarted,
+        self, BlockApplied, ChainStream, EpochOpened, Event as Happened, ForkDetected,
+        ForkResolved, GenesisInitialised, HeaderObserved, Kind, ObservationStarted,
     },
     values::ChainId,
 };
@@ -94,12 +94,21 @@ fn fold(
         | Happened::ForkDetected(_)
         | Happened::ForkResolved(_)
         | Happened::EpochClosed(_)
-        | Happened::EpochOpened(_) => {}
+        | Happened::EpochOpened(_)
+        | Happened::BlockApplied(_)
+        | Happened::ChainHalted(_)
+        | Happened::StateSnapshotCreated(_)
+        | Happened::StatePruned(_) => {}
     }
     let row = rows.get_mut(id);
     let row = row.ok_or_else(|| ApplyError::refused(event, "the chain has not begun"))?;
     match happened {
-        Happened::GenesisInitialised(_) | Happened::ObservationStarted(_) => {}
+        Happened::GenesisInitialised(_)
+        | Happened::ObservationStarted(_)
+        | Happened::ChainHalted(_)
+        | Happened::StateSnapshotCreated(_)
+        | Happened::StatePruned(_) => {}
+        Happened::BlockApplied(data) => row.applied(data)?,
         Happened::HeaderObserved(data) => row.extended(data)?,
         Happened::HeaderRejected(_) => row.headers_rejected += 1,
         Happened::ForkDetected(data) => row.forked(event, data)?,
@@ -179,6 +188,14 @@ impl Stored {
         Ok(())
     }
 
+    fn applied(&mut self, data: &BlockApplied) -> Result<(), sqlx::Error> {
+        self.height = Some(signed(data.height.value())?);
+        self.hash = Some(data.hash.as_bytes().to_vec());
+        self.time = Some(data.time.into());
+        self.next_validators_hash = Some(data.next_validators_hash.as_bytes().to_vec());
+        Ok(())
+    }
+
     /// Remembers of the other header what the head needs should it be kept.
     fn forked(&mut self, event: &Event, data: &ForkDetected) -> Result<(), ApplyError> {
         let other = data.conflicting_header.parse();
@@ -216,10 +233,10 @@ impl Stored {
         self.stream = event.stream.to_string();
         self.epoch = signed(stream.epoch.value())?;
         self.closed = false;
-        self.height = Some(signed(data.carried.height.value())?);
-        self.hash = Some(data.carried.hash.as_bytes().to_vec());
-        self.time = Some(data.carried.time.into());
-        self.next_validators_hash = Some(data.carried.next_validators_hash.as_bytes().to_vec());
+        self.height = Some(signed(data.carried.height().value())?);
+        self.hash = Some(data.carried.hash().as_bytes().to_vec());
+        self.time = Some(data.carried.time().into());
+        self.next_validators_hash = Some(data.carried.next_validators_hash().as_bytes().to_vec());
         Ok(())
     }
 }
@@ -314,7 +331,11 @@ async fn save_forks(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), Appl
             | Happened::HeaderObserved(_)
             | Happened::HeaderRejected(_)
             | Happened::EpochClosed(_)
-            | Happened::EpochOpened(_) => {}
+            | Happened::EpochOpened(_)
+            | Happened::BlockApplied(_)
+            | Happened::ChainHalted(_)
+            | Happened::StateSnapshotCreated(_)
+            | Happened::StatePruned(_) => {}
         }
     }
     if !detected.is_empty() {

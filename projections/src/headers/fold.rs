@@ -84,7 +84,11 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
             Happened::GenesisInitialised(_)
             | Happened::ObservationStarted(_)
             | Happened::EpochClosed(_)
-            | Happened::EpochOpened(_) => {}
+            | Happened::EpochOpened(_)
+            | Happened::BlockApplied(_)
+            | Happened::ChainHalted(_)
+            | Happened::StateSnapshotCreated(_)
+            | Happened::StatePruned(_) => {}
         }
     }
     if !fold.rows.is_empty() {

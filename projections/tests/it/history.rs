@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    aggregate::{Aggregate, Data, Event as _, read},
+    aggregate::{Aggregate, Data, Event as _},
     chain::{self, Chain, ChainStream},
     parameters::Parameters,
     validator::{self, Offence, Registration, StandingName, Validator},
@@ -24,7 +24,14 @@ const VALIDATORS: u8 = 12;
 /// Heights in an epoch of the observed chain.
 const EPOCH_HEADERS: u32 = 8;
 const FOUR: &[(u8, u64)] = &[(101, 10), (102, 10), (103, 10), (104, 10)];
-const GENESIS: &str = include_str!("../../../domain/tests/golden/genesis-initialised.v1.json");
+/// What happens to the chain of our own.
+const NATIVE: &[&str] = &[
+    include_str!("../../../domain/tests/golden/genesis-initialised.v1.json"),
+    include_str!("../../../domain/tests/golden/block-applied.v1.json"),
+    include_str!("../../../domain/tests/golden/state-snapshot-created.v1.json"),
+    include_str!("../../../domain/tests/golden/state-pruned.v1.json"),
+    include_str!("../../../domain/tests/golden/chain-halted.v1.json"),
+];
 
 /// What one command left behind.
 #[derive(Clone, Debug)]
@@ -60,7 +67,7 @@ impl History {
     /// Of so many commands that were accepted.
     pub fn of(seed: u64, commands: usize) -> History {
         let mut history = History::empty(seed);
-        history.genesis();
+        NATIVE.iter().for_each(|event| history.native(event));
         history.observe_first();
         while history.steps.len() < commands {
             history.next();
@@ -265,10 +272,8 @@ impl History {
         self.sets.insert(chain, state);
     }
 
-    fn genesis(&mut self) {
-        let event: serde_json::Value = serde_json::from_str(GENESIS).unwrap();
-        let data = event["data"].to_string();
-        let event: chain::Event = read("genesis-initialised.v1", &data).unwrap();
+    fn native(&mut self, golden: &str) {
+        let event: chain::Event = serde_json::from_str(golden).unwrap();
         let stored = NewEvent::new(event.name(), &Data(&event)).unwrap();
         let stream = ChainStream { chain: "node0-local".parse().unwrap(), epoch: Epoch::FIRST };
         let name = StreamName::of(Chain::CATEGORY, &stream).unwrap();
@@ -291,6 +296,8 @@ impl History {
             now: Moment::from_micros(self.clock),
             parameters: History::parameters(),
             carried,
+            executed: None,
+            snapshot: None,
         };
         let mut state = self.chains.remove(stream).unwrap_or_default();
         let id = stream.clone();

@@ -189,7 +189,11 @@ async fn chains_are_equal(history: &History, database: &Database) {
     assert_eq!(genesis.parameters, data.parameters);
     assert_eq!((genesis.supply, genesis.bonded), (data.supply, data.bonded));
     assert_eq!(genesis.validators as usize, data.validators.len());
-    assert_eq!(row.height, None);
+    let applied = history.facts().find_map(|(_, fact)| match fact {
+        Fact::Chain(_, ChainEvent::BlockApplied(data)) => Some((data.height, data.hash)),
+        _ => None,
+    });
+    assert_eq!(row.height.zip(row.hash), Some(applied.unwrap()));
     let forks = chains::forks(pool, &stream.chain, Order::Oldest, &wide()).await.unwrap().items;
     let resolved = history.facts().filter_map(|(step, fact)| match fact {
         Fact::Chain(_, ChainEvent::ForkResolved(data)) => {
