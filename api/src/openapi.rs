@@ -22,6 +22,7 @@ pub fn document() -> Value {
             Operation::CommandChain
                 | Operation::CommandValidator
                 | Operation::CommandValidatorSet
+                | Operation::CommandAccount
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );

@@ -10,6 +10,7 @@ mod metrics;
 mod outage;
 mod proxy;
 mod queries;
+mod transactions;
 
 use domain::{validator::Command, values::ChainId};
 use reqwest::Method;

@@ -2,9 +2,10 @@
 //!
 //! Does not know how they are read.
 
+use domain::transaction;
 use serde_json::{Map, Value, json};
 
-use super::{permission, schemas, security, shared};
+use super::{commands, permission, schemas, security, shared};
 use crate::operations::{Access, Entry, Operation, Verb};
 
 /// What the table does not say of an operation.
@@ -28,6 +29,8 @@ enum Reply {
     Form(&'static str),
     /// What became of the items of a batch.
     Results,
+    /// What became of one command, or of many.
+    OneOrResults,
     /// A redirect.
     Away,
     /// Whatever GraphQL answers.
@@ -62,6 +65,9 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::Batch {
         operation["requestBody"] = batch_body();
     }
+    if entry.operation == Operation::SubmitTransactions {
+        operation["requestBody"] = transactions_body();
+    }
     if entry.operation == Operation::GraphQlPost {
         operation["requestBody"] = graphql_body();
     }
@@ -90,6 +96,9 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
                 "description": "The position (in a stream: the version) to begin after.",
                 "schema": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
             }));
+        }
+        Reply::OneOrResults => {
+            found.extend([shared::parameter("DryRun"), shared::parameter("Prefer")]);
         }
         Reply::One(_) | Reply::Form(_) | Reply::Results | Reply::Away | Reply::GraphQl => {}
     }
@@ -163,6 +172,11 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
         }
         Reply::Results => ("200", "One result each, in order.", json_content(results())),
+        Reply::OneOrResults => {
+            let one = commands::reply(&schemas::name::<transaction::Event>());
+            let schema = json!({"oneOf": [one, results()]});
+            ("200", "For one what became of it, else one result each.", json_content(schema))
+        }
         Reply::Away => ("303", "Look there.", Value::Null),
         Reply::GraphQl => {
             let schema = json!({"type": "object"});
@@ -192,10 +206,12 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if matches!(entry.access, Access::Needs(_)) {
         found.insert("403".to_owned(), shared::problem(403));
     }
-    if entry.operation == Operation::Batch {
+    let holds_commands =
+        matches!(entry.operation, Operation::Batch | Operation::SubmitTransactions);
+    if holds_commands {
         found.insert("422".to_owned(), shared::problem(422));
     }
-    if entry.operation == Operation::Batch || entry.operation == Operation::GraphQlPost {
+    if holds_commands || entry.operation == Operation::GraphQlPost {
         found.insert("413".to_owned(), shared::problem(413));
         found.insert("415".to_owned(), shared::problem(415));
     }
@@ -251,7 +267,7 @@ fn batch_body() -> Value {
         "required": ["collection", "command"],
         "additionalProperties": false,
         "properties": {
-            "collection": {"type": "string", "enum": ["validators", "validator-sets", "chains"]},
+            "collection": one_of(crate::submit::batch::COLLECTIONS),
             "id": {"type": ["string", "null"], "description": "As in the path."},
             "command": text,
             "body": {"description": "As the body of a request of its own."},
@@ -274,6 +290,24 @@ fn batch_body() -> Value {
     json!({
         "required": true,
         "content": {"application/json": {"schema": schema, "example": example}},
+    })
+}
+
+fn transactions_body() -> Value {
+    let one = schemas::reference("Transaction");
+    let maximum = crate::submit::transactions::TRANSACTIONS_MAX;
+    let many = json!({"type": "array", "minItems": 1, "maxItems": maximum, "items": one});
+    let submit = transaction::Command::example("submit").unwrap_or_default();
+    let example = &submit["transaction"];
+    json!({
+        "required": true,
+        "content": {
+            "application/json": {"schema": {"oneOf": [one, many]}, "example": example},
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": "A transaction a line."},
+                "example": example.to_string(),
+            },
+        },
     })
 }
 
@@ -512,11 +546,17 @@ fn doc(operation: Operation) -> Doc {
         Operation::Batch => {
             plain("server", "Many commands, one result each, in order", Reply::Results)
         }
+        Operation::SubmitTransactions => plain(
+            "accounts",
+            "Signed transactions: one, or many with one result each, in order",
+            Reply::OneOrResults,
+        ),
         // Described command by command, see `commands`.
         Operation::InitialiseGenesis
         | Operation::CommandChain
         | Operation::RegisterValidator
         | Operation::CommandValidator
-        | Operation::CommandValidatorSet => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandValidatorSet
+        | Operation::CommandAccount => plain("server", "A command", Reply::One("Problem")),
     }
 }

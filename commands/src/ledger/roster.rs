@@ -1,7 +1,6 @@
-//! Write-side state: what decisions must know beyond their own stream, folded from the log by the
-//! write wing itself, so that a lagging read model can never make a decision wrong.
+//! The validators of every chain, up to the newest event of the log.
 //!
-//! Does not know who asks, nor what will be decided.
+//! Does not know why somebody is active.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,21 +11,13 @@ use domain::{
     values::{Amount, ChainId, Epoch},
 };
 use event_store::{EventStore, Filter, StoreError, StoredEvent, StreamName};
-use tokio::sync::Mutex;
 
+use super::LEDGER_PAGE_EVENTS;
 use crate::{execute::Commands, lane};
 
-/// How many events are read at a time while catching up.
-const LEDGER_PAGE_EVENTS: usize = 5_000;
-
-/// The validators of every chain, as far as the log has been folded.
+/// The validators, as far as the log has been folded.
 #[derive(Default)]
-pub(crate) struct Ledger {
-    roster: Mutex<Roster>,
-}
-
-#[derive(Default)]
-struct Roster {
+pub(super) struct Roster {
     folded_to: u64,
     validators: HashMap<StreamName, Validator>,
     /// Joins and leaves by chain, in the newest epoch in which there were any.

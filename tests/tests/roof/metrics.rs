@@ -1,6 +1,6 @@
 //! What the server says of itself.
 
-use domain::{chain, validator, validator_set};
+use domain::{chain, transaction, validator, validator_set};
 
 use super::{register, start};
 
@@ -76,7 +76,12 @@ fn the_contract_names_a_permission_and_every_status_for_each_operation() {
             }
         }
     }
-    let known = [validator::Command::NAMES, validator_set::Command::NAMES, chain::Command::NAMES];
+    let known = [
+        validator::Command::NAMES,
+        validator_set::Command::NAMES,
+        chain::Command::NAMES,
+        transaction::Command::NAMES,
+    ];
     assert_eq!(commands, known.concat().len(), "every command of every collection");
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {

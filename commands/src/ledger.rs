@@ -1,0 +1,27 @@
+//! Write-side state: what decisions must know beyond their own stream, folded from the log by the
+//! write wing itself, so that a lagging read model can never make a decision wrong.
+//!
+//! Does not know who asks, nor what will be decided.
+
+mod mempool;
+mod native;
+mod roster;
+
+pub(crate) use roster::ActiveSet;
+
+use tokio::sync::Mutex;
+
+use native::Native;
+use roster::Roster;
+
+/// How many events are read at a time while catching up.
+const LEDGER_PAGE_EVENTS: usize = 5_000;
+
+/// What has been folded of the log so far.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// The validators of every chain.
+    roster: Mutex<Roster>,
+    /// Our own chain's state, and what waits for its blocks.
+    native: Mutex<Native>,
+}
