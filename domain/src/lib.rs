@@ -9,6 +9,7 @@ pub mod genesis;
 mod json;
 pub mod light;
 pub mod parameters;
+pub mod proposer;
 pub mod validator;
 pub mod validator_set;
 pub mod values;

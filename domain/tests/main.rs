@@ -16,6 +16,7 @@ mod golden;
 mod light;
 mod parameters;
 mod properties;
+mod proposer;
 mod purity;
 mod signatures;
 mod spec;
