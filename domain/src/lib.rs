@@ -4,8 +4,13 @@
 //! in an aggregate's own history is handed in with the command.
 
 pub mod aggregate;
+pub mod block;
 pub mod chain;
+pub mod commit;
+pub mod consensus;
+pub mod evidence;
 pub mod genesis;
+pub mod hashes;
 mod json;
 pub mod light;
 pub mod parameters;
@@ -13,3 +18,4 @@ pub mod proposer;
 pub mod validator;
 pub mod validator_set;
 pub mod values;
+pub mod vote;

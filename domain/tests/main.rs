@@ -13,6 +13,7 @@ mod contract;
 mod fixture;
 mod genesis;
 mod golden;
+mod hashes;
 mod light;
 mod parameters;
 mod properties;
