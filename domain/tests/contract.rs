@@ -1,10 +1,12 @@
 //! What the surface relies on: names, examples and codes that agree with what serde reads and
 //! writes.
 
-use domain::{chain, validator, validator_set};
+use domain::{block, chain, consensus, validator, validator_set};
 use serde_json::{Value, json};
 
-use crate::{chain as chains, fixture, golden::assert_same_as_file};
+use crate::{
+    block as blocks, chain as chains, consensus as heights, fixture, golden::assert_same_as_file,
+};
 
 /// One example for each name, each read as the command of that name, and each strict.
 fn check<C>(names: &[&str], examples: Vec<Value>, name: fn(&C) -> &'static str)
@@ -32,7 +34,9 @@ fn every_command_has_an_example_that_parses() {
         validator_set::Command::examples(),
         validator_set::Command::name,
     );
+    check(block::Command::NAMES, block::Command::examples(), block::Command::name);
     check(chain::Command::NAMES, chain::Command::examples(), chain::Command::name);
+    check(consensus::Command::NAMES, consensus::Command::examples(), consensus::Command::name);
     assert_eq!(validator::Command::example("bond").unwrap()["amount"], "1000000");
     assert_eq!(validator::Command::example("reboot"), None);
 }
@@ -50,6 +54,20 @@ fn the_examples_of_chains_are_made_with_real_keys() {
     let mut text = serde_json::to_string_pretty(&chains::examples()).unwrap();
     text.push('\n');
     assert_same_as_file("src/chain/examples.json", &text);
+}
+
+#[test]
+fn the_examples_of_blocks_are_made_with_real_keys() {
+    let mut text = serde_json::to_string_pretty(&blocks::examples()).unwrap();
+    text.push('\n');
+    assert_same_as_file("src/block/examples.json", &text);
+}
+
+#[test]
+fn the_examples_of_heights_are_signed_with_real_keys() {
+    let mut text = serde_json::to_string_pretty(&heights::examples()).unwrap();
+    text.push('\n');
+    assert_same_as_file("src/consensus/examples.json", &text);
 }
 
 #[cfg(feature = "schema")]

@@ -6,11 +6,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use domain::{
     aggregate::{Event, read},
-    chain, validator, validator_set,
+    block, chain, consensus, validator, validator_set,
 };
 use serde_json::Value;
 
-use crate::{chain as chains, fixture, spec::assert_survives_storage, validator as validators};
+use crate::{
+    block as blocks, chain as chains, consensus as heights, fixture, spec::assert_survives_storage,
+    validator as validators,
+};
 
 /// The variable that writes golden files instead of comparing them.
 pub const UPDATE: &str = "UPDATE_GOLDEN";
@@ -91,9 +94,25 @@ fn every_event_of_a_chain_has_a_golden_file() {
 }
 
 #[test]
+fn every_event_of_a_block_has_a_golden_file() {
+    check::<block::Event>(blocks::one_of_each());
+}
+
+#[test]
+fn every_event_of_a_height_has_a_golden_file() {
+    check::<consensus::Event>(heights::one_of_each());
+}
+
+#[test]
 fn every_golden_file_belongs_to_an_event() {
-    let known =
-        [validator::Event::NAMES, validator_set::Event::NAMES, chain::Event::NAMES].concat();
+    let known = [
+        validator::Event::NAMES,
+        validator_set::Event::NAMES,
+        block::Event::NAMES,
+        chain::Event::NAMES,
+        consensus::Event::NAMES,
+    ]
+    .concat();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {

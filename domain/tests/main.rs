@@ -8,7 +8,10 @@
     reason = "a test asks for one variant and fails for others"
 )]
 
+mod agreement;
+mod block;
 mod chain;
+mod consensus;
 mod contract;
 mod fixture;
 mod genesis;
