@@ -23,7 +23,6 @@ use crate::{
 /// The precommits for a block, one entry for each validator in the set's order. Cheap to clone. Its
 /// JSON is the base64 of the protobuf `tendermint.types.Commit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct Commit {
     inner: Arc<block::Commit>,
     block_id: BlockId,

@@ -80,7 +80,6 @@ pub enum Fault {
 /// Two votes of one validator for different things in one step of one round. Cheap to clone. Its
 /// JSON is the base64 of the protobuf `tendermint.types.DuplicateVoteEvidence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct Evidence {
     inner: Arc<DuplicateVoteEvidence>,
     height: Height,

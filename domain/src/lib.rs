@@ -15,6 +15,8 @@ mod json;
 pub mod light;
 pub mod parameters;
 pub mod proposer;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod validator;
 pub mod validator_set;
 pub mod values;

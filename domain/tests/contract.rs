@@ -80,6 +80,14 @@ fn every_type_of_the_contract_has_a_schema() {
     assert_eq!(commands["oneOf"].as_array().unwrap().len(), chain::Command::NAMES.len());
     let events = serde_json::to_value(chain::Event::schema()).unwrap();
     assert_eq!(events["oneOf"].as_array().unwrap().len(), 8);
+    let commands = serde_json::to_value(consensus::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), consensus::Command::NAMES.len());
+    let commands = serde_json::to_value(block::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), block::Command::NAMES.len());
+    let events = serde_json::to_value(consensus::Event::schema()).unwrap();
+    assert_eq!(events["oneOf"].as_array().unwrap().len(), 10);
+    let commit = serde_json::to_value(domain::commit::Commit::schema()).unwrap();
+    assert_eq!(commit["type"], "string");
     let refusals = serde_json::to_value(chain::Refusal::schema()).unwrap();
     assert!(refusals["oneOf"].as_array().unwrap().len() > 20);
     let amount = serde_json::to_value(domain::values::Amount::schema()).unwrap();

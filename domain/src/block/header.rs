@@ -18,7 +18,6 @@ use crate::{
 
 /// A header. Cheap to clone. Its JSON is the base64 of the protobuf `tendermint.types.Header`.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct Header {
     inner: Arc<block::Header>,
     chain_id: ChainId,
