@@ -42,9 +42,9 @@ impl Commit {
         Ok(Commit { inner: Arc::new(commit), block_id, height, round })
     }
 
-    /// The commit for a block, of the precommits of a round: `votes` holds one for each validator in
-    /// the set's order, where there is one. A vote for nil is an entry, too; one for another block
-    /// is none.
+    /// The commit for a block, of the precommits of a round: `votes` holds one for each validator
+    /// in the set's order, where there is one. A vote for nil is an entry, too; one for another
+    /// block is none.
     pub(crate) fn of<'v>(
         block_id: BlockId,
         height: Height,
@@ -125,9 +125,9 @@ impl Commit {
         light::verify_entries(chain_id, &self.inner, set)
     }
 
-    /// The time of the next block: the median of the entries' times, weighted by power, without what
-    /// it has below a microsecond. A third of the power cannot move it beyond what others signed.
-    /// None when nobody of `set` signed.
+    /// The time of the next block: the median of the entries' times, weighted by power, without
+    /// what it has below a microsecond. A third of the power cannot move it beyond what others
+    /// signed. None when nobody of `set` signed.
     pub fn median_time(&self, set: &ValidatorSet) -> Option<Moment> {
         weighted_median(self.times(set)).map(moment)
     }

@@ -1,17 +1,17 @@
-//! What a height's validators agreed on: each proposal and vote they signed is accepted, refused, or
-//! turned into evidence.
+//! What a height's validators agreed on: each proposal and vote they signed is accepted, refused,
+//! or turned into evidence.
 //!
 //! Does not vote, propose or wait: it is the record. It does not know what is in a block, only that
 //! one is recorded and valid.
 //!
 //! The story. Each height is a stream of its own, `height-<chain>-<height>`, with all its rounds.
 //! It starts once the height before is final. In each round one validator, by CometBFT's rotation,
-//! proposes a block; all prevote for it or for nil; when more than two thirds of the power prevoted
-//! for the same (a polka), they precommit it, and when more than two thirds precommitted a block,
-//! it is final. A round that comes to nothing fails, by its deadlines, by precommits for nil, or
-//! because a third of the power is further on already; the next begins. The rules are Tendermint's
-//! (arXiv 1807.04938). The order of the log decides: the first of two contradicting messages counts,
-//! both together are evidence.
+//! proposes a block; all prevote for it or for nil; when more than two thirds of the power
+//! prevoted for the same (a polka), they precommit it, and when more than two thirds precommitted
+//! a block, it is final. A round that comes to nothing fails, by its deadlines, by precommits for
+//! nil, or because a third of the power is further on already; the next begins. The rules are
+//! Tendermint's (arXiv 1807.04938). The order of the log decides: the first of two contradicting
+//! messages counts, both together are evidence.
 
 mod command;
 mod decide;

@@ -292,7 +292,7 @@ impl Started {
     }
 
     /// From when on a vote may be: a millisecond after the last block and after the one it is for.
-    pub(super) fn earliest_vote(&self, block: Option<&ProposalAccepted>) -> Moment {
+    pub fn earliest_vote(&self, block: Option<&ProposalAccepted>) -> Moment {
         let last = self.start.last_time;
         let after = block.map_or(last, |proposal| proposal.block_time.max(last));
         after.plus_millis(super::VOTE_AFTER_BLOCK_MS)
