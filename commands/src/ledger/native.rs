@@ -1,7 +1,7 @@
 //! Our own chain's state, followed block by block, and what waits for its next blocks.
 //!
-//! Does not execute: what a final block came to is kept in the log under its hash. What it knows may
-//! be a little behind; what is decided by it is judged again when a block is executed.
+//! Does not execute: what a final block came to is kept in the log under its hash. What it knows
+//! may be a little behind; what is decided by it is judged again when a block is executed.
 
 use std::time::{Duration, Instant};
 
