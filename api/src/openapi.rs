@@ -80,6 +80,7 @@ fn tags() -> Value {
         {"name": "validators", "description": "Who may validate, and what happened to them."},
         {"name": "validator-sets", "description": "Who validates in which epoch."},
         {"name": "chains", "description": "Our own chain and observed ones, and their headers."},
+        {"name": "accounts", "description": "Signed transactions, and who sends them."},
         {"name": "log", "description": "The event log and what happened, in sentences."},
         {"name": "projections", "description": "How the read models are."},
         {"name": "graphql", "description": "The same questions over GraphQL."},

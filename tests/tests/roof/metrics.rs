@@ -1,6 +1,7 @@
 //! What the server says of itself.
 
 use domain::{chain, transaction, validator, validator_set};
+use serde_json::Value;
 
 use super::{register, start};
 
@@ -61,6 +62,13 @@ fn the_contract_names_a_permission_and_every_status_for_each_operation() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let name = format!("{method} {path}");
+            let described = |tag: &&Value| {
+                document["tags"].as_array().unwrap().iter().any(|known| known["name"] == **tag)
+            };
+            assert!(
+                operation["tags"].as_array().unwrap().iter().all(|tag| described(&tag)),
+                "{name}"
+            );
             let responses = operation["responses"].as_object().unwrap();
             assert!(operation["operationId"].is_string(), "{name}");
             assert!(responses.keys().any(|status| status.starts_with(['2', '3'])), "{name}");
