@@ -45,6 +45,8 @@ pub enum Form {
     Json,
     /// GraphQL negotiates by itself.
     GraphQl,
+    /// `text/event-stream`, for as long as the client listens.
+    Events,
     /// Whatever the file is.
     Any,
 }
@@ -95,6 +97,7 @@ pub enum Operation {
     ListSlashings,
     ListActivity,
     ListEvents,
+    FollowEvents,
     GetEvent,
     ReadStream,
     ListProjections,
@@ -286,6 +289,15 @@ pub const TABLE: &[Entry] = &[
         "/api/v1/events",
         Access::Needs(Permission::EventRead),
     ),
+    Entry {
+        form: Form::Events,
+        ..get(
+            Operation::FollowEvents,
+            "follow-events",
+            "/api/v1/events/stream",
+            Access::Needs(Permission::EventRead),
+        )
+    },
     get(
         Operation::GetEvent,
         "get-event",

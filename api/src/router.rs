@@ -14,8 +14,8 @@ use crate::{
     graphql::http as graphql,
     problem::{Kind, Problem},
     rest::{
-        activity, chains, delegations, documents, events, headers, health, projections, slashings,
-        validator_sets, validators,
+        activity, chains, delegations, documents, events, follow, headers, health, projections,
+        slashings, validator_sets, validators,
     },
     server::App,
     submit::{batch, command, create},
@@ -68,6 +68,7 @@ pub fn router(app: App) -> Router {
         // What happened
         .route("/api/v1/activity", get(activity::list))
         .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/stream", get(follow::follow))
         .route("/api/v1/events/{position}", get(events::get))
         .route("/api/v1/streams/{stream}", get(events::stream))
         // Read models

@@ -7,6 +7,8 @@ pub mod database;
 pub mod fixtures;
 pub mod http;
 pub mod keys;
+pub mod log;
 pub mod node0;
 pub mod own_cluster;
 pub mod pristine;
+pub mod sse;

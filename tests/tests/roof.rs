@@ -6,6 +6,7 @@ mod access;
 mod conditions;
 mod graphql;
 mod input;
+mod live;
 mod metrics;
 mod outage;
 mod proxy;

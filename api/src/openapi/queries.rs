@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{permission, schemas, security, shared};
+use super::{live, permission, schemas, security, shared};
 use crate::operations::{Access, Entry, Operation, Verb};
 
 /// What the table does not say of an operation.
@@ -24,6 +24,8 @@ enum Reply {
     Page(&'static str),
     /// A piece of the log.
     Log,
+    /// Server-sent events of the log.
+    Stream,
     /// Something without a schema, in a form.
     Form(&'static str),
     /// What became of the items of a batch.
@@ -91,6 +93,7 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
                 "schema": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
             }));
         }
+        Reply::Stream => found.extend(live::parameters()),
         Reply::One(_) | Reply::Form(_) | Reply::Results | Reply::Away | Reply::GraphQl => {}
     }
     if is_read(entry) {
@@ -104,6 +107,7 @@ fn is_read(entry: &Entry) -> bool {
     entry.method == Verb::Get
         && entry.path.starts_with("/api/v1/")
         && entry.operation != Operation::ListProjections
+        && entry.operation != Operation::FollowEvents
 }
 
 /// A parameter in a path.
@@ -158,6 +162,10 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             ("200", "A page of them.", json_content(schema))
         }
         Reply::Log => ("200", "Events, in order.", json_content(schemas::reference("EventPage"))),
+        Reply::Stream => {
+            headers["Position"] = shared::header("Position");
+            ("200", live::EVENTS, live::content())
+        }
         Reply::Form(form) => {
             let kind = if *form == "application/json" { "object" } else { "string" };
             ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
@@ -191,6 +199,9 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     }
     if matches!(entry.access, Access::Needs(_)) {
         found.insert("403".to_owned(), shared::problem(403));
+    }
+    if entry.operation == Operation::FollowEvents {
+        found.insert("409".to_owned(), shared::problem(409));
     }
     if entry.operation == Operation::Batch {
         found.insert("422".to_owned(), shared::problem(422));
@@ -299,11 +310,11 @@ fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
     json!({"type": "string", "enum": names.into_iter().collect::<Vec<_>>()})
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn uuid() -> Value {
+pub(super) fn uuid() -> Value {
     json!({"type": "string", "format": "uuid"})
 }
 
@@ -490,17 +501,12 @@ fn doc(operation: Operation) -> Doc {
             ],
             Reply::Page("ActivityRow"),
         ),
-        Operation::ListEvents => asked(
-            "log",
-            "Events in the order of the log",
-            vec![
-                ("category", "Of this category of streams.", text()),
-                ("stream", "Of this stream.", json!({"type": "string", "pattern": "^[^-]+-.+$"})),
-                ("type", "Of this stored name.", text()),
-                ("correlation", "Of this story.", uuid()),
-            ],
-            Reply::Log,
-        ),
+        Operation::ListEvents => {
+            asked("log", "Events in the order of the log", live::event_filter(), Reply::Log)
+        }
+        Operation::FollowEvents => {
+            asked("log", "The log as it goes on", live::event_filter(), Reply::Stream)
+        }
         Operation::GetEvent => plain("log", "The event at a position", Reply::One("Event")),
         Operation::ReadStream => plain("log", "The events of one stream", Reply::Log),
         Operation::ListProjections => {
