@@ -68,6 +68,8 @@ pub enum Operation {
     GetProblem,
     GraphQlGet,
     GraphQlPost,
+    GraphQlStreamGet,
+    GraphQlStreamPost,
     GraphQlSchema,
     Batch,
     ListChains,
@@ -135,6 +137,8 @@ pub const TABLE: &[Entry] = &[
     get(Operation::GetProblem, "get-problem", "/problems/{slug}", Access::Open),
     get(Operation::GraphQlGet, "graphql-get", "/graphql", Access::Fields),
     post(Operation::GraphQlPost, "graphql-post", "/graphql", Access::Fields),
+    get(Operation::GraphQlStreamGet, "graphql-stream-get", "/graphql/stream", Access::Fields),
+    post(Operation::GraphQlStreamPost, "graphql-stream-post", "/graphql/stream", Access::Fields),
     file(Operation::GraphQlSchema, "graphql-schema", "/graphql/schema.graphql"),
     post(Operation::Batch, "batch", "/api/v1/batches", Access::Command),
     get(

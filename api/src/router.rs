@@ -11,7 +11,7 @@ use domain::{chain::Chain, validator::Validator, validator_set::ValidatorSet};
 
 use crate::{
     door::door,
-    graphql::http as graphql,
+    graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
         activity, chains, delegations, documents, events, follow, headers, health, projections,
@@ -37,6 +37,7 @@ pub fn router(app: App) -> Router {
         .route("/problems/{slug}", get(documents::get_problem))
         // GraphQL
         .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/stream", get(sse::get).post(sse::post))
         .route("/graphql/schema.graphql", get(documents::graphql_schema))
         // Many commands at once
         .route("/api/v1/batches", post(batch::batch))

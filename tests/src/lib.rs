@@ -11,4 +11,5 @@ pub mod log;
 pub mod node0;
 pub mod own_cluster;
 pub mod pristine;
+pub mod socket;
 pub mod sse;

@@ -11,6 +11,7 @@ mod metrics;
 mod outage;
 mod proxy;
 mod queries;
+mod subscriptions;
 
 use domain::{validator::Command, values::ChainId};
 use reqwest::Method;

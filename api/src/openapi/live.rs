@@ -45,6 +45,12 @@ pub const EVENTS: &str = "Server-sent events, for as long as somebody listens. F
      `log-restored`, `too-slow`, `database-unavailable`). Coming back with `Last-Event-ID` loses \
      and doubles nothing.";
 
+/// What the results of a GraphQL request are, one after the other.
+pub const RESULTS: &str = "Server-sent events in the mode of distinct connections of the \
+     graphql-sse protocol: `event: next` with a GraphQL result for each, comments as a sign of life, \
+     and `event: complete` as the last. What is wrong with the document is told by a `next` with \
+     errors.";
+
 /// The form of a live stream.
 pub fn content() -> Value {
     json!({"text/event-stream": {"schema": {"type": "string"}}})

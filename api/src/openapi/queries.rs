@@ -34,6 +34,8 @@ enum Reply {
     Away,
     /// Whatever GraphQL answers.
     GraphQl,
+    /// The same, one result after the other.
+    GraphQlStream,
 }
 
 /// The operation of an entry of the table.
@@ -64,7 +66,7 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::Batch {
         operation["requestBody"] = batch_body();
     }
-    if entry.operation == Operation::GraphQlPost {
+    if takes_graphql(entry) {
         operation["requestBody"] = graphql_body();
     }
     operation
@@ -94,7 +96,12 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
             }));
         }
         Reply::Stream => found.extend(live::parameters()),
-        Reply::One(_) | Reply::Form(_) | Reply::Results | Reply::Away | Reply::GraphQl => {}
+        Reply::One(_)
+        | Reply::Form(_)
+        | Reply::Results
+        | Reply::Away
+        | Reply::GraphQl
+        | Reply::GraphQlStream => {}
     }
     if is_read(entry) {
         found.extend([shared::parameter("MinPosition"), shared::parameter("IfNoneMatch")]);
@@ -166,6 +173,7 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             headers["Position"] = shared::header("Position");
             ("200", live::EVENTS, live::content())
         }
+        Reply::GraphQlStream => ("200", live::RESULTS, live::content()),
         Reply::Form(form) => {
             let kind = if *form == "application/json" { "object" } else { "string" };
             ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
@@ -206,11 +214,11 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if entry.operation == Operation::Batch {
         found.insert("422".to_owned(), shared::problem(422));
     }
-    if entry.operation == Operation::Batch || entry.operation == Operation::GraphQlPost {
+    if entry.operation == Operation::Batch || takes_graphql(entry) {
         found.insert("413".to_owned(), shared::problem(413));
         found.insert("415".to_owned(), shared::problem(415));
     }
-    if entry.access == Access::Fields {
+    if matches!(reply, Reply::GraphQl) {
         found.insert("400".to_owned(), graphql_refusal());
     }
     if entry.operation == Operation::Ready {
@@ -234,6 +242,21 @@ fn graphql_refusal() -> Value {
             "application/graphql-response+json": {"schema": schema},
         },
     })
+}
+
+/// Whether its body is a GraphQL request.
+fn takes_graphql(entry: &Entry) -> bool {
+    matches!(entry.operation, Operation::GraphQlPost | Operation::GraphQlStreamPost)
+}
+
+/// A GraphQL request as a query string.
+fn graphql_query() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("query", "The document.", text()),
+        ("operationName", "Which operation of it.", text()),
+        ("variables", "A JSON object.", text()),
+        ("extensions", "A JSON object.", text()),
+    ]
 }
 
 fn graphql_body() -> Value {
@@ -353,17 +376,15 @@ fn doc(operation: Operation) -> Doc {
             plain("server", "All kinds of problems", Reply::One("ProblemKinds"))
         }
         Operation::GetProblem => plain("server", "A kind of problem", Reply::One("ProblemKind")),
-        Operation::GraphQlGet => asked(
-            "graphql",
-            "Asks over GraphQL",
-            vec![
-                ("query", "The document.", text()),
-                ("operationName", "Which operation of it.", text()),
-                ("variables", "A JSON object.", text()),
-                ("extensions", "A JSON object.", text()),
-            ],
-            Reply::GraphQl,
-        ),
+        Operation::GraphQlGet => {
+            asked("graphql", "Asks over GraphQL", graphql_query(), Reply::GraphQl)
+        }
+        Operation::GraphQlStreamGet => {
+            asked("graphql", "Follows over GraphQL", graphql_query(), Reply::GraphQlStream)
+        }
+        Operation::GraphQlStreamPost => {
+            plain("graphql", "Follows over GraphQL", Reply::GraphQlStream)
+        }
         Operation::GraphQlPost => plain("graphql", "Asks over GraphQL", Reply::GraphQl),
         Operation::GraphQlSchema => {
             plain("graphql", "The GraphQL schema", Reply::Form("application/graphql"))
