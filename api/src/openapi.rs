@@ -23,6 +23,7 @@ pub fn document() -> Value {
             Operation::CommandChain
                 | Operation::CommandValidator
                 | Operation::CommandValidatorSet
+                | Operation::CommandAccount
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );

@@ -94,6 +94,8 @@ pub enum Operation {
     GetValidatorSetOfEpoch,
     ListValidatorSets,
     CommandValidatorSet,
+    SubmitTransactions,
+    CommandAccount,
     ListDelegations,
     ListUnbondings,
     ListSlashings,
@@ -261,6 +263,18 @@ pub const TABLE: &[Entry] = &[
         Operation::CommandValidatorSet,
         "command-validator-set",
         "/api/v1/validator-sets/{chain}/{command}",
+        Access::Command,
+    ),
+    post(
+        Operation::SubmitTransactions,
+        "submit-transactions",
+        "/api/v1/transactions",
+        Access::Needs(Permission::TxSubmit),
+    ),
+    post(
+        Operation::CommandAccount,
+        "command-account",
+        "/api/v1/accounts/{address}/{command}",
         Access::Command,
     ),
     get(

@@ -7,7 +7,9 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use domain::{chain::Chain, validator::Validator, validator_set::ValidatorSet};
+use domain::{
+    chain::Chain, transaction::Account, validator::Validator, validator_set::ValidatorSet,
+};
 
 use crate::{
     door::door,
@@ -18,7 +20,7 @@ use crate::{
         slashings, validator_sets, validators,
     },
     server::App,
-    submit::{batch, command, create},
+    submit::{batch, command, create, transactions},
 };
 
 /// The whole surface.
@@ -63,6 +65,10 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/validator-sets/{chain}/epochs", get(validator_sets::list))
         .route("/api/v1/validator-sets/{chain}/epochs/{epoch}", get(validator_sets::of_epoch))
         .route("/api/v1/validator-sets/{chain}/{command}", post(command::<ValidatorSet>))
+        // Transactions and the accounts they are sent from
+        .route("/api/v1/transactions", post(transactions::submit))
+        .route("/api/v1/accounts/{address}/{command}", post(command::<Account>))
+        // What is staked, and what was burned
         .route("/api/v1/delegations", get(delegations::list))
         .route("/api/v1/unbondings", get(delegations::unbondings))
         .route("/api/v1/slashings", get(slashings::list))

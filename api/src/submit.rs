@@ -2,8 +2,10 @@
 //!
 //! One generic handler for all collections. Does not know what any command means.
 
+mod accounts;
 pub mod batch;
 mod chains;
+pub mod transactions;
 mod validator_sets;
 mod validators;
 

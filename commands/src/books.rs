@@ -84,6 +84,7 @@ impl Commands {
         let command = Command::InitialiseGenesis { document };
         let answer = self.execute::<Chain>(stream, command, context).await;
         self.rooms.without_genesis.invalidate(&chain);
+        self.standing_changed().await;
         answer
     }
 

@@ -9,6 +9,7 @@ use domain::{
     aggregate::Aggregate,
     chain::Chain,
     parameters::Parameters,
+    transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
     values::{ChainId, Moment},
@@ -74,6 +75,7 @@ pub struct Commands {
 /// What the clones share: a set of lanes for each kind of aggregate, and the write-side state.
 #[doc(hidden)]
 pub struct Rooms {
+    pub(crate) accounts: Lanes<Account>,
     pub(crate) validators: Lanes<Validator>,
     pub(crate) validator_sets: Lanes<ValidatorSet>,
     pub(crate) chains: Lanes<Chain>,
@@ -90,6 +92,7 @@ impl Commands {
     pub fn new(store: EventStore, options: CommandsOptions) -> Commands {
         let states = options.cached_states_max;
         let rooms = Rooms {
+            accounts: Lanes::new(states),
             validators: Lanes::new(states),
             validator_sets: Lanes::new(states),
             chains: Lanes::new(states),
@@ -129,7 +132,7 @@ impl Commands {
     ) -> Vec<Answer<A>> {
         let mut places = Vec::with_capacity(items.len());
         for (id, command, context) in items {
-            places.push(self.place::<A>(id, command, context).await);
+            places.push(self.place::<A>(id, command, context));
         }
         let mut answers = Vec::with_capacity(places.len());
         for place in places {
@@ -164,18 +167,16 @@ impl Commands {
         Ok(A::lanes(&self.rooms).cached(&stream_of::<A>(id).map_err(unnameable)?))
     }
 
-    async fn place<A: Handled>(
+    fn place<A: Handled>(
         &self,
         id: A::Id,
         command: A::Command,
         context: RequestContext,
     ) -> Place<A> {
-        match self.admit::<A>(&id, &command, &context).await {
+        match self.admit::<A>(&id, &command, &context) {
             Err(error) => Place::Answered(Box::new(Err(error))),
-            Ok(Admitted::Repeated(outcome)) => Place::Answered(Box::new(Ok(outcome))),
-            Ok(Admitted::New { stream, command_id, digest }) => {
-                let key = (context.idempotency_key.is_some() && !context.dry_run)
-                    .then_some((command_id, digest));
+            Ok(Admitted { stream, command_id, digest }) => {
+                let key = context.idempotency_key.as_ref().map(|_| (command_id, digest));
                 let (waiting, reply) = Waiting::new(id, command, context, command_id, digest);
                 A::lanes(&self.rooms).join(self, stream, waiting);
                 Place::Waiting { key, reply }
@@ -183,7 +184,7 @@ impl Commands {
         }
     }
 
-    async fn admit<A: Handled>(
+    fn admit<A: Handled>(
         &self,
         id: &A::Id,
         command: &A::Command,
@@ -195,29 +196,40 @@ impl Commands {
         }
         let stream = stream_of::<A>(id).map_err(CommandError::Invalid)?;
         let command_id = context.command_id();
-        let Some(_) = &context.idempotency_key else {
-            return Ok(Admitted::New { stream, command_id, digest: CommandDigest(Uuid::nil()) });
+        let digest = match &context.idempotency_key {
+            None => CommandDigest(Uuid::nil()),
+            Some(_) => request::digest(&stream, command).map_err(CommandError::Invalid)?,
         };
-        let digest = request::digest(&stream, command).map_err(CommandError::Invalid)?;
-        match self.first_answer::<A>(command_id, digest).await? {
-            Some(outcome) => Ok(Admitted::Repeated(outcome)),
-            None => Ok(Admitted::New { stream, command_id, digest }),
-        }
+        Ok(Admitted { stream, command_id, digest })
     }
 
-    /// A refusal may be the echo of the same request done a moment ago by a twin: then its answer
+    /// What is stored under a key is found when it is stored again. Where nothing was to be stored,
+    /// the log is asked: a refusal may be the echo of the same command done before, whose answer
     /// counts.
     async fn unless_repeated<A: Handled>(
         &self,
         key: Option<(CommandId, CommandDigest)>,
         answer: Answer<A>,
     ) -> Answer<A> {
-        match (key, answer) {
-            (Some((id, digest)), Err(CommandError::Refused(refusal))) => {
-                let first = self.first_answer::<A>(id, digest).await?;
-                first.ok_or(CommandError::Refused(refusal))
-            }
-            (_, answer) => answer,
+        let Some((id, digest)) = key else { return answer };
+        let nothing_stored = match &answer {
+            Ok(outcome) => outcome.position.is_none(),
+            Err(CommandError::Refused(_) | CommandError::Stale { .. }) => true,
+            Err(
+                CommandError::Conflict { .. }
+                | CommandError::KeyReused
+                | CommandError::Forbidden { .. }
+                | CommandError::Invalid(_)
+                | CommandError::Unavailable(_)
+                | CommandError::Unknown { .. },
+            ) => false,
+        };
+        if !nothing_stored {
+            return answer;
+        }
+        match self.first_answer::<A>(id, digest).await? {
+            Some(first) => Ok(first),
+            None => answer,
         }
     }
 
@@ -276,9 +288,10 @@ fn fresh() -> Cache<ChainId, ()> {
         .build()
 }
 
-enum Admitted {
-    New { stream: StreamName, command_id: CommandId, digest: CommandDigest },
-    Repeated(Outcome),
+struct Admitted {
+    stream: StreamName,
+    command_id: CommandId,
+    digest: CommandDigest,
 }
 
 enum Place<A: Handled> {

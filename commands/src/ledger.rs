@@ -3,128 +3,25 @@
 //!
 //! Does not know who asks, nor what will be decided.
 
-use std::collections::{BTreeMap, HashMap};
+mod mempool;
+mod native;
+mod roster;
 
-use domain::{
-    aggregate::Aggregate,
-    validator::{Event, StandingName, Validator},
-    validator_set::Candidate,
-    values::{Amount, ChainId, Epoch},
-};
-use event_store::{EventStore, Filter, StoreError, StoredEvent, StreamName};
+pub(crate) use roster::ActiveSet;
+
 use tokio::sync::Mutex;
 
-use crate::{execute::Commands, lane};
+use native::Native;
+use roster::Roster;
 
 /// How many events are read at a time while catching up.
 const LEDGER_PAGE_EVENTS: usize = 5_000;
 
-/// The validators of every chain, as far as the log has been folded.
+/// What has been folded of the log so far.
 #[derive(Default)]
 pub(crate) struct Ledger {
+    /// The validators of every chain.
     roster: Mutex<Roster>,
-}
-
-#[derive(Default)]
-struct Roster {
-    folded_to: u64,
-    validators: HashMap<StreamName, Validator>,
-    /// Joins and leaves by chain, in the newest epoch in which there were any.
-    churn: BTreeMap<ChainId, (Epoch, u32)>,
-}
-
-/// A chain's validators at one moment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ActiveSet {
-    /// Those that may be chosen.
-    pub(crate) candidates: Vec<Candidate>,
-    /// Joins and leaves already used in the epoch asked for.
-    pub(crate) joined: u32,
-}
-
-impl Commands {
-    /// The active validators of a chain, up to the newest event of the log.
-    pub(crate) async fn active_set(
-        &self,
-        chain_id: &ChainId,
-        epoch: Epoch,
-        power_reduction: Amount,
-    ) -> Result<ActiveSet, StoreError> {
-        let mut roster = self.rooms.ledger.roster.lock().await;
-        roster.catch_up(&self.store).await?;
-        let candidates = roster
-            .validators
-            .values()
-            .filter_map(Validator::record)
-            .filter(|record| record.standing.name() == StandingName::Active)
-            .filter(|record| record.chain_id == *chain_id)
-            .map(|record| Candidate {
-                address: record.address,
-                power: record.stake.power(power_reduction),
-                public_key: record.public_key,
-            })
-            .collect();
-        let joined = match roster.churn.get(chain_id) {
-            Some((newest, used)) if *newest == epoch => *used,
-            Some(_) | None => 0,
-        };
-        Ok(ActiveSet { candidates, joined })
-    }
-}
-
-impl Roster {
-    async fn catch_up(&mut self, store: &EventStore) -> Result<(), StoreError> {
-        let head = store.head().await?.position;
-        let filter =
-            Filter { categories: vec![Validator::CATEGORY.to_owned()], ..Filter::default() };
-        while self.folded_to < head {
-            let page = store.read_all(self.folded_to, &filter, LEDGER_PAGE_EVENTS).await?;
-            for event in &page.events {
-                self.fold(event)?;
-            }
-            self.folded_to = page.scanned_to;
-        }
-        Ok(())
-    }
-
-    fn fold(&mut self, stored: &StoredEvent) -> Result<(), StoreError> {
-        let event = lane::read(stored)?;
-        let validator = self.validators.entry(stored.stream.clone()).or_default();
-        let was_active = validator.standing() == StandingName::Active;
-        validator.evolve(&event);
-        let is_active = validator.standing() == StandingName::Active;
-        if let (Some(epoch), Some(record)) = (moves_in(&event), validator.record())
-            && was_active != is_active
-        {
-            let used = self.churn.entry(record.chain_id.clone()).or_insert((epoch, 0));
-            if used.0 < epoch {
-                *used = (epoch, 0);
-            }
-            used.1 += 1;
-        }
-        Ok(())
-    }
-}
-
-/// The epoch of an event that may take a validator into the set or out of it.
-fn moves_in(event: &Event) -> Option<Epoch> {
-    match event {
-        Event::ValidatorActivated(event) => Some(event.epoch),
-        Event::ValidatorJailed(event) => Some(event.epoch),
-        Event::ValidatorUnjailed(event) => Some(event.epoch),
-        Event::ValidatorTombstoned(event) => Some(event.epoch),
-        Event::ExitInitiated(event) => Some(event.epoch),
-        Event::ValidatorRegistered(_)
-        | Event::ProfileUpdated(_)
-        | Event::CommissionSet(_)
-        | Event::StakeBonded(_)
-        | Event::UnbondingStarted(_)
-        | Event::DelegationAdded(_)
-        | Event::UndelegationStarted(_)
-        | Event::StakeReleased(_)
-        | Event::PerformanceRecorded(_)
-        | Event::ReputationChanged(_)
-        | Event::ValidatorSlashed(_)
-        | Event::ValidatorExited(_) => None,
-    }
+    /// Our own chain's state, and what waits for its blocks.
+    native: Mutex<Native>,
 }

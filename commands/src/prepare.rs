@@ -4,9 +4,11 @@
 
 use domain::{
     chain::{self, Chain, ChainStream},
+    parameters::Parameters,
+    transaction::{self, Account, FeeRate, Mempool},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
-    values::{Address, ChainId, Epoch, Moment},
+    values::{Address, Amount, ChainId, Epoch, Moment, Nonce},
 };
 use event_store::StoreError;
 
@@ -133,5 +135,45 @@ impl Handled for Chain {
 
     fn lanes(rooms: &Rooms) -> &Lanes<Chain> {
         &rooms.chains
+    }
+}
+
+impl Handled for Account {
+    fn permission(command: &transaction::Command) -> Permission {
+        policy::account(command)
+    }
+
+    async fn prepare(
+        commands: &Commands,
+        address: &Address,
+        _: &Account,
+        _: &transaction::Command,
+        at: Moment,
+    ) -> Result<transaction::Known, StoreError> {
+        let nothing = transaction::Known {
+            address: *address,
+            balance: Amount::ZERO,
+            chain_id: None,
+            head: None,
+            mempool: Mempool { fee_per_byte_min: FeeRate::ZERO, full: false, transactions: 0 },
+            nonce: Nonce::FIRST,
+            now: at,
+            parameters: Parameters::default(),
+        };
+        let Some(standing) = Box::pin(commands.standing()).await? else { return Ok(nothing) };
+        let account = standing.ledger.account(*address);
+        Ok(transaction::Known {
+            balance: account.balance,
+            chain_id: Some(standing.ledger.chain_id().clone()),
+            head: standing.ledger.height(),
+            mempool: standing.mempool,
+            nonce: account.nonce,
+            parameters: standing.ledger.parameters().clone(),
+            ..nothing
+        })
+    }
+
+    fn lanes(rooms: &Rooms) -> &Lanes<Account> {
+        &rooms.accounts
     }
 }

@@ -24,6 +24,7 @@ mod entry;
 mod execute;
 mod execution;
 mod fault;
+mod follow;
 mod payload;
 mod receipt;
 mod snapshot;
@@ -33,6 +34,7 @@ pub use entry::{Account, Anchor, Burned, Delegation, Entry, Key, Unbonding, Vali
 pub use execute::{BlockContext, Equivocation};
 pub use execution::{Burn, Execution, Release};
 pub use fault::BlockFault;
+pub use follow::Unfollowed;
 pub use receipt::{Failure, Receipt};
 pub use snapshot::Unusable;
 

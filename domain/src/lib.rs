@@ -4,14 +4,23 @@
 //! in an aggregate's own history is handed in with the command.
 
 pub mod aggregate;
+pub mod block;
 pub mod chain;
+pub mod commit;
+pub mod consensus;
+pub mod evidence;
 pub mod genesis;
+pub mod hashes;
 mod json;
 pub mod ledger;
 pub mod light;
 pub mod parameters;
+pub mod proposer;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod transaction;
 pub mod trie;
 pub mod validator;
 pub mod validator_set;
 pub mod values;
+pub mod vote;

@@ -11,11 +11,13 @@ mod make;
 mod schema;
 mod verify;
 
+pub use crate::hashes::consensus_hash;
 pub use crate::json::ParseFault;
-pub use commit::{Tally, verify_commit};
+pub use commit::{Tally, verify_commit, verify_entries};
 pub use fault::Fault;
 pub use json::{parse, parse_value};
-pub use make::{commit_hash, consensus_hash, parts_hash, sign_header, vote_bytes};
+use make::entry_bytes;
+pub use make::{commit_hash, parts_hash, sign_header, vote_bytes};
 pub use verify::{CLOCK_DRIFT_S, Options, Trusted, Verdict, verify};
 
 use std::sync::Arc;
@@ -26,8 +28,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use tendermint_proto::v0_38::types as proto;
 
-use crate::values::{
-    Address, AppHash, ChainId, Hash, Height, Moment, POWER_TOTAL_MAX, Power, PublicKey, Round,
+use crate::{
+    values::{
+        Address, AppHash, ChainId, Hash, Height, Moment, POWER_TOTAL_MAX, Power, PublicKey, Round,
+    },
+    vote::sha256,
 };
 
 /// The most validators of a set that is read.
@@ -168,14 +173,6 @@ impl SignedHeader {
     /// The hash of the set that signs the next header.
     pub fn next_validators_hash(&self) -> Hash {
         sha256(self.inner.header.next_validators_hash).unwrap_or(Hash::from_bytes([0; 32]))
-    }
-}
-
-/// A hash of ours; none for the empty one.
-fn sha256(hash: tendermint::Hash) -> Option<Hash> {
-    match hash {
-        tendermint::Hash::Sha256(bytes) => Some(Hash::from_bytes(bytes)),
-        tendermint::Hash::None => None,
     }
 }
 

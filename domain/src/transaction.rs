@@ -64,8 +64,8 @@ pub struct Known {
     pub address: Address,
     /// The account's balance in the ledger.
     pub balance: Amount,
-    /// The chain that executes.
-    pub chain_id: ChainId,
+    /// The chain that executes; none before its genesis.
+    pub chain_id: Option<ChainId>,
     /// The last height that was executed; none before the first.
     pub head: Option<Height>,
     /// What waits of all senders.

@@ -1,10 +1,13 @@
 //! What the surface relies on: names, examples and codes that agree with what serde reads and
 //! writes.
 
-use domain::{chain, transaction, validator, validator_set};
+use domain::{block, chain, consensus, transaction, validator, validator_set};
 use serde_json::{Value, json};
 
-use crate::{chain as chains, fixture, golden::assert_same_as_file, transaction as transactions};
+use crate::{
+    block as blocks, chain as chains, consensus as heights, fixture, golden::assert_same_as_file,
+    transaction as transactions,
+};
 
 /// One example for each name, each read as the command of that name, and each strict.
 fn check<C>(names: &[&str], examples: Vec<Value>, name: fn(&C) -> &'static str)
@@ -32,12 +35,14 @@ fn every_command_has_an_example_that_parses() {
         validator_set::Command::examples(),
         validator_set::Command::name,
     );
+    check(block::Command::NAMES, block::Command::examples(), block::Command::name);
     check(chain::Command::NAMES, chain::Command::examples(), chain::Command::name);
     check(
         transaction::Command::NAMES,
         transaction::Command::examples(),
         transaction::Command::name,
     );
+    check(consensus::Command::NAMES, consensus::Command::examples(), consensus::Command::name);
     assert_eq!(validator::Command::example("bond").unwrap()["amount"], "1000000");
     assert_eq!(validator::Command::example("reboot"), None);
 }
@@ -64,16 +69,39 @@ fn the_examples_of_accounts_are_made_with_real_keys() {
     assert_same_as_file("src/transaction/examples.json", &text);
 }
 
+#[test]
+fn the_examples_of_blocks_are_made_with_real_keys() {
+    let mut text = serde_json::to_string_pretty(&blocks::examples()).unwrap();
+    text.push('\n');
+    assert_same_as_file("src/block/examples.json", &text);
+}
+
+#[test]
+fn the_examples_of_heights_are_signed_with_real_keys() {
+    let mut text = serde_json::to_string_pretty(&heights::examples()).unwrap();
+    text.push('\n');
+    assert_same_as_file("src/consensus/examples.json", &text);
+}
+
 #[cfg(feature = "schema")]
 #[test]
 fn every_type_of_the_contract_has_a_schema() {
+    use domain::aggregate::Event as _;
     use utoipa::PartialSchema as _;
     let commands = serde_json::to_value(validator::Command::schema()).unwrap();
     assert_eq!(commands["oneOf"].as_array().unwrap().len(), validator::Command::NAMES.len());
     let commands = serde_json::to_value(chain::Command::schema()).unwrap();
     assert_eq!(commands["oneOf"].as_array().unwrap().len(), chain::Command::NAMES.len());
     let events = serde_json::to_value(chain::Event::schema()).unwrap();
-    assert_eq!(events["oneOf"].as_array().unwrap().len(), 12);
+    assert_eq!(events["oneOf"].as_array().unwrap().len(), chain::Event::NAMES.len());
+    let commands = serde_json::to_value(consensus::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), consensus::Command::NAMES.len());
+    let commands = serde_json::to_value(block::Command::schema()).unwrap();
+    assert_eq!(commands["oneOf"].as_array().unwrap().len(), block::Command::NAMES.len());
+    let events = serde_json::to_value(consensus::Event::schema()).unwrap();
+    assert_eq!(events["oneOf"].as_array().unwrap().len(), consensus::Event::NAMES.len());
+    let commit = serde_json::to_value(domain::commit::Commit::schema()).unwrap();
+    assert_eq!(commit["type"], "string");
     let refusals = serde_json::to_value(chain::Refusal::schema()).unwrap();
     assert!(refusals["oneOf"].as_array().unwrap().len() > 20);
     let commands = serde_json::to_value(transaction::Command::schema()).unwrap();

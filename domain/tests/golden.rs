@@ -6,13 +6,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use domain::{
     aggregate::{Event, read},
-    chain, transaction, validator, validator_set,
+    block, chain, consensus, transaction, validator, validator_set,
 };
 use serde_json::Value;
 
 use crate::{
-    chain as chains, fixture, spec::assert_survives_storage, transaction as transactions,
-    validator as validators,
+    block as blocks, chain as chains, consensus as heights, fixture, spec::assert_survives_storage,
+    transaction as transactions, validator as validators,
 };
 
 /// The variable that writes golden files instead of comparing them.
@@ -99,11 +99,23 @@ fn every_event_of_an_account_has_a_golden_file() {
 }
 
 #[test]
+fn every_event_of_a_block_has_a_golden_file() {
+    check::<block::Event>(blocks::one_of_each());
+}
+
+#[test]
+fn every_event_of_a_height_has_a_golden_file() {
+    check::<consensus::Event>(heights::one_of_each());
+}
+
+#[test]
 fn every_golden_file_belongs_to_an_event() {
     let known = [
         validator::Event::NAMES,
         validator_set::Event::NAMES,
+        block::Event::NAMES,
         chain::Event::NAMES,
+        consensus::Event::NAMES,
         transaction::Event::NAMES,
     ]
     .concat();

@@ -4,7 +4,7 @@ use domain::{
     aggregate::Aggregate as _,
     ledger::{
         Account, Anchor, BlockContext, BlockFault, Burn, Burned, Delegation, Entry, Equivocation,
-        Execution, Failure, Key, Ledger, Receipt, Release, Totals, Unbonding, Unusable,
+        Execution, Failure, Key, Ledger, Receipt, Release, Totals, Unbonding, Unfollowed, Unusable,
         ValidatorStake,
     },
     transaction::{Envelope, Payload, Transaction},
@@ -612,6 +612,19 @@ fn the_bytes_of_an_execution_are_canonical_and_read_back() {
     assert_eq!(bytes, serde_json_canonicalizer::to_vec(&execution).unwrap());
     assert_eq!(Execution::from_bytes(&bytes).unwrap(), execution);
     assert!(Execution::from_bytes(b"{}").is_err());
+}
+
+#[test]
+fn nobody_follows_what_does_not_come_to_the_root_it_says() {
+    let before = begun();
+    let mut ledger = before.clone();
+    let execution = only(&mut ledger, RICH, transfer(5, 2));
+    assert_eq!(before.after(&execution), Ok(ledger));
+    let mut changed = execution.clone();
+    changed.changed.pop();
+    assert!(matches!(before.after(&changed), Err(Unfollowed::RootMismatch { .. })));
+    let early = Execution { height: execution.height.next().unwrap(), ..execution };
+    assert!(matches!(before.after(&early), Err(Unfollowed::HeightNotNext { .. })));
 }
 
 #[test]

@@ -101,6 +101,8 @@ proptest! {
             };
             prop_assert_eq!(&speculative.execute(&context, &transactions).unwrap(), &execution);
             prop_assert_eq!(&speculative, &ledger);
+            prop_assert_eq!(&before.after(&execution).unwrap(), &ledger, "and so has a follower");
+            prop_assert!(ledger.after(&execution).is_err(), "once");
             prop_assert_eq!(execution.receipts.len(), transactions.len());
             prop_assert_eq!(ledger.totals().sum(), Some(ledger.supply()));
             prop_assert_eq!(ledger.totals().burned, ledger.burned());

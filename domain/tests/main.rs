@@ -8,18 +8,25 @@
     reason = "a test asks for one variant and fails for others"
 )]
 
+mod agreement;
+mod block;
 mod chain;
+mod consensus;
 mod contract;
 mod fixture;
 mod genesis;
 mod golden;
+mod hashes;
 mod ledger;
 mod ledger_properties;
 mod light;
+mod made_chain;
 mod native;
 mod parameters;
 mod properties;
+mod proposer;
 mod purity;
+mod safety;
 mod signatures;
 mod spec;
 mod transaction;

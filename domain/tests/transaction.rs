@@ -65,7 +65,7 @@ fn known() -> Known {
     Known {
         address: address(ME),
         balance: amount(1_000),
-        chain_id: "node0-local".parse().unwrap(),
+        chain_id: Some("node0-local".parse().unwrap()),
         head: Some(height(7)),
         mempool: Mempool { fee_per_byte_min: FeeRate::ZERO, full: false, transactions: 0 },
         nonce: nonce(0),
@@ -315,8 +315,10 @@ fn what_the_envelope_says_is_checked() {
     let sent = transfer(0, 5, 50);
     let elsewhere = account().knowing(|known| known.address = address(OTHER));
     elsewhere.when(submit(&sent)).refused_as("address-mismatch");
-    let chain = account().knowing(|known| known.chain_id = "another-1".parse().unwrap());
+    let chain = account().knowing(|known| known.chain_id = Some("another-1".parse().unwrap()));
     chain.when(submit(&sent)).refused_as("chain-mismatch");
+    let early = account().knowing(|known| known.chain_id = None);
+    early.when(submit(&sent)).refused(Refusal::NoChain);
     let dear = account().knowing(|known| known.parameters.fee_min = amount(6));
     let refusal = Refusal::FeeBelowMinimum { fee: amount(5), minimum: amount(6) };
     dear.when(submit(&sent)).refused(refusal);

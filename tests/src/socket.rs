@@ -33,8 +33,8 @@ pub enum Heard {
 }
 
 impl Socket {
-    /// Connects to `host:port`, offering a subprotocol, with a token or without. A small window makes
-    /// a client that does not read a stalled one.
+    /// Connects to `host:port`, offering a subprotocol, with a token or without. A small window
+    /// makes a client that does not read a stalled one.
     pub async fn connect(
         address: &str,
         protocol: Option<&str>,
@@ -122,7 +122,7 @@ impl Socket {
     pub async fn message(&mut self) -> Value {
         match self.hear().await {
             Heard::Message(message) => message,
-            other => panic!("{other:?}"),
+            end @ (Heard::Close(..) | Heard::Cut) => panic!("{end:?}"),
         }
     }
 }

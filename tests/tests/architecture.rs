@@ -12,6 +12,7 @@ use std::{
 /// Who may know whom. Tests and benchmarks stand outside the house and may look into every room.
 const EDGES: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("agent", &["domain"]),
     ("event-store", &[]),
     ("commands", &["domain", "event-store"]),
     ("projections", &["domain", "event-store"]),

@@ -12,6 +12,7 @@ mod outage;
 mod proxy;
 mod queries;
 mod subscriptions;
+mod transactions;
 
 use domain::{validator::Command, values::ChainId};
 use reqwest::Method;

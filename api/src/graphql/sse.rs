@@ -1,5 +1,5 @@
-//! GraphQL over server-sent events, in the mode of distinct connections of the graphql-sse protocol:
-//! one request, `next` for each result, `complete` at the end.
+//! GraphQL over server-sent events, in the mode of distinct connections of the graphql-sse
+//! protocol: one request, `next` for each result, `complete` at the end.
 //!
 //! Does not know the schema's types.
 

@@ -2,7 +2,7 @@
 //!
 //! Does not know what a command does: its words are the domain's.
 
-use domain::{chain, validator, validator_set};
+use domain::{chain, transaction, validator, validator_set};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -23,6 +23,12 @@ pub fn operations() -> Vec<(String, Value)> {
         validator_set::Refusal,
     >());
     found.extend(of::<chain::Chain, chain::Command, chain::Event, chain::Refusal>());
+    found.extend(of::<
+        transaction::Account,
+        transaction::Command,
+        transaction::Event,
+        transaction::Refusal,
+    >());
     found
 }
 
@@ -181,7 +187,8 @@ fn headers(creates: bool) -> Value {
     found
 }
 
-fn reply(events: &str) -> Value {
+/// What a command is answered with.
+pub(super) fn reply(events: &str) -> Value {
     let event = json!({
         "allOf": [
             {

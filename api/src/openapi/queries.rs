@@ -2,9 +2,10 @@
 //!
 //! Does not know how they are read.
 
+use domain::transaction;
 use serde_json::{Map, Value, json};
 
-use super::{live, permission, schemas, security, shared};
+use super::{commands, live, permission, schemas, security, shared};
 use crate::operations::{Access, Entry, Operation, Verb};
 
 /// What the table does not say of an operation.
@@ -30,6 +31,8 @@ enum Reply {
     Form(&'static str),
     /// What became of the items of a batch.
     Results,
+    /// What became of one command, or of many.
+    OneOrResults,
     /// A redirect.
     Away,
     /// Whatever GraphQL answers.
@@ -66,6 +69,9 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::Batch {
         operation["requestBody"] = batch_body();
     }
+    if entry.operation == Operation::SubmitTransactions {
+        operation["requestBody"] = transactions_body();
+    }
     if takes_graphql(entry) {
         operation["requestBody"] = graphql_body();
     }
@@ -96,6 +102,9 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
             }));
         }
         Reply::Stream => found.extend(live::parameters()),
+        Reply::OneOrResults => {
+            found.extend([shared::parameter("DryRun"), shared::parameter("Prefer")]);
+        }
         Reply::One(_)
         | Reply::Form(_)
         | Reply::Results
@@ -179,6 +188,11 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
         }
         Reply::Results => ("200", "One result each, in order.", json_content(results())),
+        Reply::OneOrResults => {
+            let one = commands::reply(&schemas::name::<transaction::Event>());
+            let schema = json!({"oneOf": [one, results()]});
+            ("200", "For one what became of it, else one result each.", json_content(schema))
+        }
         Reply::Away => ("303", "Look there.", Value::Null),
         Reply::GraphQl => {
             let schema = json!({"type": "object"});
@@ -211,10 +225,12 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if entry.operation == Operation::FollowEvents {
         found.insert("409".to_owned(), shared::problem(409));
     }
-    if entry.operation == Operation::Batch {
+    let holds_commands =
+        matches!(entry.operation, Operation::Batch | Operation::SubmitTransactions);
+    if holds_commands {
         found.insert("422".to_owned(), shared::problem(422));
     }
-    if entry.operation == Operation::Batch || takes_graphql(entry) {
+    if holds_commands || takes_graphql(entry) {
         found.insert("413".to_owned(), shared::problem(413));
         found.insert("415".to_owned(), shared::problem(415));
     }
@@ -285,7 +301,7 @@ fn batch_body() -> Value {
         "required": ["collection", "command"],
         "additionalProperties": false,
         "properties": {
-            "collection": {"type": "string", "enum": ["validators", "validator-sets", "chains"]},
+            "collection": one_of(crate::submit::batch::COLLECTIONS),
             "id": {"type": ["string", "null"], "description": "As in the path."},
             "command": text,
             "body": {"description": "As the body of a request of its own."},
@@ -308,6 +324,24 @@ fn batch_body() -> Value {
     json!({
         "required": true,
         "content": {"application/json": {"schema": schema, "example": example}},
+    })
+}
+
+fn transactions_body() -> Value {
+    let one = schemas::reference("Transaction");
+    let maximum = crate::submit::transactions::TRANSACTIONS_MAX;
+    let many = json!({"type": "array", "minItems": 1, "maxItems": maximum, "items": one});
+    let submit = transaction::Command::example("submit").unwrap_or_default();
+    let example = &submit["transaction"];
+    json!({
+        "required": true,
+        "content": {
+            "application/json": {"schema": {"oneOf": [one, many]}, "example": example},
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": "A transaction a line."},
+                "example": example.to_string(),
+            },
+        },
     })
 }
 
@@ -539,11 +573,17 @@ fn doc(operation: Operation) -> Doc {
         Operation::Batch => {
             plain("server", "Many commands, one result each, in order", Reply::Results)
         }
+        Operation::SubmitTransactions => plain(
+            "accounts",
+            "Signed transactions: one, or many with one result each, in order",
+            Reply::OneOrResults,
+        ),
         // Described command by command, see `commands`.
         Operation::InitialiseGenesis
         | Operation::CommandChain
         | Operation::RegisterValidator
         | Operation::CommandValidator
-        | Operation::CommandValidatorSet => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandValidatorSet
+        | Operation::CommandAccount => plain("server", "A command", Reply::One("Problem")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not know where they are used.
 
-use domain::{chain, validator, validator_set};
+use domain::{chain, transaction, validator, validator_set};
 use projections::{
     activity, chains, delegations, headers, reputation_history, slashing_history, validator_sets,
     validators,
@@ -50,6 +50,9 @@ pub fn all() -> Value {
     with::<chain::Command>(&mut found);
     with::<chain::Event>(&mut found);
     with::<chain::Refusal>(&mut found);
+    with::<transaction::Command>(&mut found);
+    with::<transaction::Event>(&mut found);
+    with::<transaction::Refusal>(&mut found);
     let mut schemas: Map<String, Value> = found
         .into_iter()
         .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))

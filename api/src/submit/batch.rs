@@ -15,6 +15,7 @@ use chrono::Utc;
 use commands::{Actor, Outcome, RequestContext};
 use domain::{
     chain::Chain,
+    transaction::Account,
     validator::{self, Validator},
     validator_set::ValidatorSet,
     values::{Address, Moment},
@@ -34,6 +35,10 @@ use crate::{
 
 /// The most items of one batch.
 pub const BATCH_ITEMS_MAX: usize = 1_000;
+
+/// The collections whose commands a batch may hold.
+pub const COLLECTIONS: [&str; 4] =
+    [Validator::COLLECTION, ValidatorSet::COLLECTION, Chain::COLLECTION, Account::COLLECTION];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,9 +152,9 @@ async fn other(
     match item.collection.as_str() {
         ValidatorSet::COLLECTION => one::<ValidatorSet>(app, visit, actor, item).await,
         Chain::COLLECTION => one::<Chain>(app, visit, actor, item).await,
+        Account::COLLECTION => one::<Account>(app, visit, actor, item).await,
         found => {
-            let known = [Validator::COLLECTION, ValidatorSet::COLLECTION, Chain::COLLECTION];
-            let detail = format!("{found:?} is none of {}", known.join(", "));
+            let detail = format!("{found:?} is none of {}", COLLECTIONS.join(", "));
             Err(Problem::invalid_body(vec![Fault::at("/collection", detail)]))
         }
     }
@@ -195,7 +200,8 @@ fn context(visit: &Visit, actor: &Actor, item: &Item<'_>) -> Result<RequestConte
     })
 }
 
-fn reply(app: &App, visit: &Visit, outcomes: &[Result<Outcome, Problem>]) -> Response {
+/// One result for each, in order.
+pub(super) fn reply(app: &App, visit: &Visit, outcomes: &[Result<Outcome, Problem>]) -> Response {
     let done = |outcome: &'_ Result<Outcome, Problem>| match outcome {
         Ok(_) => (200, None),
         Err(problem) => {

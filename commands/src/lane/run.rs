@@ -195,7 +195,7 @@ impl<A: Handled> Run<'_, A> {
                     waiting.answer(Ok(outcome(command_id, events, done)));
                 }
                 Err(AppendError::Conflict { .. }) => {
-                    // Only the first to fail met a stranger; those behind it stood on its shoulders.
+                    // Only the first to fail met a stranger; those behind it stood on it.
                     if !self.broken {
                         waiting.attempts += 1;
                     }

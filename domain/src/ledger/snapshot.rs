@@ -11,12 +11,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Burned, Constants, Entry, Ledger, Staked};
+use super::{Constants, Entry, Ledger, Staked, follow};
 use crate::{
     genesis,
     parameters::Parameters,
     trie::Trie,
-    validator::Unbonding,
     values::{Address, Amount, ChainId, Hash, Height, Nonce},
 };
 
@@ -91,32 +90,15 @@ impl Ledger {
     fn of(constants: Constants, height: Option<Height>, entries: Vec<Entry>) -> Ledger {
         let mut trie = Trie::new();
         trie.update(entries.iter().map(Entry::change));
-        let mut stakes = BTreeMap::<Address, Staked>::new();
+        let mut stakes = BTreeMap::new();
         let mut burned = Amount::ZERO;
-        for entry in entries {
-            match entry {
-                Entry::Validator(said) => {
-                    let staked = stakes.entry(said.address).or_default();
-                    staked.stake.bond = said.bond;
-                    staked.tombstoned = said.tombstoned;
-                }
-                Entry::Delegation(said) => {
-                    let staked = stakes.entry(said.validator).or_default();
-                    staked.stake.set_delegation(said.delegator, said.amount);
-                }
-                Entry::Unbonding(said) => {
-                    let staked = stakes.entry(said.validator).or_default();
-                    let super::Unbonding { matures, started, delegator, .. } = said;
-                    let leaving = Unbonding { matures, started, delegator };
-                    staked.stake.add_unbonding(leaving, said.amount);
-                }
-                Entry::Burned(Burned { amount }) => burned = amount,
-                Entry::Account(_) | Entry::Anchor(_) => {}
+        for entry in &entries {
+            if let Entry::Burned(said) = entry {
+                burned = said.amount;
             }
+            follow::place(&mut stakes, entry);
         }
-        stakes.retain(|_, staked| !staked.is_nothing());
-        let stakes = stakes.into_iter().map(|(address, staked)| (address, Arc::new(staked)));
-        let stakes = Arc::new(stakes.collect());
+        let stakes = Arc::new(stakes);
         Ledger { burned, constants: Arc::new(constants), height, stakes, trie }
     }
 

@@ -3,10 +3,10 @@
 //! Does not know trust: it asks only whether this set signed this header. It is stricter than light
 //! clients must be: the signatures stand in the set's order, and every one that is there verifies.
 
-use tendermint::block::CommitSig;
+use tendermint::block::{Commit, CommitSig};
 
-use super::{Fault, SignedHeader, ValidatorSet, address, sha256, vote_bytes};
-use crate::values::{Hash, is_quorum};
+use super::{Fault, SignedHeader, ValidatorSet, address, entry_bytes, sha256};
+use crate::values::{ChainId, Hash, is_quorum};
 
 /// How much power signed, of how much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,16 @@ pub fn verify_commit(signed: &SignedHeader, set: &ValidatorSet) -> Result<Tally,
         let expected = signed.validators_hash();
         return Err(Fault::ValidatorSetMismatch { expected, found: set.hash() });
     }
+    verify_entries(signed.chain_id(), commit, set)
+}
+
+/// Whether `set` committed the block that `commit` is for, by the rules of [`verify_commit`] for
+/// entries; which block that is, is not asked.
+pub fn verify_entries(
+    chain_id: &ChainId,
+    commit: &Commit,
+    set: &ValidatorSet,
+) -> Result<Tally, Fault> {
     if commit.signatures.len() != set.count() {
         return Err(Fault::SignatureCountMismatch {
             signatures: count(commit.signatures.len()),
@@ -39,7 +49,7 @@ pub fn verify_commit(signed: &SignedHeader, set: &ValidatorSet) -> Result<Tally,
     }
     let mut power = 0;
     for (index, entry) in commit.signatures.iter().enumerate() {
-        if let Some(voted) = verify_entry(signed, set, index, entry)? {
+        if let Some(voted) = verify_entry(chain_id, commit, set, index, entry)? {
             power += voted;
         }
     }
@@ -56,7 +66,8 @@ fn count(number: usize) -> u32 {
 
 /// The power that this entry votes for the header with; none for an absent or nil vote.
 fn verify_entry(
-    signed: &SignedHeader,
+    chain_id: &ChainId,
+    commit: &Commit,
     set: &ValidatorSet,
     index: usize,
     entry: &CommitSig,
@@ -78,7 +89,7 @@ fn verify_entry(
     let invalid = || Fault::SignatureInvalid { index, validator: expected };
     let signature =
         signature.as_ref().ok_or(Fault::SignatureMissing { index, validator: expected })?;
-    let message = vote_bytes(signed, timestamp, for_header);
+    let message = entry_bytes(chain_id.as_str(), commit, timestamp, for_header);
     let key = ed25519_consensus::VerificationKey::try_from(validator.pub_key.to_bytes().as_slice())
         .map_err(|_| invalid())?;
     let signature =

@@ -10,43 +10,32 @@ use tendermint::{
     block::{
         Commit, CommitSig, Header, Id, Round, parts, signed_header::SignedHeader as TmSignedHeader,
     },
-    crypto::default::Sha256,
-    merkle,
-    vote::{CanonicalVote, Type},
 };
 use tendermint_proto::v0_38::types as proto;
 
 use super::{ParseFault, SignedHeader, ValidatorSet};
-use crate::values::Hash;
+use crate::{
+    hashes,
+    values::{self, Hash},
+    vote::{self, VoteType},
+};
 
 /// The bytes a validator signs to precommit `signed`'s block, or nil, at `timestamp`: CometBFT's
 /// length-delimited canonical vote.
 pub fn vote_bytes(signed: &SignedHeader, timestamp: Time, for_header: bool) -> Vec<u8> {
-    let header = &signed.signed().header;
-    let commit = &signed.signed().commit;
-    precommit_bytes(header, commit.round, commit.block_id, timestamp, for_header)
+    entry_bytes(signed.chain_id().as_str(), &signed.signed().commit, timestamp, for_header)
 }
 
-fn precommit_bytes(
-    header: &Header,
-    round: Round,
-    block_id: Id,
+/// The same for the block that `commit` is for.
+pub(super) fn entry_bytes(
+    chain_id: &str,
+    commit: &Commit,
     timestamp: Time,
     for_header: bool,
 ) -> Vec<u8> {
-    let vote = CanonicalVote {
-        vote_type: Type::Precommit,
-        height: header.height,
-        round,
-        block_id: for_header.then_some(block_id),
-        timestamp: Some(timestamp),
-        chain_id: header.chain_id.clone(),
-    };
-    let mut bytes = Vec::new();
-    let raw = proto::CanonicalVote::from(vote);
-    // Writing into a growing vector never runs out of room.
-    let _ = raw.encode_length_delimited(&mut bytes);
-    bytes
+    let round = values::Round::try_from(commit.round.value()).unwrap_or_default();
+    let id = for_header.then_some(commit.block_id);
+    vote::vote_bytes(chain_id, commit.height.value(), round, VoteType::Precommit, id, timestamp)
 }
 
 /// The Merkle root of one part. A made header has no block around it: its own protobuf stands for
@@ -58,17 +47,7 @@ pub fn parts_hash(header: &Header) -> Hash {
 
 /// What the next header names this header's commit by: the Merkle root of its entries.
 pub fn commit_hash(signed: &SignedHeader) -> Hash {
-    let entries = signed.signed().commit.signatures.iter().cloned();
-    let leaves: Vec<_> =
-        entries.map(|entry| proto::CommitSig::from(entry).encode_to_vec()).collect();
-    Hash::from_bytes(merkle::simple_hash_from_byte_vectors::<Sha256>(&leaves))
-}
-
-/// What a header names the limits of a block by (CometBFT's `HashedParams`): gas -1 is no limit.
-pub fn consensus_hash(block_bytes_max: i64, block_gas_max: i64) -> Hash {
-    let hashed =
-        proto::HashedParams { block_max_bytes: block_bytes_max, block_max_gas: block_gas_max };
-    Hash::of(&hashed.encode_to_vec())
+    hashes::commit_hash(&signed.signed().commit)
 }
 
 /// Signs `header` in `round` with `keys`, each at `timestamp`: a commit with one entry for each
@@ -90,7 +69,8 @@ pub fn sign_header(
     let part_set_header = parts::Header::new(1, part_hash)
         .map_err(|fault| ParseFault::new("/commit/block_id/parts", fault.to_string()))?;
     let block_id = Id { hash: header.hash(), part_set_header };
-    let message = precommit_bytes(&header, round, block_id, timestamp, true);
+    let mut commit = Commit { height: header.height, round, block_id, signatures: Vec::new() };
+    let message = entry_bytes(header.chain_id.as_str(), &commit, timestamp, true);
     let mut signatures = Vec::with_capacity(set.count());
     for validator in set.set().validators() {
         let key_bytes = validator.pub_key.to_bytes();
@@ -106,7 +86,7 @@ pub fn sign_header(
         };
         signatures.push(entry);
     }
-    let commit = Commit { height: header.height, round, block_id, signatures };
+    commit.signatures = signatures;
     let signed = TmSignedHeader::new(header, commit)
         .map_err(|fault| ParseFault::new("/header", fault.to_string()))?;
     SignedHeader::new(signed)

@@ -65,8 +65,9 @@ fn check_envelope(transaction: &Transaction, known: &Known) -> Result<(), Refusa
     if sender != known.address {
         return Err(Refusal::AddressMismatch { expected: known.address, found: sender });
     }
-    if envelope.chain_id != known.chain_id {
-        let (expected, found) = (known.chain_id.clone(), envelope.chain_id.clone());
+    let expected = known.chain_id.as_ref().ok_or(Refusal::NoChain)?;
+    if envelope.chain_id != *expected {
+        let (expected, found) = (expected.clone(), envelope.chain_id.clone());
         return Err(Refusal::ChainMismatch { expected, found });
     }
     if envelope.payload.amount().is_some_and(Amount::is_zero) {

@@ -18,6 +18,8 @@ use crate::{
 pub enum Refusal {
     #[error("the sender's address is {found}, this is the account {expected}")]
     AddressMismatch { expected: Address, found: Address },
+    #[error("there is no chain of our own yet: begin one from a genesis document")]
+    NoChain,
     #[error("it is for chain {found}, this is chain {expected}")]
     ChainMismatch { expected: ChainId, found: ChainId },
     #[error("the signature is not the sender's over the envelope")]
@@ -80,6 +82,7 @@ impl aggregate::Refusal for Refusal {
     fn code(&self) -> &'static str {
         match self {
             Refusal::AddressMismatch { .. } => "address-mismatch",
+            Refusal::NoChain => "no-chain",
             Refusal::ChainMismatch { .. } => "chain-mismatch",
             Refusal::SignatureInvalid { .. } => "signature-invalid",
             Refusal::AmountZero => "amount-zero",

@@ -254,6 +254,19 @@ pub struct Round(u32);
 const ROUND_RULE: &str = "a round is a number from 0 to 2147483647";
 
 impl Round {
+    /// The first round of every height.
+    pub const FIRST: Round = Round(0);
+
+    /// The round after this one; none after the last there can be.
+    pub fn next(self) -> Option<Round> {
+        Round::try_from(self.0.checked_add(1)?).ok()
+    }
+
+    /// `rounds` later; the last round there can be when that is beyond it.
+    pub fn plus(self, rounds: u32) -> Round {
+        Round(self.0.saturating_add(rounds).min(i32::MAX.unsigned_abs()))
+    }
+
     /// As a number.
     pub const fn value(self) -> u32 {
         self.0

@@ -54,6 +54,12 @@ impl Moment {
         Moment::from_micros(self.0.saturating_add(micros))
     }
 
+    /// `millis` milliseconds later, at most the last moment that can be written.
+    pub fn plus_millis(self, millis: u64) -> Moment {
+        let micros = i64::try_from(millis).unwrap_or(i64::MAX).saturating_mul(1_000);
+        Moment::from_micros(self.0.saturating_add(micros))
+    }
+
     /// The days since 1970 and the microseconds of the day.
     fn parts(self) -> (i64, i64) {
         let day_micros = DAY_SECONDS * SECOND_MICROS;

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use api::demo::headers;
+use commands::{Actor, RequestContext, Role};
+use domain::values::ChainId;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -99,7 +102,7 @@ async fn who_breaks_the_protocol_is_closed_with_the_code_it_names() {
         let last = loop {
             match socket.hear().await {
                 Heard::Message(message) => assert_eq!(message["type"], "connection_ack", "{name}"),
-                last => break last,
+                last @ (Heard::Close(..) | Heard::Cut) => break last,
             }
         };
         match last {
@@ -107,7 +110,7 @@ async fn who_breaks_the_protocol_is_closed_with_the_code_it_names() {
                 assert_eq!(found, code, "{name}: {reason}");
                 assert!(!reason.is_empty(), "{name}");
             }
-            other => panic!("{name}: {other:?}"),
+            other @ (Heard::Message(_) | Heard::Cut) => panic!("{name}: {other:?}"),
         }
         assert_eq!(socket.hear().await, Heard::Cut, "{name}: nothing follows");
     }
@@ -136,19 +139,19 @@ async fn who_speaks_another_protocol_or_says_nothing_is_told_so() {
     silent.say(json!({"type": "ping", "payload": {"a": 1}})).await;
     assert_eq!(silent.message().await, json!({"type": "pong", "payload": {"a": 1}}));
     let full = Socket::connect(&address(&app), Some(PROTOCOL), Some(TOKEN), None).await;
-    let status = match *full.unwrap_err() {
-        Error::Http(response) => response.status().as_u16(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(status, 503, "there is one place");
+    assert_eq!(refused(full), 503, "there is one place");
     assert!(matches!(silent.hear().await, Heard::Close(4408, _)));
     assert!(started.elapsed() >= Duration::from_millis(2_900), "{:?}", started.elapsed());
     let wrong = Socket::connect(&address(&app), Some(PROTOCOL), Some("wrong"), None).await;
-    match *wrong.unwrap_err() {
-        Error::Http(response) => assert_eq!(response.status(), 401),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(refused(wrong), 401);
     app.stop().await;
+}
+
+/// The status that a handshake was refused with.
+fn refused(socket: Result<Socket, Box<Error>>) -> u16 {
+    let Err(error) = socket else { panic!("it was let in") };
+    let Error::Http(response) = *error else { panic!("{error:?}") };
+    response.status().as_u16()
 }
 
 async fn emptied(app: &TestApp) {
@@ -274,6 +277,51 @@ async fn strangers_may_follow_what_is_public_and_the_log_needs_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_are_told_of_their_own_chain_when_they_can_be_read() {
+    let (app, _) = start().await;
+    let commands = app.server.commands();
+    let context = || RequestContext::new(Actor::new("tester", Role::SuperAdmin));
+    let (chain, other): (ChainId, ChainId) = ("seen-1".parse().unwrap(), "seen".parse().unwrap());
+    let mut socket = Socket::ready(&address(&app), None).await;
+    let query = "subscription { headerObserved(chainId: \"seen-1\", after: 0) {
+        position header { chainId height hash state position } } }";
+    socket.subscribe("h", query, json!({})).await;
+    let (mut streams, mut anchored) = (Vec::new(), None);
+    for chain in [&chain, &other] {
+        let mut blocks = headers::make(chain, 6).unwrap().into_iter();
+        let anchor = blocks.next().unwrap();
+        anchored.get_or_insert((anchor.signed_header.height(), anchor.signed_header.hash()));
+        // So few headers to an epoch that there are several streams.
+        commands.start_observation(anchor, 4, u32::MAX, context()).await.unwrap();
+        streams.push((chain, blocks));
+    }
+    let mut expected = vec![anchored.unwrap()];
+    for _ in 0..5 {
+        for (chain, blocks) in &mut streams {
+            let block = blocks.next().unwrap();
+            if *chain.as_str() == *"seen-1" {
+                expected.push((block.signed_header.height(), block.signed_header.hash()));
+            }
+            commands.observe_header(chain, block, context()).await.unwrap();
+        }
+    }
+    let mut last = json!(null);
+    for (height, hash) in expected {
+        let told = socket.message().await["payload"]["data"]["headerObserved"].clone();
+        let header = &told["header"];
+        assert_eq!(header["chainId"], "seen-1");
+        assert_eq!((&header["height"], &header["hash"]), (&json!(height), &json!(hash)));
+        assert_eq!(
+            (&header["position"], &header["state"]),
+            (&told["position"], &json!("RECORDED"))
+        );
+        last = told["position"].clone();
+    }
+    assert!(last.is_string());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_consumer_is_told_and_dropped_and_harms_nobody() {
     let app = TestApp::start_with(&[("stalled_ms_max", "300")]).await;
     let writer = Writer::open(&app.database.url()).await;
@@ -296,7 +344,7 @@ async fn a_slow_consumer_is_told_and_dropped_and_harms_nobody() {
     let told = loop {
         match last.hear().await {
             Heard::Message(_) => {}
-            other => break other,
+            last @ (Heard::Close(..) | Heard::Cut) => break last,
         }
     };
     assert!(matches!(told, Heard::Close(1013, _)), "{told:?}");

@@ -1,0 +1,155 @@
+//! Signed transactions: `POST /api/v1/transactions`, one, an array, or a line each.
+//!
+//! Items are independent: a bad one does not keep the others from being done. A transaction's hash
+//! is its idempotency key: sent again, it is answered as the first time. Does not know what a
+//! transaction does.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
+use chrono::Utc;
+use commands::{Actor, Outcome, Permission, RequestContext};
+use domain::{
+    transaction::{Account, Command, Transaction, verify_all},
+    values::Moment,
+};
+use serde_json::value::RawValue;
+
+use super::{Reply, batch};
+use crate::{
+    auth, body,
+    conditions::{Conditions, POSITION},
+    door::Visit,
+    params,
+    problem::{Fault, Kind, Problem},
+    server::App,
+};
+
+/// The most transactions of one request.
+pub const TRANSACTIONS_MAX: usize = 1_000;
+/// The media type of a transaction a line.
+pub const LINES: &str = "application/x-ndjson";
+
+/// What a body holds.
+enum Sent<'b> {
+    One(&'b [u8]),
+    Many(Vec<&'b [u8]>),
+}
+
+/// `POST /api/v1/transactions`.
+pub async fn submit(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, content) = request.into_parts();
+    let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
+    let actor = auth::require(visit.caller.as_ref(), Permission::TxSubmit)?;
+    let conditions = Conditions::of(&parts.headers)?;
+    let bytes: Bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
+    let (items, alone) = match split(&parts.headers, &bytes)? {
+        Sent::One(item) => (vec![item], true),
+        Sent::Many(items) => (items, false),
+    };
+    let read = items.iter().enumerate().map(|(nth, item)| {
+        let place = if alone { String::new() } else { format!("/{nth}") };
+        read(item, &place)
+    });
+    let read: Vec<Result<Transaction, Problem>> = read.collect();
+    let mut outcomes = execute(&app, visit, actor, &conditions, read).await?;
+    let last = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()?.position).max();
+    if let (Some(wait_ms), Some(position)) = (conditions.wait_ms, last) {
+        // They are done whatever the read models do: being behind is not an error of theirs.
+        app.all_reflect(position, wait_ms).await;
+    }
+    match outcomes.pop() {
+        Some(outcome) if alone => Ok(reply(&app, &outcome?)),
+        last => {
+            outcomes.extend(last);
+            Ok(batch::reply(&app, visit, &outcomes))
+        }
+    }
+}
+
+/// The items of a body, each as it was sent.
+fn split<'b>(headers: &HeaderMap, bytes: &'b [u8]) -> Result<Sent<'b>, Problem> {
+    let form = headers.get(header::CONTENT_TYPE).and_then(|form| form.to_str().ok());
+    let name = form.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let items: Vec<&[u8]> = if name.eq_ignore_ascii_case(LINES) {
+        let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines.filter(|line| !line.is_empty()).collect()
+    } else {
+        body::require_json(headers, bytes)?;
+        if bytes.trim_ascii_start().first() != Some(&b'[') {
+            body::parse(bytes)?;
+            return Ok(Sent::One(bytes));
+        }
+        match serde_json::from_slice::<Vec<&RawValue>>(bytes) {
+            Ok(items) => items.into_iter().map(|item| item.get().as_bytes()).collect(),
+            Err(error) => {
+                let detail = format!("the body is no JSON: {error}");
+                return Err(Problem::new(Kind::Malformed, detail));
+            }
+        }
+    };
+    let count = items.len();
+    if !(1..=TRANSACTIONS_MAX).contains(&count) {
+        let detail = format!("holds 1 to {TRANSACTIONS_MAX} transactions, not {count}");
+        return Err(Problem::invalid_body(vec![Fault::at("", detail)]));
+    }
+    Ok(Sent::Many(items))
+}
+
+fn read(item: &[u8], place: &str) -> Result<Transaction, Problem> {
+    serde_json::from_slice(item)
+        .map_err(|error| Problem::invalid_body(vec![Fault::at(place, error.to_string())]))
+}
+
+/// Does the readable ones together, in order. Their signatures are verified beside the threads that
+/// serve; the decisions then find the answers.
+async fn execute(
+    app: &App,
+    visit: &Visit,
+    actor: &Actor,
+    conditions: &Conditions,
+    read: Vec<Result<Transaction, Problem>>,
+) -> Result<Vec<Result<Outcome, Problem>>, Problem> {
+    let readable: Vec<Transaction> = read.iter().flatten().cloned().collect();
+    let verified = readable.clone();
+    tokio::task::spawn_blocking(move || verify_all(&verified))
+        .await
+        .map_err(|_| Problem::internal("the verification of signatures was given up"))?;
+    let items = readable.into_iter().map(|transaction| {
+        let context = RequestContext {
+            actor: actor.clone(),
+            idempotency_key: Some(Arc::from(format!("transaction/{}", transaction.hash()))),
+            causation: None,
+            correlation: visit.correlation,
+            reason: None,
+            expected_version: None,
+            dry_run: conditions.dry_run,
+            at: Moment::from(Utc::now()),
+        };
+        (transaction.sender(), Command::Submit { transaction }, context)
+    });
+    let mut answers = app.commands.execute_all::<Account>(items.collect()).await.into_iter();
+    let lost = || Err(Problem::internal("a transaction was not answered"));
+    let outcomes = read.into_iter().map(|read| {
+        read?;
+        answers.next().map_or_else(lost, |answer| answer.map_err(Problem::of_command))
+    });
+    Ok(outcomes.collect())
+}
+
+fn reply(app: &App, outcome: &Outcome) -> Response {
+    let body = serde_json::to_vec(&Reply::of(outcome)).expect("a reply has string keys");
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let position = outcome.position.unwrap_or_else(|| app.head());
+    headers.insert(POSITION, HeaderValue::from(position));
+    response
+}
