@@ -57,6 +57,12 @@ pub struct Config {
     pub request_ms_max: u64,
     /// How long a request may wait for a read model, in milliseconds.
     pub wait_ms_max: u64,
+    /// Live streams, connections and subscriptions at once.
+    pub streams_max: u32,
+    /// After how long a silence a live stream says that it lives, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// For how long a live stream's client may take nothing, in milliseconds.
+    pub stalled_ms_max: u64,
     /// Connections for reading.
     pub read_connections_max: u32,
     /// Events in one transaction of the log.
@@ -173,6 +179,9 @@ impl Config {
             requests_in_flight_max: 0,
             request_ms_max: 0,
             wait_ms_max: 0,
+            streams_max: 0,
+            heartbeat_ms: 0,
+            stalled_ms_max: 0,
             read_connections_max: 0,
             batch_events_max: 0,
             shown: Vec::new(),

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     accept, auth,
+    live::sse,
     operations::{Access, Entry, Form, TABLE},
     problem::{Kind, MEDIA_TYPE, Problem},
     server::App,
@@ -155,8 +156,10 @@ async fn admit(
             ));
         }
     }
-    if entry.form == Form::Json {
-        accept::require(headers, &["application/json"])?;
+    match entry.form {
+        Form::Json => accept::require(headers, &["application/json"])?,
+        Form::Events => accept::require(headers, &[sse::MEDIA_TYPE])?,
+        Form::GraphQl | Form::Any => {}
     }
     match entry.access {
         Access::Open => Ok(()),

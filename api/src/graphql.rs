@@ -9,13 +9,19 @@ mod limits;
 mod loaders;
 mod node;
 mod pages;
+mod reply;
+mod request;
 mod scalars;
+pub mod sse;
+mod subscriptions;
 mod types;
+mod ws;
 
-use async_graphql::{EmptyMutation, EmptySubscription, MergedObject};
+use async_graphql::{EmptyMutation, MergedObject};
 
-pub use access::{ACCESS, access};
+pub use access::{ACCESS, SUBSCRIPTIONS};
 pub use limits::Limits;
+pub use subscriptions::Subscription;
 
 /// How deep the library's own checks walk a document before validating it.
 const RECURSION_MAX: usize = 32;
@@ -36,11 +42,11 @@ pub struct Query(
 );
 
 /// The schema.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
 /// Builds the schema with its limits.
 pub fn schema(limits: &Limits) -> Schema {
-    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+    Schema::build(Query::default(), EmptyMutation, Subscription)
         .limit_depth(limits.depth_max)
         .limit_complexity(limits.complexity_max)
         .limit_directives(limits.directives_max)

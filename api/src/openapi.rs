@@ -4,6 +4,7 @@
 //! Does not know how a request is answered.
 
 mod commands;
+mod live;
 mod queries;
 mod schemas;
 mod shared;

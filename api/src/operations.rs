@@ -45,6 +45,8 @@ pub enum Form {
     Json,
     /// GraphQL negotiates by itself.
     GraphQl,
+    /// `text/event-stream`, for as long as the client listens.
+    Events,
     /// Whatever the file is.
     Any,
 }
@@ -66,6 +68,8 @@ pub enum Operation {
     GetProblem,
     GraphQlGet,
     GraphQlPost,
+    GraphQlStreamGet,
+    GraphQlStreamPost,
     GraphQlSchema,
     Batch,
     ListChains,
@@ -97,6 +101,7 @@ pub enum Operation {
     ListSlashings,
     ListActivity,
     ListEvents,
+    FollowEvents,
     GetEvent,
     ReadStream,
     ListProjections,
@@ -134,6 +139,8 @@ pub const TABLE: &[Entry] = &[
     get(Operation::GetProblem, "get-problem", "/problems/{slug}", Access::Open),
     get(Operation::GraphQlGet, "graphql-get", "/graphql", Access::Fields),
     post(Operation::GraphQlPost, "graphql-post", "/graphql", Access::Fields),
+    get(Operation::GraphQlStreamGet, "graphql-stream-get", "/graphql/stream", Access::Fields),
+    post(Operation::GraphQlStreamPost, "graphql-stream-post", "/graphql/stream", Access::Fields),
     file(Operation::GraphQlSchema, "graphql-schema", "/graphql/schema.graphql"),
     post(Operation::Batch, "batch", "/api/v1/batches", Access::Command),
     get(
@@ -300,6 +307,15 @@ pub const TABLE: &[Entry] = &[
         "/api/v1/events",
         Access::Needs(Permission::EventRead),
     ),
+    Entry {
+        form: Form::Events,
+        ..get(
+            Operation::FollowEvents,
+            "follow-events",
+            "/api/v1/events/stream",
+            Access::Needs(Permission::EventRead),
+        )
+    },
     get(
         Operation::GetEvent,
         "get-event",

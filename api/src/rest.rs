@@ -7,6 +7,7 @@ pub mod chains;
 pub mod delegations;
 pub mod documents;
 pub mod events;
+pub mod follow;
 pub mod headers;
 pub mod health;
 pub mod projections;

@@ -13,11 +13,11 @@ use domain::{
 
 use crate::{
     door::door,
-    graphql::http as graphql,
+    graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        activity, chains, delegations, documents, events, headers, health, projections, slashings,
-        validator_sets, validators,
+        activity, chains, delegations, documents, events, follow, headers, health, projections,
+        slashings, validator_sets, validators,
     },
     server::App,
     submit::{batch, command, create, transactions},
@@ -39,6 +39,7 @@ pub fn router(app: App) -> Router {
         .route("/problems/{slug}", get(documents::get_problem))
         // GraphQL
         .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/stream", get(sse::get).post(sse::post))
         .route("/graphql/schema.graphql", get(documents::graphql_schema))
         // Many commands at once
         .route("/api/v1/batches", post(batch::batch))
@@ -74,6 +75,7 @@ pub fn router(app: App) -> Router {
         // What happened
         .route("/api/v1/activity", get(activity::list))
         .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/stream", get(follow::follow))
         .route("/api/v1/events/{position}", get(events::get))
         .route("/api/v1/streams/{stream}", get(events::stream))
         // Read models

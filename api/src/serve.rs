@@ -21,8 +21,10 @@ use crate::{
     cli::{Failure, terminal::Terminal},
     config::Config,
     database::{Database, DatabaseError, Use},
+    live,
     server::{self, AppState, Limits},
     shutdown::Shutdown,
+    sockets::PatientListener,
     telemetry::Telemetry,
 };
 
@@ -157,6 +159,8 @@ impl Server {
         let store = state.store.clone();
         let (router, surface) = server::build(state);
         let closed = closing.clone().cancelled_owned();
+        let stalled = surface.limits.live.stalled();
+        let listener = PatientListener::new(listener, stalled, draining.clone());
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
         let serving = Some(tokio::spawn(serving.into_future()));
         let parts = Parts { surface, store, database };
@@ -192,14 +196,20 @@ impl Server {
         ServeError::Serving(ended.err().unwrap_or_else(|| io::Error::other("no reason was given")))
     }
 
-    /// Takes no new requests, answers those under way, and closes everything.
+    /// Takes no new requests, answers those under way, tells who follows that it ends, and closes
+    /// everything.
     pub async fn stop(self) -> Result<(), ServeError> {
         self.draining.cancel();
         tokio::time::sleep(DRAIN_NOTICE).await;
         self.closing.cancel();
-        if let Some(serving) = self.serving
-            && tokio::time::timeout(self.drain_max, serving).await.is_err()
-        {
+        let places = &self.parts.surface.places;
+        let drained = async {
+            if let Some(serving) = self.serving {
+                serving.await.map_or_else(|panic| warn!(%panic, "serving"), drop);
+            }
+            places.emptied().await;
+        };
+        if tokio::time::timeout(self.drain_max, drained).await.is_err() {
             warn!(ms = self.drain_max.as_millis(), "requests are still under way; cutting them");
         }
         self.parts.surface.projections.stop().await;
@@ -215,6 +225,12 @@ fn limits(config: &Config) -> Limits {
         requests_in_flight_max: config.requests_in_flight_max,
         request_ms_max: config.request_ms_max,
         wait_ms_max: config.wait_ms_max,
+        live: live::Limits {
+            streams_max: config.streams_max,
+            heartbeat_ms: config.heartbeat_ms,
+            stalled_ms_max: config.stalled_ms_max,
+            ..live::Limits::default()
+        },
         ..Limits::default()
     }
 }

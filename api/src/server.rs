@@ -14,7 +14,9 @@ use projections::Projections;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{auth::Auth, graphql, problem::Problem, rest::reply, router, telemetry::Telemetry};
+use crate::{
+    auth::Auth, graphql, live, problem::Problem, rest::reply, router, telemetry::Telemetry,
+};
 
 /// Bytes of one request body.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -42,6 +44,8 @@ pub struct Limits {
     pub wait_ms_default: u64,
     /// The limits of GraphQL requests.
     pub graphql: graphql::Limits,
+    /// The limits of live streams.
+    pub live: live::Limits,
 }
 
 impl Default for Limits {
@@ -53,6 +57,7 @@ impl Default for Limits {
             wait_ms_max: WAIT_MS_MAX,
             wait_ms_default: WAIT_MS_DEFAULT,
             graphql: graphql::Limits::default(),
+            live: live::Limits::default(),
         }
     }
 }
@@ -93,6 +98,8 @@ pub struct Surface {
     pub state: AppState,
     /// Requests under way.
     pub(crate) in_flight: AtomicU32,
+    /// The places for live streams.
+    pub(crate) places: live::Places,
     /// The GraphQL schema, built once.
     pub(crate) schema: graphql::Schema,
 }
@@ -108,7 +115,8 @@ impl std::ops::Deref for Surface {
 /// The whole surface as one router, and its state for who must close its parts in the end.
 pub fn build(state: AppState) -> (Router, App) {
     let schema = graphql::schema(&state.limits.graphql);
-    let app = Arc::new(Surface { state, in_flight: AtomicU32::new(0), schema });
+    let places = live::Places::new(state.limits.live.streams_max);
+    let app = Arc::new(Surface { state, in_flight: AtomicU32::new(0), places, schema });
     (router::router(app.clone()), app)
 }
 

@@ -30,7 +30,8 @@ const DURATION_BUCKETS_S: &[f64] = &[
 const UPKEEP_REQUESTS: u64 = 16_384;
 /// The statuses that have a counter of their own; all others are counted as their class's first.
 const STATUSES: &[u16] = &[
-    200, 201, 202, 303, 304, 400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 429, 500, 503,
+    101, 200, 201, 202, 303, 304, 400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 429, 500,
+    503,
 ];
 
 /// How log lines look.
@@ -70,6 +71,7 @@ struct Inner {
     /// By operation; the last is for requests that met none.
     routes: Vec<Route>,
     in_flight: Gauge,
+    streams: Gauge,
 }
 
 struct Route {
@@ -83,6 +85,8 @@ struct Route {
 pub struct Measured {
     /// Requests under way.
     pub in_flight: u32,
+    /// Places for live streams that are taken.
+    pub streams: u32,
     /// The newest position of the log this process has learned of.
     pub log_position: u64,
     /// Connections of the query pool: open, and idle among them.
@@ -105,14 +109,16 @@ impl Telemetry {
             .expect("the list of buckets is not empty")
             .build_recorder();
         let handle = recorder.handle();
-        let (routes, in_flight) = with_local_recorder(&recorder, || {
+        let (routes, in_flight, streams) = with_local_recorder(&recorder, || {
             describe();
             gauge!("node0_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
             let mut routes: Vec<Route> = TABLE.iter().map(Route::of).collect();
             routes.push(Route::new([("operation", "none"), ("method", "any"), ("route", "none")]));
-            (routes, gauge!("node0_http_requests_in_flight"))
+            let streams = gauge!("node0_live_streams");
+            (routes, gauge!("node0_http_requests_in_flight"), streams)
         });
-        let inner = Inner { recorder, handle, requests: AtomicU64::new(0), routes, in_flight };
+        let requests = AtomicU64::new(0);
+        let inner = Inner { recorder, handle, requests, routes, in_flight, streams };
         Telemetry { inner: Arc::new(inner) }
     }
 
@@ -131,6 +137,7 @@ impl Telemetry {
     /// All metrics in the Prometheus text format.
     pub fn render(&self, measured: &Measured) -> String {
         self.inner.in_flight.set(f64::from(measured.in_flight));
+        self.inner.streams.set(f64::from(measured.streams));
         with_local_recorder(&self.inner.recorder, || {
             gauge!("node0_log_position").set(measured.log_position as f64);
             let (open, idle) = measured.pool;
@@ -189,6 +196,10 @@ fn describe() {
         "Seconds from the first byte of a request to its answer."
     );
     describe_gauge!("node0_http_requests_in_flight", "Requests under way.");
+    describe_gauge!(
+        "node0_live_streams",
+        "Live streams, WebSockets and subscriptions that are open."
+    );
     describe_gauge!("node0_log_position", "The newest position of the event log.");
     describe_gauge!("node0_database_connections", "Connections of the query pool.");
     describe_gauge!("node0_projection_position", "The position a read model reflects.");

@@ -6,10 +6,12 @@ mod access;
 mod conditions;
 mod graphql;
 mod input;
+mod live;
 mod metrics;
 mod outage;
 mod proxy;
 mod queries;
+mod subscriptions;
 mod transactions;
 
 use domain::{validator::Command, values::ChainId};

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use super::{Config, DRAIN_MS_MAX};
-use crate::{auth::SETUP_TOKEN_CHARS_MIN, telemetry::LogForm};
+use crate::{auth::SETUP_TOKEN_CHARS_MIN, live, telemetry::LogForm};
 
 /// One setting: a line of `node0.toml`, an environment variable and a flag, all of one name.
 #[derive(Debug)]
@@ -165,6 +165,30 @@ pub const SETTINGS: &[Setting] = &[
         default: Some(|| 10_000.to_string()),
         secret: false,
         read: |config, text| between(text, 0, 600_000).map(|ms| config.wait_ms_max = ms),
+    },
+    Setting {
+        key: "streams_max",
+        alias: None,
+        what: "Live streams, connections and subscriptions at once; more are answered 503",
+        default: Some(|| live::STREAMS_MAX.to_string()),
+        secret: false,
+        read: |config, text| between(text, 0, 1_000_000).map(|count| config.streams_max = count),
+    },
+    Setting {
+        key: "heartbeat_ms",
+        alias: None,
+        what: "After how long a silence a live stream says that it lives, in milliseconds",
+        default: Some(|| live::HEARTBEAT_MS.to_string()),
+        secret: false,
+        read: |config, text| between(text, 100, 3_600_000).map(|ms| config.heartbeat_ms = ms),
+    },
+    Setting {
+        key: "stalled_ms_max",
+        alias: None,
+        what: "For how long a live stream's client may take nothing, in milliseconds",
+        default: Some(|| live::STALLED_MS_MAX.to_string()),
+        secret: false,
+        read: |config, text| between(text, 100, 3_600_000).map(|ms| config.stalled_ms_max = ms),
     },
     Setting {
         key: "read_connections_max",

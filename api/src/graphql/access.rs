@@ -1,4 +1,4 @@
-//! What each field of the query root asks of its caller.
+//! What each field of the roots asks of its caller.
 //!
 //! Does not know what a field answers. A field that is not in this table answers nobody.
 
@@ -26,7 +26,14 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("projections", Access::Needs(Permission::ProjectionRead)),
 ];
 
-/// What a field asks.
-pub fn access(field: &str) -> Option<Access> {
-    ACCESS.iter().find(|(name, _)| *name == field).map(|(_, access)| *access)
+/// The same for the subscription root.
+pub const SUBSCRIPTIONS: &[(&str, Access)] = &[
+    ("events", Access::Needs(Permission::EventRead)),
+    ("headerObserved", Access::Public(Permission::ChainRead)),
+    ("validatorChanged", Access::Public(Permission::ValidatorRead)),
+];
+
+/// What a field of one of these tables asks.
+pub fn access(table: &[(&str, Access)], field: &str) -> Option<Access> {
+    table.iter().find(|(name, _)| *name == field).map(|(_, access)| *access)
 }

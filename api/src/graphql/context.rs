@@ -2,16 +2,32 @@
 //!
 //! Does not know the schema's types.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use async_graphql::{Context, dataloader::DataLoader};
 use commands::Actor;
 
-use super::{access::access, loaders::Rows, scalars::Position};
-use crate::{auth, door::Visit, operations::Access, problem::Problem, server::App};
+use super::{
+    access::{ACCESS, SUBSCRIPTIONS, access},
+    loaders::Rows,
+    scalars::Position,
+};
+use crate::{
+    auth,
+    live::Place,
+    operations::Access,
+    problem::{Kind, Problem},
+    server::App,
+};
+
+/// Milliseconds a subscription waits for a read model to show what it is about to tell.
+const CATCH_UP_MS_MAX: u64 = 30_000;
 
 /// What one request's reads must reflect, and what they do reflect.
 pub struct View {
@@ -46,12 +62,12 @@ pub struct Asker {
 
 impl Asker {
     /// For one request.
-    pub fn new(app: App, visit: &Visit) -> Asker {
+    pub fn new(app: App, caller: Option<Actor>) -> Asker {
         let (wanted, reflected) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
         let view = Arc::new(View { app: app.clone(), wanted, reflected });
         let rows = Rows::new(app.clone(), Arc::clone(&view));
         let rows = Arc::new(DataLoader::new(rows, tokio::spawn));
-        Asker { app, caller: visit.caller.clone(), view, rows }
+        Asker { app, caller, view, rows }
     }
 
     /// The surface.
@@ -67,6 +83,23 @@ impl Asker {
     /// What the reply reflects; none when no read model was asked.
     pub fn reflected(&self) -> Option<u64> {
         Some(self.view.reflected.load(Ordering::Relaxed)).filter(|position| *position < u64::MAX)
+    }
+
+    /// Waits until read models reflect what a subscription is about to tell; nested fields will
+    /// reflect it as well. A read model that is only slow is waited for much longer than a query
+    /// would.
+    pub async fn catch_up(&self, models: &[&str], position: u64) -> Result<(), Problem> {
+        self.view.wanted.fetch_max(position, Ordering::Relaxed);
+        let patience = Instant::now() + Duration::from_millis(CATCH_UP_MS_MAX);
+        loop {
+            match self.view.reach(models).await {
+                Err(problem)
+                    if problem.kind() == Kind::ReadModelBehind
+                        && Instant::now() < patience
+                        && !self.app.draining.is_cancelled() => {}
+                result => return result,
+            }
+        }
     }
 
     /// Waits until read models that a nested field asks reflect what the request asks for.
@@ -101,9 +134,20 @@ pub async fn enter_log<'c>(
 
 /// The asker, when the field may answer it.
 pub fn admitted<'c>(context: &Context<'c>) -> Result<&'c Asker, Problem> {
+    admitted_by(ACCESS, context)
+}
+
+/// The asker and a place for its subscription, when the field of the subscription root may answer
+/// it.
+pub fn subscribed(context: &Context<'_>) -> Result<(Asker, Place), Problem> {
+    let asker = admitted_by(SUBSCRIPTIONS, context)?;
+    Ok((asker.clone(), asker.app.places.take()?))
+}
+
+fn admitted_by<'c>(table: &[(&str, Access)], context: &Context<'c>) -> Result<&'c Asker, Problem> {
     let asker = asker(context)?;
     let field = context.field().name();
-    match access(field) {
+    match access(table, field) {
         Some(Access::Public(_)) => Ok(asker),
         Some(Access::Needs(permission)) => {
             auth::require(asker.caller.as_ref(), permission).map(|_| asker)

@@ -5,7 +5,7 @@
 use domain::transaction;
 use serde_json::{Map, Value, json};
 
-use super::{commands, permission, schemas, security, shared};
+use super::{commands, live, permission, schemas, security, shared};
 use crate::operations::{Access, Entry, Operation, Verb};
 
 /// What the table does not say of an operation.
@@ -25,6 +25,8 @@ enum Reply {
     Page(&'static str),
     /// A piece of the log.
     Log,
+    /// Server-sent events of the log.
+    Stream,
     /// Something without a schema, in a form.
     Form(&'static str),
     /// What became of the items of a batch.
@@ -35,6 +37,8 @@ enum Reply {
     Away,
     /// Whatever GraphQL answers.
     GraphQl,
+    /// The same, one result after the other.
+    GraphQlStream,
 }
 
 /// The operation of an entry of the table.
@@ -68,7 +72,7 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::SubmitTransactions {
         operation["requestBody"] = transactions_body();
     }
-    if entry.operation == Operation::GraphQlPost {
+    if takes_graphql(entry) {
         operation["requestBody"] = graphql_body();
     }
     operation
@@ -97,10 +101,16 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
                 "schema": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
             }));
         }
+        Reply::Stream => found.extend(live::parameters()),
         Reply::OneOrResults => {
             found.extend([shared::parameter("DryRun"), shared::parameter("Prefer")]);
         }
-        Reply::One(_) | Reply::Form(_) | Reply::Results | Reply::Away | Reply::GraphQl => {}
+        Reply::One(_)
+        | Reply::Form(_)
+        | Reply::Results
+        | Reply::Away
+        | Reply::GraphQl
+        | Reply::GraphQlStream => {}
     }
     if is_read(entry) {
         found.extend([shared::parameter("MinPosition"), shared::parameter("IfNoneMatch")]);
@@ -113,6 +123,7 @@ fn is_read(entry: &Entry) -> bool {
     entry.method == Verb::Get
         && entry.path.starts_with("/api/v1/")
         && entry.operation != Operation::ListProjections
+        && entry.operation != Operation::FollowEvents
 }
 
 /// A parameter in a path.
@@ -167,6 +178,11 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             ("200", "A page of them.", json_content(schema))
         }
         Reply::Log => ("200", "Events, in order.", json_content(schemas::reference("EventPage"))),
+        Reply::Stream => {
+            headers["Position"] = shared::header("Position");
+            ("200", live::EVENTS, live::content())
+        }
+        Reply::GraphQlStream => ("200", live::RESULTS, live::content()),
         Reply::Form(form) => {
             let kind = if *form == "application/json" { "object" } else { "string" };
             ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
@@ -206,16 +222,19 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if matches!(entry.access, Access::Needs(_)) {
         found.insert("403".to_owned(), shared::problem(403));
     }
+    if entry.operation == Operation::FollowEvents {
+        found.insert("409".to_owned(), shared::problem(409));
+    }
     let holds_commands =
         matches!(entry.operation, Operation::Batch | Operation::SubmitTransactions);
     if holds_commands {
         found.insert("422".to_owned(), shared::problem(422));
     }
-    if holds_commands || entry.operation == Operation::GraphQlPost {
+    if holds_commands || takes_graphql(entry) {
         found.insert("413".to_owned(), shared::problem(413));
         found.insert("415".to_owned(), shared::problem(415));
     }
-    if entry.access == Access::Fields {
+    if matches!(reply, Reply::GraphQl) {
         found.insert("400".to_owned(), graphql_refusal());
     }
     if entry.operation == Operation::Ready {
@@ -239,6 +258,21 @@ fn graphql_refusal() -> Value {
             "application/graphql-response+json": {"schema": schema},
         },
     })
+}
+
+/// Whether its body is a GraphQL request.
+fn takes_graphql(entry: &Entry) -> bool {
+    matches!(entry.operation, Operation::GraphQlPost | Operation::GraphQlStreamPost)
+}
+
+/// A GraphQL request as a query string.
+fn graphql_query() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("query", "The document.", text()),
+        ("operationName", "Which operation of it.", text()),
+        ("variables", "A JSON object.", text()),
+        ("extensions", "A JSON object.", text()),
+    ]
 }
 
 fn graphql_body() -> Value {
@@ -333,11 +367,11 @@ fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
     json!({"type": "string", "enum": names.into_iter().collect::<Vec<_>>()})
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn uuid() -> Value {
+pub(super) fn uuid() -> Value {
     json!({"type": "string", "format": "uuid"})
 }
 
@@ -376,17 +410,15 @@ fn doc(operation: Operation) -> Doc {
             plain("server", "All kinds of problems", Reply::One("ProblemKinds"))
         }
         Operation::GetProblem => plain("server", "A kind of problem", Reply::One("ProblemKind")),
-        Operation::GraphQlGet => asked(
-            "graphql",
-            "Asks over GraphQL",
-            vec![
-                ("query", "The document.", text()),
-                ("operationName", "Which operation of it.", text()),
-                ("variables", "A JSON object.", text()),
-                ("extensions", "A JSON object.", text()),
-            ],
-            Reply::GraphQl,
-        ),
+        Operation::GraphQlGet => {
+            asked("graphql", "Asks over GraphQL", graphql_query(), Reply::GraphQl)
+        }
+        Operation::GraphQlStreamGet => {
+            asked("graphql", "Follows over GraphQL", graphql_query(), Reply::GraphQlStream)
+        }
+        Operation::GraphQlStreamPost => {
+            plain("graphql", "Follows over GraphQL", Reply::GraphQlStream)
+        }
         Operation::GraphQlPost => plain("graphql", "Asks over GraphQL", Reply::GraphQl),
         Operation::GraphQlSchema => {
             plain("graphql", "The GraphQL schema", Reply::Form("application/graphql"))
@@ -524,17 +556,12 @@ fn doc(operation: Operation) -> Doc {
             ],
             Reply::Page("ActivityRow"),
         ),
-        Operation::ListEvents => asked(
-            "log",
-            "Events in the order of the log",
-            vec![
-                ("category", "Of this category of streams.", text()),
-                ("stream", "Of this stream.", json!({"type": "string", "pattern": "^[^-]+-.+$"})),
-                ("type", "Of this stored name.", text()),
-                ("correlation", "Of this story.", uuid()),
-            ],
-            Reply::Log,
-        ),
+        Operation::ListEvents => {
+            asked("log", "Events in the order of the log", live::event_filter(), Reply::Log)
+        }
+        Operation::FollowEvents => {
+            asked("log", "The log as it goes on", live::event_filter(), Reply::Stream)
+        }
         Operation::GetEvent => plain("log", "The event at a position", Reply::One("Event")),
         Operation::ReadStream => plain("log", "The events of one stream", Reply::Log),
         Operation::ListProjections => {

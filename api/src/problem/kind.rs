@@ -27,10 +27,14 @@ pub enum Kind {
     MethodNotAllowed,
     /// 406: none of the forms this reply has is accepted.
     NotAcceptable,
+    /// 408: a live stream's client takes nothing.
+    TooSlow,
     /// 409: others kept changing the stream.
     Conflict,
     /// 409: the idempotency key was used for another request.
     KeyReused,
+    /// 409: the position is one of another log.
+    LogRestored,
     /// 412: the stream is not at the version named in `If-Match`.
     StaleVersion,
     /// 413: the body exceeds `body_bytes_max`.
@@ -70,8 +74,10 @@ impl Kind {
         Kind::UnknownCommand,
         Kind::MethodNotAllowed,
         Kind::NotAcceptable,
+        Kind::TooSlow,
         Kind::Conflict,
         Kind::KeyReused,
+        Kind::LogRestored,
         Kind::StaleVersion,
         Kind::BodyTooLarge,
         Kind::UnsupportedMediaType,
@@ -109,8 +115,10 @@ impl Kind {
             Kind::UnknownCommand => "/problems/unknown-command",
             Kind::MethodNotAllowed => "/problems/method-not-allowed",
             Kind::NotAcceptable => "/problems/not-acceptable",
+            Kind::TooSlow => "/problems/too-slow",
             Kind::Conflict => "/problems/conflict",
             Kind::KeyReused => "/problems/key-reused",
+            Kind::LogRestored => "/problems/log-restored",
             Kind::StaleVersion => "/problems/stale-version",
             Kind::BodyTooLarge => "/problems/body-too-large",
             Kind::UnsupportedMediaType => "/problems/unsupported-media-type",
@@ -137,7 +145,8 @@ impl Kind {
             Kind::NotFound | Kind::UnknownCommand => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Kind::Conflict | Kind::KeyReused => StatusCode::CONFLICT,
+            Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Kind::Conflict | Kind::KeyReused | Kind::LogRestored => StatusCode::CONFLICT,
             Kind::StaleVersion => StatusCode::PRECONDITION_FAILED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -170,8 +179,10 @@ impl Kind {
             Kind::UnknownCommand => "Unknown command",
             Kind::MethodNotAllowed => "Method not allowed",
             Kind::NotAcceptable => "Not acceptable",
+            Kind::TooSlow => "Too slow",
             Kind::Conflict => "Conflict",
             Kind::KeyReused => "Idempotency key reused",
+            Kind::LogRestored => "The log was restored",
             Kind::StaleVersion => "Stale version",
             Kind::BodyTooLarge => "Body too large",
             Kind::UnsupportedMediaType => "Unsupported media type",
@@ -224,12 +235,21 @@ impl Kind {
                 "The reply has none of the forms that the `Accept` header asks for. `offered` \
                  lists those it has."
             }
+            Kind::TooSlow => {
+                "The last word of a live stream whose client took nothing for longer than \
+                 `stalled_ms_max`. Follow again after the last position that arrived."
+            }
             Kind::Conflict => {
                 "Others kept changing the same stream while the command was decided. `attempts` \
                  says how often it was tried. Send it again."
             }
             Kind::KeyReused => {
                 "The same actor used this `Idempotency-Key` before for another request. Use a new one."
+            }
+            Kind::LogRestored => {
+                "The position belongs to another incarnation of the log: it was restored from a \
+                 backup since, and what came after may be lost. `incarnation` names the log that is \
+                 there, or `position` its end. Read again from a position known to be common."
             }
             Kind::StaleVersion => {
                 "The stream is not at the version named in `If-Match`. `current_version` is where \
@@ -262,7 +282,8 @@ impl Kind {
                  `Idempotency-Key` (returned as a header): it is done once."
             }
             Kind::Overloaded => {
-                "The server has as many requests under way as it may. Try again after `Retry-After`."
+                "The server has as many requests under way, or as many live streams open, as it may. \
+                 Try again after `Retry-After`."
             }
             Kind::Draining => {
                 "The server is shutting down and takes no new requests. Try again, perhaps elsewhere."

@@ -96,12 +96,7 @@ pub async fn list(State(app): State<App>, request: Request) -> Result<Response, 
     let mut params = Params::of(parts.uri.query());
     let after = params.take::<u64>("after").unwrap_or(0);
     let first = first(&mut params);
-    let filter = Filter {
-        categories: params.take::<String>("category").into_iter().collect(),
-        streams: params.take::<StreamName>("stream").into_iter().collect(),
-        event_types: params.take::<String>("type").into_iter().collect(),
-        correlation: params.take::<Uuid>("correlation"),
-    };
+    let filter = filter_of(&mut params);
     params.finish()?;
     let asked = Asked::of_log(&app, &parts).await?;
     let page = app.store.read_all(after, &filter, first).await?;
@@ -148,6 +143,16 @@ pub async fn stream(
     events.truncate(first);
     let next = events.last().map_or(after, |event| event.version).to_string();
     asked.one(&EventPage { items: shown(events)?, page: EventPageInfo { next, has_next } })
+}
+
+/// Which events a query string asks for.
+pub fn filter_of(params: &mut Params) -> Filter {
+    Filter {
+        categories: params.take::<String>("category").into_iter().collect(),
+        streams: params.take::<StreamName>("stream").into_iter().collect(),
+        event_types: params.take::<String>("type").into_iter().collect(),
+        correlation: params.take::<Uuid>("correlation"),
+    }
 }
 
 fn first(params: &mut Params) -> usize {

@@ -108,6 +108,7 @@ pub async fn metrics(State(app): State<App>, params: Params) -> Result<Response,
     let projections = app.projections.names().map(reflects).collect();
     let measured = Measured {
         in_flight: app.in_flight.load(Ordering::Relaxed),
+        streams: app.places.taken(),
         log_position: app.head(),
         pool: (app.pool.size(), u32::try_from(app.pool.num_idle()).unwrap_or(u32::MAX)),
         projections,

@@ -51,7 +51,8 @@ pub struct Event {
 }
 
 impl Event {
-    fn of(stored: &StoredEvent) -> Result<Event, Problem> {
+    /// As it is shown.
+    pub fn of(stored: &StoredEvent) -> Result<Event, Problem> {
         let position = stored.position;
         let unreadable = |reason| Problem::from(StoreError::Unreadable { position, reason });
         let record = stored.parse().map_err(unreadable)?;

@@ -1,0 +1,186 @@
+//! The log as it goes on, as server-sent events: catch-up, then live.
+//!
+//! Does not know what events mean: their records are sent as they were written.
+
+use std::collections::VecDeque;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::Response,
+};
+use bytes::Bytes;
+use event_store::StoredEvent;
+use futures::stream;
+use serde_json::json;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use uuid::Uuid;
+
+use super::events::filter_of;
+use crate::{
+    conditions::POSITION,
+    door::Visit,
+    live::{self, Feed, Pace, Pass, Place, sse},
+    params::Params,
+    problem::Problem,
+    server::App,
+};
+
+/// Where a client that lost its stream was: wins over `after`, which stands in the address still.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Bytes of events that are handed over at once; one event more may begin before.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
+
+/// `GET /api/v1/events/stream`.
+pub async fn follow(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let mut params = Params::of(parts.uri.query());
+    let after = params.take::<u64>("after");
+    let incarnation = params.take::<Uuid>("incarnation");
+    let filter = filter_of(&mut params);
+    let resumed = last_event_id(&parts.headers);
+    if resumed.is_err() {
+        params.fault("Last-Event-ID", "must be a position: a whole number from 0");
+    }
+    params.finish()?;
+    let visit = parts.extensions.get::<Visit>();
+    let visit = visit.ok_or_else(|| Problem::internal("a request without a visit"))?;
+    live::expect_incarnation(&app, incarnation)?;
+    let place = app.places.take()?;
+    let after = resumed.ok().flatten().or(after);
+    let feed = Feed::open(&app, after, filter).await?;
+    let start = feed.position();
+    let pass = Pass::new(&app, &parts.headers, visit.caller.clone());
+    let following = Following::new(&app, visit, feed, pass, place);
+    let mut response = sse::reply(stream::unfold(following, Following::step));
+    response.headers_mut().insert(POSITION, HeaderValue::from(start));
+    Ok(response)
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ()> {
+    let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
+    // A client that has seen no id yet may say so by an empty one.
+    match value.to_str().map_err(drop)? {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(drop),
+    }
+}
+
+enum Stage {
+    Beginning,
+    Going,
+    Ended,
+}
+
+/// One client's stream.
+struct Following {
+    stage: Stage,
+    feed: Feed,
+    /// Read, and not yet handed over.
+    waiting: VecDeque<StoredEvent>,
+    pass: Pass,
+    pace: Pace,
+    heartbeat: Interval,
+    incarnation: Uuid,
+    request: Visit,
+    _place: Place,
+}
+
+impl Following {
+    fn new(app: &App, visit: &Visit, feed: Feed, pass: Pass, place: Place) -> Following {
+        let every = app.limits.live.heartbeat();
+        let mut heartbeat = interval_at(tokio::time::Instant::now() + every, every);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Following {
+            stage: Stage::Beginning,
+            feed,
+            waiting: VecDeque::new(),
+            pass,
+            pace: Pace::new(&app.limits.live),
+            heartbeat,
+            incarnation: app.store.incarnation(),
+            request: visit.clone(),
+            _place: place,
+        }
+    }
+
+    /// The next piece, when the connection has room for it.
+    async fn step(mut self) -> Option<(Bytes, Following)> {
+        let piece = match self.stage {
+            Stage::Beginning => {
+                self.stage = Stage::Going;
+                self.beginning()
+            }
+            Stage::Going => match self.piece().await {
+                Ok(piece) => piece,
+                Err(problem) => {
+                    self.stage = Stage::Ended;
+                    self.end(&problem)
+                }
+            },
+            Stage::Ended => return None,
+        };
+        self.pace.given();
+        Some((piece.into(), self))
+    }
+
+    /// Says where the stream begins, and in which log.
+    fn beginning(&self) -> Vec<u8> {
+        let position = self.feed.position();
+        let start = json!({
+            "position": position.to_string(), "incarnation": self.incarnation.to_string(),
+        });
+        let mut piece = format!("retry: {}\n", sse::RETRY_MS).into_bytes();
+        sse::frame(&mut piece, Some("start"), Some(position), &[start.to_string().as_bytes()]);
+        piece
+    }
+
+    async fn piece(&mut self) -> Result<Vec<u8>, Problem> {
+        self.pace.asked()?;
+        loop {
+            if let Some(problem) = self.feed.is_over() {
+                return Err(problem);
+            }
+            self.pass.renew().await?;
+            if !self.waiting.is_empty() {
+                return Ok(self.written());
+            }
+            tokio::select! {
+                biased;
+                _ = self.heartbeat.tick() => return Ok(self.beat()),
+                page = self.feed.next() => self.waiting.extend(page?.events),
+            }
+        }
+    }
+
+    /// Events that wait, up to the size of a piece.
+    fn written(&mut self) -> Vec<u8> {
+        let mut piece = Vec::new();
+        while piece.len() < PIECE_BYTES_MAX {
+            let Some(event) = self.waiting.pop_front() else { break };
+            let position = event.position;
+            // A record is canonical JSON: it has no line breaks.
+            let opening = format!("{{\"position\":\"{position}\",\"record\":");
+            let data: &[&[u8]] = &[opening.as_bytes(), &event.record, b"}"];
+            sse::frame(&mut piece, None, Some(position), data);
+        }
+        self.heartbeat.reset();
+        piece
+    }
+
+    /// A sign of life. Says how far was looked: who filters much does not begin from far behind.
+    fn beat(&self) -> Vec<u8> {
+        let mut piece = sse::HEARTBEAT[..2].to_vec();
+        piece.extend_from_slice(format!("id: {}\n\n", self.feed.position()).as_bytes());
+        piece
+    }
+
+    /// Says why it ends and where: events that still waited come after that position.
+    fn end(&self, problem: &Problem) -> Vec<u8> {
+        problem.log(&self.request.id);
+        let members = serde_json::Value::Object(problem.members(&self.request.id)).to_string();
+        let mut piece = Vec::new();
+        sse::frame(&mut piece, Some("end"), None, &[members.as_bytes()]);
+        piece
+    }
+}
