@@ -237,7 +237,11 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_doubled_when_processes_are_
         sent.extend(round(&own, number, &mut dice).await);
     }
     let server = Node0::on_folder(own.folder());
-    let shared = server.http().get(&validator(0)).await.expect(200);
+    let last =
+        sent.iter().filter_map(|command| Some(command.acknowledged.as_ref()?.position)).max();
+    let last = last.expect("something was sent");
+    let request = server.http().request(Method::GET, &validator(0)).header("min-position", last);
+    let shared = Http::send(request).await.expect("the server answers").expect(200);
     let bonds = sent.iter().filter(|command| command.path == validator(0)).count() as u64;
     assert_eq!(shared["bond"], (BOND + bonds).to_string(), "the read model shows each bond once");
     let cluster = api::cluster::Cluster::attach(&own.options()).expect("it can be looked for");
