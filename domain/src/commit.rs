@@ -182,8 +182,7 @@ impl Serialize for Commit {
 
 impl<'de> Deserialize<'de> for Commit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Commit, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(text.as_bytes()).map_err(de::Error::custom)?;
+        let bytes = light::bytes_from_base64(deserializer)?;
         Commit::from_protobuf(&bytes).map_err(de::Error::custom)
     }
 }

@@ -16,7 +16,7 @@ use tendermint_proto::v0_38::types as proto;
 
 use crate::{
     commit::{signature, tendermint_height, tendermint_round},
-    light::{ParseFault, ValidatorSet},
+    light::{self, ParseFault, ValidatorSet},
     values::{Address, ChainId, Hash, Height, Moment, Power, PublicKey, Round, Signature},
     vote::{BlockId, Vote, VoteType, moment, time, vote_bytes},
 };
@@ -157,9 +157,7 @@ impl Evidence {
                 return Err(ParseFault::new(pointer, sentence));
             }
         }
-        let mut address = [0; 20];
-        address.copy_from_slice(vote.validator_address.as_bytes());
-        let validator = Address::from_bytes(address);
+        let validator = light::address(vote.validator_address);
         Ok(Evidence { inner: Arc::new(inner), height, round, validator })
     }
 
@@ -326,8 +324,7 @@ impl Serialize for Evidence {
 
 impl<'de> Deserialize<'de> for Evidence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Evidence, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(text.as_bytes()).map_err(de::Error::custom)?;
+        let bytes = light::bytes_from_base64(deserializer)?;
         Evidence::from_protobuf(&bytes).map_err(de::Error::custom)
     }
 }

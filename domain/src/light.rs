@@ -176,7 +176,7 @@ impl SignedHeader {
     }
 }
 
-fn address(id: tendermint::account::Id) -> Address {
+pub(crate) fn address(id: tendermint::account::Id) -> Address {
     let mut bytes = [0; 20];
     bytes.copy_from_slice(id.as_bytes());
     Address::from_bytes(bytes)
@@ -188,6 +188,14 @@ fn from_base64<T>(text: &str, read: fn(&[u8]) -> Result<T, ParseFault>) -> Resul
         .decode(text)
         .map_err(|fault| ParseFault::new("", format!("not base64 of a protobuf: {fault}")))?;
     read(&bytes)
+}
+
+/// The bytes that a JSON string holds in base64.
+pub(crate) fn bytes_from_base64<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    STANDARD.decode(text.as_bytes()).map_err(de::Error::custom)
 }
 
 impl Serialize for SignedHeader {
@@ -228,8 +236,7 @@ impl Serialize for RawHeader {
 
 impl<'de> Deserialize<'de> for RawHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawHeader, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        STANDARD.decode(text.as_bytes()).map(RawHeader).map_err(de::Error::custom)
+        bytes_from_base64(deserializer).map(RawHeader)
     }
 }
 

@@ -11,7 +11,7 @@ use tendermint::block;
 use tendermint_proto::v0_38::types as proto;
 
 use crate::{
-    light::ParseFault,
+    light::{self, ParseFault},
     values::{Address, AppHash, ChainId, Hash, Height, Moment},
     vote::{BlockId, is_whole, moment, sha256},
 };
@@ -154,9 +154,7 @@ impl Header {
 
     /// Who made the block.
     pub fn proposer(&self) -> Address {
-        let mut bytes = [0; 20];
-        bytes.copy_from_slice(self.inner.proposer_address.as_bytes());
-        Address::from_bytes(bytes)
+        light::address(self.inner.proposer_address)
     }
 }
 
@@ -168,8 +166,7 @@ impl Serialize for Header {
 
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Header, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(text.as_bytes()).map_err(de::Error::custom)?;
+        let bytes = light::bytes_from_base64(deserializer)?;
         Header::from_protobuf(&bytes).map_err(de::Error::custom)
     }
 }

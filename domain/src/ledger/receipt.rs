@@ -2,12 +2,12 @@
 //!
 //! Does not know what it changed.
 
-use prost::Message as _;
 use serde::{Deserialize, Serialize};
-use tendermint::{crypto::default::Sha256, merkle};
-use tendermint_proto::v0_38::abci;
 
-use crate::values::{Address, Amount, Hash, Height, Power};
+use crate::{
+    hashes::{ExecutionResult, results_hash},
+    values::{Address, Amount, Hash, Height, Power},
+};
 
 /// What became of a transaction: it succeeded, or it failed and changed nothing but its sender's
 /// nonce and what the fee took.
@@ -37,11 +37,10 @@ impl Receipt {
 /// JSON as data.
 pub(super) fn root(receipts: &[Receipt]) -> Hash {
     let result = |receipt: &Receipt| {
-        let data = receipt.bytes().into();
-        abci::ExecTxResult { code: receipt.code(), data, ..Default::default() }.encode_to_vec()
+        let (code, data) = (receipt.code(), receipt.bytes());
+        ExecutionResult { code, data, ..ExecutionResult::default() }
     };
-    let leaves: Vec<_> = receipts.iter().map(result).collect();
-    Hash::from_bytes(merkle::simple_hash_from_byte_vectors::<Sha256>(&leaves))
+    results_hash(&receipts.iter().map(result).collect::<Vec<_>>())
 }
 
 /// Why a transaction failed.

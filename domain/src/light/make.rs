@@ -41,8 +41,7 @@ pub(super) fn entry_bytes(
 /// The Merkle root of one part. A made header has no block around it: its own protobuf stands for
 /// the block, in one part.
 pub fn parts_hash(header: &Header) -> Hash {
-    let bytes = proto::Header::from(header.clone()).encode_to_vec();
-    Hash::of(&[&[0_u8], bytes.as_slice()].concat())
+    hashes::root(&[proto::Header::from(header.clone()).encode_to_vec()])
 }
 
 /// What the next header names this header's commit by: the Merkle root of its entries.
