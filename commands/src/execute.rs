@@ -137,8 +137,8 @@ impl Commands {
         let mut answers = Vec::with_capacity(places.len());
         for place in places {
             answers.push(match place {
-                Place::Answered(answer) => *answer,
-                Place::Waiting { key, reply } => {
+                Err(refused) => Err(refused),
+                Ok(Place { key, reply }) => {
                     let answer = reply
                         .await
                         .unwrap_or_else(|_| Err(CommandError::Unavailable(StoreError::Closed)));
@@ -167,40 +167,27 @@ impl Commands {
         Ok(A::lanes(&self.rooms).cached(&stream_of::<A>(id).map_err(unnameable)?))
     }
 
+    /// Permission, then a place in the lane of the command's stream.
     fn place<A: Handled>(
         &self,
         id: A::Id,
         command: A::Command,
         context: RequestContext,
-    ) -> Place<A> {
-        match self.admit::<A>(&id, &command, &context) {
-            Err(error) => Place::Answered(Box::new(Err(error))),
-            Ok(Admitted { stream, command_id, digest }) => {
-                let key = context.idempotency_key.as_ref().map(|_| (command_id, digest));
-                let (waiting, reply) = Waiting::new(id, command, context, command_id, digest);
-                A::lanes(&self.rooms).join(self, stream, waiting);
-                Place::Waiting { key, reply }
-            }
-        }
-    }
-
-    fn admit<A: Handled>(
-        &self,
-        id: &A::Id,
-        command: &A::Command,
-        context: &RequestContext,
-    ) -> Result<Admitted, CommandError<A::Refusal>> {
-        let permission = A::permission(command);
+    ) -> Result<Place<A>, CommandError<A::Refusal>> {
+        let permission = A::permission(&command);
         if !context.actor.may(permission) {
             return Err(CommandError::Forbidden { permission });
         }
-        let stream = stream_of::<A>(id).map_err(CommandError::Invalid)?;
+        let stream = stream_of::<A>(&id).map_err(CommandError::Invalid)?;
         let command_id = context.command_id();
-        let digest = match &context.idempotency_key {
-            None => CommandDigest(Uuid::nil()),
-            Some(_) => request::digest(&stream, command).map_err(CommandError::Invalid)?,
+        let keyed = context.idempotency_key.is_some();
+        let digest = match keyed {
+            false => CommandDigest(Uuid::nil()),
+            true => request::digest(&stream, &command).map_err(CommandError::Invalid)?,
         };
-        Ok(Admitted { stream, command_id, digest })
+        let (waiting, reply) = Waiting::new(id, command, context, command_id, digest);
+        A::lanes(&self.rooms).join(self, stream, waiting);
+        Ok(Place { key: keyed.then_some((command_id, digest)), reply })
     }
 
     /// What is stored under a key is found when it is stored again. Where nothing was to be stored,
@@ -288,18 +275,10 @@ fn fresh() -> Cache<ChainId, ()> {
         .build()
 }
 
-struct Admitted {
-    stream: StreamName,
-    command_id: CommandId,
-    digest: CommandDigest,
-}
-
-enum Place<A: Handled> {
-    Answered(Box<Answer<A>>),
-    Waiting {
-        key: Option<(CommandId, CommandDigest)>,
-        reply: tokio::sync::oneshot::Receiver<Answer<A>>,
-    },
+/// Where a command waits for its answer, and what it is found under when it has a key.
+struct Place<A: Handled> {
+    key: Option<(CommandId, CommandDigest)>,
+    reply: tokio::sync::oneshot::Receiver<Answer<A>>,
 }
 
 /// The stream of one aggregate.

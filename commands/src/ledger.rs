@@ -9,6 +9,7 @@ mod roster;
 
 pub(crate) use roster::ActiveSet;
 
+use event_store::{EventStore, Filter, Page, StoreError};
 use tokio::sync::Mutex;
 
 use native::Native;
@@ -24,4 +25,14 @@ pub(crate) struct Ledger {
     roster: Mutex<Roster>,
     /// Our own chain's state, and what waits for its blocks.
     native: Mutex<Native>,
+}
+
+/// The next piece of the log that has not been looked at; none at its end.
+async fn unfolded(
+    store: &EventStore,
+    filter: &Filter,
+    after: u64,
+) -> Result<Option<Page>, StoreError> {
+    let page = store.read_all(after, filter, LEDGER_PAGE_EVENTS).await?;
+    Ok((page.scanned_to > after).then_some(page))
 }

@@ -14,7 +14,7 @@ use domain::{
 };
 use event_store::{EventStore, Filter, RecordError, StoreError, StoredEvent};
 
-use super::{LEDGER_PAGE_EVENTS, mempool::Mempool};
+use super::{mempool::Mempool, unfolded};
 use crate::{execute::Commands, lane};
 
 /// How long what is known of our own chain is taken from memory before the log is looked at again,
@@ -68,18 +68,14 @@ impl Native {
         let accounts = transaction::Event::NAMES.iter();
         let event_types = accounts.chain(&FOLLOWED).map(ToString::to_string).collect();
         let filter = Filter { event_types, ..Filter::default() };
-        loop {
-            let before = self.folded_to;
-            let page = store.read_all(before, &filter, LEDGER_PAGE_EVENTS).await?;
+        while let Some(page) = unfolded(store, &filter, self.folded_to).await? {
             for event in &page.events {
                 self.fold(store, event).await?;
                 self.folded_to = event.position;
             }
             self.folded_to = page.scanned_to;
-            if page.scanned_to == before {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     async fn fold(&mut self, store: &EventStore, stored: &StoredEvent) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use domain::{
 };
 use event_store::{EventStore, Filter, StoreError, StoredEvent, StreamName};
 
-use super::LEDGER_PAGE_EVENTS;
+use super::unfolded;
 use crate::{execute::Commands, lane};
 
 /// The validators, as far as the log has been folded.
@@ -65,13 +65,12 @@ impl Commands {
 
 impl Roster {
     async fn catch_up(&mut self, store: &EventStore) -> Result<(), StoreError> {
-        let head = store.head().await?.position;
         let filter =
             Filter { categories: vec![Validator::CATEGORY.to_owned()], ..Filter::default() };
-        while self.folded_to < head {
-            let page = store.read_all(self.folded_to, &filter, LEDGER_PAGE_EVENTS).await?;
+        while let Some(page) = unfolded(store, &filter, self.folded_to).await? {
             for event in &page.events {
                 self.fold(event)?;
+                self.folded_to = event.position;
             }
             self.folded_to = page.scanned_to;
         }
