@@ -12,11 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Interval, MissedTickBehavior, interval_at},
+};
 
 use crate::problem::{Kind, Problem};
 
-pub use feed::{Feed, expect_incarnation};
+pub use feed::{Feed, draining, expect_incarnation};
 pub use pass::Pass;
 
 /// Streams, connections and subscriptions at once in one process; more are answered 503.
@@ -76,6 +79,13 @@ impl Limits {
     pub fn stalled(&self) -> Duration {
         Duration::from_millis(self.stalled_ms_max)
     }
+}
+
+/// Ticks once in a heartbeat, the first time after one; what is missed is not made up for.
+pub fn beats(every: Duration) -> Interval {
+    let mut heartbeat = interval_at(tokio::time::Instant::now() + every, every);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat
 }
 
 /// The places for streams in one process.

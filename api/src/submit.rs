@@ -9,7 +9,7 @@ pub mod transactions;
 mod validator_sets;
 mod validators;
 
-use std::future::Future;
+use std::{fmt::Display, future::Future, str::FromStr};
 
 use axum::{
     body::Body,
@@ -18,7 +18,7 @@ use axum::{
     response::Response,
 };
 use chrono::Utc;
-use commands::{Handled, Outcome, OutcomeEvent, Permission, RequestContext};
+use commands::{Actor, Handled, Outcome, OutcomeEvent, Permission, RequestContext};
 use domain::values::Moment;
 use serde::Serialize;
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub struct CommandSpec {
 }
 
 /// An aggregate whose commands can be posted.
-pub trait Collection: Handled {
+pub trait Collection: Handled<Id: FromStr<Err: Display>> {
     /// The collection in the path.
     const COLLECTION: &'static str;
     /// The path parameter that names one of it.
@@ -62,13 +62,20 @@ pub trait Collection: Handled {
         parse_tagged(spec, body)
     }
 
-    /// Does a command, on the stream that the path and the command name.
+    /// Does a command: on the stream that the path names, unless a command of its kind names
+    /// another.
     fn execute(
         app: &App,
         id: Option<&str>,
         command: Self::Command,
         context: RequestContext,
-    ) -> impl Future<Output = Result<Outcome, Problem>> + Send;
+    ) -> impl Future<Output = Result<Outcome, Problem>> + Send {
+        async move {
+            let id: Self::Id = parse_id::<Self, _>(id)?;
+            let done = app.commands.execute::<Self>(id, command, context).await;
+            done.map_err(Problem::of_command)
+        }
+    }
 
     /// The id in the path, out of the stream's.
     fn public_id(stream_id: &str) -> &str {
@@ -152,14 +159,10 @@ async fn submit<A: Collection>(
     let command = A::parse(spec, &body)?;
     Params::of(parts.uri.query()).finish()?;
     let context = RequestContext {
-        actor: actor.clone(),
         idempotency_key: conditions.idempotency_key.clone(),
-        causation: None,
-        correlation: visit.correlation,
-        reason: None,
         expected_version: conditions.expected_version,
         dry_run: conditions.dry_run,
-        at: Moment::from(Utc::now()),
+        ..context(visit, actor)
     };
     let outcome = A::execute(app, id, command, context).await.map_err(|problem| {
         // What may have been done must be repeatable: the key comes back with the doubt.
@@ -171,6 +174,20 @@ async fn submit<A: Collection>(
     })?;
     let shown = wait(app, &conditions, &outcome).await?;
     Ok(reply::<A>(app, spec, &conditions, &outcome, shown))
+}
+
+/// What a visit says of its commands, before their own keys and conditions.
+fn context(visit: &Visit, actor: &Actor) -> RequestContext {
+    RequestContext {
+        actor: actor.clone(),
+        idempotency_key: None,
+        causation: None,
+        correlation: visit.correlation,
+        reason: None,
+        expected_version: None,
+        dry_run: false,
+        at: Moment::from(Utc::now()),
+    }
 }
 
 /// The command from a JSON object of its fields. The usual case is one pass over the bytes; only a
@@ -218,17 +235,11 @@ fn reply<A: Collection>(
     outcome: &Outcome,
     shown: bool,
 ) -> Response {
-    let body = serde_json::to_vec(&Reply::of(outcome)).expect("a reply has string keys");
-    let mut response = Response::new(Body::from(body));
+    let mut response = json_reply(app, &Reply::of(outcome), outcome.position);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", outcome.version)) {
         headers.insert(header::ETAG, tag);
     }
-    // Nothing appended: the reply reflects the log as this process knows it.
-    let position = outcome.position.unwrap_or_else(|| app.head());
-    headers.insert(POSITION, HeaderValue::from(position));
     let key = conditions.idempotency_key.as_deref();
     if let Some(Ok(key)) = key.map(HeaderValue::from_str) {
         headers.insert(IDEMPOTENCY_KEY, key);
@@ -242,6 +253,18 @@ fn reply<A: Collection>(
         headers.extend(HeaderValue::from_str(&place).ok().map(|place| (header::LOCATION, place)));
         *response.status_mut() = StatusCode::CREATED;
     }
+    response
+}
+
+/// A reply to what was done up to a position. Where nothing was appended, it reflects the log as
+/// this process knows it.
+fn json_reply(app: &App, told: &impl Serialize, position: Option<u64>) -> Response {
+    let body = serde_json::to_vec(told).expect("a reply has string keys");
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(POSITION, HeaderValue::from(position.unwrap_or_else(|| app.head())));
     response
 }
 
@@ -265,7 +288,7 @@ fn specs<C: serde::de::DeserializeOwned>(
 /// The id in the path.
 fn parse_id<A: Collection, T>(id: Option<&str>) -> Result<T, Problem>
 where
-    T: std::str::FromStr<Err: std::fmt::Display>,
+    T: FromStr<Err: Display>,
 {
     id.unwrap_or_default()
         .parse()

@@ -14,7 +14,7 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use tokio::time::Interval;
 
 use super::{
     context::Asker,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     accept, body,
     door::Visit,
-    live::{Pace, Pass, sse},
+    live::{Pace, Pass, beats, sse},
     params::Params,
     problem::{Kind, Problem},
     server::App,
@@ -100,9 +100,7 @@ struct Told {
 
 impl Told {
     fn new(app: &App, visit: &Visit, source: Source, pass: Pass) -> Told {
-        let every = app.limits.live.heartbeat();
-        let mut heartbeat = interval_at(tokio::time::Instant::now() + every, every);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let heartbeat = beats(app.limits.live.heartbeat());
         let pace = Pace::new(&app.limits.live);
         Told { source, pass, pace, heartbeat, request: visit.clone() }
     }

@@ -6,7 +6,11 @@
 use std::future::ready;
 
 use async_graphql::{Context, Result, SimpleObject, Subscription};
-use domain::{chain::ChainStream, validator::Validator as ValidatorAggregate};
+use domain::{
+    aggregate::Aggregate as _,
+    chain::{Chain, ChainStream},
+    validator::Validator as ValidatorAggregate,
+};
 use event_store::{Filter, RecordError, StoreError, StoredEvent, StreamName};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use projections::{headers, validators};
@@ -82,15 +86,15 @@ impl Subscription {
         address: Address,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<ValidatorChange, Problem>>> {
-        let category = <ValidatorAggregate as domain::aggregate::Aggregate>::CATEGORY;
-        let stream = StreamName::new(format!("{category}-{}", address.0));
+        let stream = StreamName::of(ValidatorAggregate::CATEGORY, address.0);
         let streams = vec![stream.map_err(Problem::internal)?];
         let filter = Filter { streams, ..Filter::all() };
         let (asker, stored) = follow(context, after, filter).await?;
         Ok(stored.then(move |stored| {
             let asker = asker.clone();
             async move {
-                let (stored, position) = at(stored?);
+                let stored = stored?;
+                let position = stored.position;
                 let event_type = stored.parse().map_err(unreadable(position))?.event_type.into();
                 asker.catch_up(&[validators::NAME], position).await?;
                 let row = asker.rows().load_one(address.0).await?;
@@ -108,9 +112,7 @@ impl Subscription {
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<ObservedHeader, Problem>>> {
         let filter = Filter {
-            categories: vec![
-                <domain::chain::Chain as domain::aggregate::Aggregate>::CATEGORY.into(),
-            ],
+            categories: vec![Chain::CATEGORY.to_owned()],
             event_types: vec![HEADER_OBSERVED.to_owned()],
             ..Filter::all()
         };
@@ -121,7 +123,8 @@ impl Subscription {
         Ok(stored.filter(of_chain).then(move |stored| {
             let asker = asker.clone();
             async move {
-                let (stored, position) = at(stored?);
+                let stored = stored?;
+                let position = stored.position;
                 let record = stored.parse().map_err(unreadable(position))?;
                 let observed: Observed =
                     serde_json::from_str(record.data.get()).map_err(Problem::internal)?;
@@ -154,17 +157,8 @@ async fn follow(
     Ok((asker, held.boxed()))
 }
 
-fn at(stored: StoredEvent) -> (StoredEvent, u64) {
-    let position = stored.position;
-    (stored, position)
-}
-
 fn is_of(stored: &StoredEvent, chain: &ChainId) -> bool {
-    let category = <domain::chain::Chain as domain::aggregate::Aggregate>::CATEGORY;
-    let rest = stored.stream.as_str().strip_prefix(category);
-    let id = rest.and_then(|rest| rest.strip_prefix('-'));
-    let id = id.and_then(|id| id.parse::<ChainStream>().ok());
-    id.is_some_and(|id| id.chain == chain.0)
+    stored.stream.id().parse::<ChainStream>().is_ok_and(|stream| stream.chain == chain.0)
 }
 
 fn unreadable(position: u64) -> impl Fn(RecordError) -> Problem {

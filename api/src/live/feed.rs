@@ -91,7 +91,8 @@ pub fn expect_incarnation(app: &App, incarnation: Option<Uuid>) -> Result<(), Pr
     }
 }
 
-fn draining() -> Problem {
+/// Why everything that is live ends when the server stops.
+pub fn draining() -> Problem {
     Problem::new(Kind::Draining, "the server is shutting down")
 }
 

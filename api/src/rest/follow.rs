@@ -13,7 +13,7 @@ use bytes::Bytes;
 use event_store::StoredEvent;
 use futures::stream;
 use serde_json::json;
-use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use tokio::time::Interval;
 use uuid::Uuid;
 
 use super::events::filter_of;
@@ -88,16 +88,13 @@ struct Following {
 
 impl Following {
     fn new(app: &App, visit: &Visit, feed: Feed, pass: Pass, place: Place) -> Following {
-        let every = app.limits.live.heartbeat();
-        let mut heartbeat = interval_at(tokio::time::Instant::now() + every, every);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Following {
             stage: Stage::Beginning,
             feed,
             waiting: VecDeque::new(),
             pass,
             pace: Pace::new(&app.limits.live),
-            heartbeat,
+            heartbeat: live::beats(app.limits.live.heartbeat()),
             incarnation: app.store.incarnation(),
             request: visit.clone(),
             _place: place,

@@ -5,14 +5,10 @@
 
 use std::sync::LazyLock;
 
-use commands::{Outcome, RequestContext, policy};
-use domain::{
-    transaction::{Account, Command},
-    values::Address,
-};
+use commands::policy;
+use domain::transaction::{Account, Command};
 
-use super::{Collection, CommandSpec, parse_id};
-use crate::{problem::Problem, server::App};
+use super::{Collection, CommandSpec};
 
 static COMMANDS: LazyLock<Vec<CommandSpec>> =
     LazyLock::new(|| super::specs(Command::NAMES, &Command::examples(), None, policy::account));
@@ -23,16 +19,5 @@ impl Collection for Account {
 
     fn commands() -> &'static [CommandSpec] {
         &COMMANDS
-    }
-
-    async fn execute(
-        app: &App,
-        id: Option<&str>,
-        command: Command,
-        context: RequestContext,
-    ) -> Result<Outcome, Problem> {
-        let address: Address = parse_id::<Account, _>(id)?;
-        let done = app.commands.execute::<Account>(address, command, context).await;
-        done.map_err(Problem::of_command)
     }
 }

@@ -6,27 +6,24 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{Request, State},
     http::{HeaderValue, header},
     response::Response,
 };
-use chrono::Utc;
 use commands::{Actor, Outcome, RequestContext};
 use domain::{
     chain::Chain,
     transaction::Account,
     validator::{self, Validator},
     validator_set::ValidatorSet,
-    values::{Address, Moment},
+    values::Address,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{Collection, Reply, known};
 use crate::{
-    auth, body,
-    conditions::{self, POSITION},
+    auth, body, conditions,
     door::Visit,
     params,
     problem::{Fault, Problem},
@@ -189,15 +186,15 @@ fn context(visit: &Visit, actor: &Actor, item: &Item<'_>) -> Result<RequestConte
         return Err(Problem::invalid_body(vec![Fault::at("/idempotency_key", detail)]));
     }
     Ok(RequestContext {
-        actor: actor.clone(),
         idempotency_key: key.map(Arc::from),
-        causation: None,
-        correlation: visit.correlation,
-        reason: None,
         expected_version: item.expected_version,
-        dry_run: false,
-        at: Moment::from(Utc::now()),
+        ..super::context(visit, actor)
     })
+}
+
+/// The position of the last event of all; none when nothing was appended.
+pub(super) fn last_position(outcomes: &[Result<Outcome, Problem>]) -> Option<u64> {
+    outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()?.position).max()
 }
 
 /// One result for each, in order.
@@ -216,18 +213,13 @@ pub(super) fn reply(app: &App, visit: &Visit, outcomes: &[Result<Outcome, Proble
             Done { status, reply: outcome.as_ref().ok().map(Reply::of), problem }
         })
         .collect();
-    let body = serde_json::to_vec(&Results { items }).expect("results have string keys");
-    let mut response = Response::new(Body::from(body));
-    let last = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()?.position).max();
+    let mut response = super::json_reply(app, &Results { items }, last_position(outcomes));
     let is_away = |outcome: &Result<Outcome, Problem>| {
         outcome.as_ref().is_err_and(|problem| problem.kind().is_retryable())
     };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(POSITION, HeaderValue::from(last.unwrap_or_else(|| app.head())));
     if outcomes.iter().any(is_away) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(crate::problem::RETRY_AFTER_S));
+        let retry_after = HeaderValue::from(crate::problem::RETRY_AFTER_S);
+        response.headers_mut().insert(header::RETRY_AFTER, retry_after);
     }
     response
 }

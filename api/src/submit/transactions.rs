@@ -4,26 +4,20 @@
 //! is its idempotency key: sent again, it is answered as the first time. Does not know what a
 //! transaction does.
 
-use std::sync::Arc;
-
 use axum::{
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, header},
     response::Response,
 };
-use chrono::Utc;
 use commands::{Actor, Outcome, Permission, RequestContext};
-use domain::{
-    transaction::{Account, Command, Transaction, verify_all},
-    values::Moment,
-};
+use domain::transaction::{Account, Command, Transaction, verify_all};
 use serde_json::value::RawValue;
 
 use super::{Reply, batch};
 use crate::{
     auth, body,
-    conditions::{Conditions, POSITION},
+    conditions::Conditions,
     door::Visit,
     params,
     problem::{Fault, Kind, Problem},
@@ -49,23 +43,24 @@ pub async fn submit(State(app): State<App>, request: Request) -> Result<Response
     let actor = auth::require(visit.caller.as_ref(), Permission::TxSubmit)?;
     let conditions = Conditions::of(&parts.headers)?;
     let bytes: Bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
-    let (items, alone) = match split(&parts.headers, &bytes)? {
-        Sent::One(item) => (vec![item], true),
-        Sent::Many(items) => (items, false),
+    let (read, alone) = match split(&parts.headers, &bytes)? {
+        Sent::One(item) => (vec![read_alone(item)], true),
+        Sent::Many(items) => {
+            let items = items.into_iter().enumerate();
+            (items.map(|(nth, item)| read(item, &format!("/{nth}"))).collect(), false)
+        }
     };
-    let read = items.iter().enumerate().map(|(nth, item)| {
-        let place = if alone { String::new() } else { format!("/{nth}") };
-        read(item, &place)
-    });
-    let read: Vec<Result<Transaction, Problem>> = read.collect();
     let mut outcomes = execute(&app, visit, actor, &conditions, read).await?;
-    let last = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()?.position).max();
+    let last = batch::last_position(&outcomes);
     if let (Some(wait_ms), Some(position)) = (conditions.wait_ms, last) {
         // They are done whatever the read models do: being behind is not an error of theirs.
         app.all_reflect(position, wait_ms).await;
     }
     match outcomes.pop() {
-        Some(outcome) if alone => Ok(reply(&app, &outcome?)),
+        Some(outcome) if alone => {
+            let outcome = outcome?;
+            Ok(super::json_reply(&app, &Reply::of(&outcome), outcome.position))
+        }
         last => {
             outcomes.extend(last);
             Ok(batch::reply(&app, visit, &outcomes))
@@ -83,7 +78,6 @@ fn split<'b>(headers: &HeaderMap, bytes: &'b [u8]) -> Result<Sent<'b>, Problem> 
     } else {
         body::require_json(headers, bytes)?;
         if bytes.trim_ascii_start().first() != Some(&b'[') {
-            body::parse(bytes)?;
             return Ok(Sent::One(bytes));
         }
         match serde_json::from_slice::<Vec<&RawValue>>(bytes) {
@@ -107,6 +101,11 @@ fn read(item: &[u8], place: &str) -> Result<Transaction, Problem> {
         .map_err(|error| Problem::invalid_body(vec![Fault::at(place, error.to_string())]))
 }
 
+/// The one transaction of a body; what is no JSON at all is told apart.
+fn read_alone(body: &[u8]) -> Result<Transaction, Problem> {
+    read(body, "").map_err(|invalid| body::parse(body).err().unwrap_or(invalid))
+}
+
 /// Does the readable ones together, in order. Their signatures are verified beside the threads that
 /// serve; the decisions then find the answers.
 async fn execute(
@@ -122,16 +121,9 @@ async fn execute(
         .await
         .map_err(|_| Problem::internal("the verification of signatures was given up"))?;
     let items = readable.into_iter().map(|transaction| {
-        let context = RequestContext {
-            actor: actor.clone(),
-            idempotency_key: Some(Arc::from(format!("transaction/{}", transaction.hash()))),
-            causation: None,
-            correlation: visit.correlation,
-            reason: None,
-            expected_version: None,
-            dry_run: conditions.dry_run,
-            at: Moment::from(Utc::now()),
-        };
+        let key = format!("transaction/{}", transaction.hash());
+        let context = super::context(visit, actor).with_key(&key);
+        let context = RequestContext { dry_run: conditions.dry_run, ..context };
         (transaction.sender(), Command::Submit { transaction }, context)
     });
     let mut answers = app.commands.execute_all::<Account>(items.collect()).await.into_iter();
@@ -141,15 +133,4 @@ async fn execute(
         answers.next().map_or_else(lost, |answer| answer.map_err(Problem::of_command))
     });
     Ok(outcomes.collect())
-}
-
-fn reply(app: &App, outcome: &Outcome) -> Response {
-    let body = serde_json::to_vec(&Reply::of(outcome)).expect("a reply has string keys");
-    let mut response = Response::new(Body::from(body));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let position = outcome.position.unwrap_or_else(|| app.head());
-    headers.insert(POSITION, HeaderValue::from(position));
-    response
 }

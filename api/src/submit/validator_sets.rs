@@ -4,14 +4,10 @@
 
 use std::sync::LazyLock;
 
-use commands::{Outcome, RequestContext, policy};
-use domain::{
-    validator_set::{Command, ValidatorSet},
-    values::ChainId,
-};
+use commands::policy;
+use domain::validator_set::{Command, ValidatorSet};
 
-use super::{Collection, CommandSpec, parse_id};
-use crate::{problem::Problem, server::App};
+use super::{Collection, CommandSpec};
 
 static COMMANDS: LazyLock<Vec<CommandSpec>> = LazyLock::new(|| {
     super::specs(Command::NAMES, &Command::examples(), None, policy::validator_set)
@@ -23,16 +19,5 @@ impl Collection for ValidatorSet {
 
     fn commands() -> &'static [CommandSpec] {
         &COMMANDS
-    }
-
-    async fn execute(
-        app: &App,
-        id: Option<&str>,
-        command: Command,
-        context: RequestContext,
-    ) -> Result<Outcome, Problem> {
-        let chain: ChainId = parse_id::<ValidatorSet, _>(id)?;
-        let done = app.commands.execute::<ValidatorSet>(chain, command, context).await;
-        done.map_err(Problem::of_command)
     }
 }

@@ -16,7 +16,7 @@ use futures::{
 use serde_json::{Map, Value};
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
+    time::{Instant, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     door::Visit,
-    live::Pass,
+    live::{Pass, beats, draining},
     problem::{Kind, Problem},
     server::App,
 };
@@ -190,9 +190,7 @@ impl Connection {
         }
         let max = self.app.limits.live.subscriptions_max;
         if self.is_draining {
-            return self
-                .refuse(&id, &Problem::new(Kind::Draining, "the server is shutting down"))
-                .await;
+            return self.refuse(&id, &draining()).await;
         }
         if self.operations.len() >= max {
             let detail = format!("{max} operations are under way on this connection");
@@ -249,12 +247,6 @@ impl Connection {
             Err(_) => Err(Close::TooSlow),
         }
     }
-}
-
-fn beats(every: Duration) -> Interval {
-    let mut heartbeat = interval_at(Instant::now() + every, every);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    heartbeat
 }
 
 fn refusal(problem: Problem) -> Close {
