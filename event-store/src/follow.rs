@@ -18,14 +18,12 @@ use crate::store::{EventStore, StoreOptions};
 
 /// The channel that says "the log has grown", without saying how far.
 pub(crate) const CHANNEL: &str = "node0_log";
-/// Events a follower is given at once.
-const FOLLOW_EVENTS_MAX: usize = 2_000;
 /// How long a follower waits for a database that is away before it gives up.
 const AWAY_MS_MAX: u64 = 30_000;
 /// How long a follower that cannot read waits before it tries again.
 const RETRY_MS: u64 = 250;
 /// A follower looks by itself this often, should nobody wake it.
-const LOOK_MS: u64 = 5_000;
+const LOOK_MS: u64 = 30_000;
 
 impl EventStore {
     /// Pages after `after`, for ever: first what is stored, then what comes, never the same event
@@ -37,8 +35,8 @@ impl EventStore {
         after: u64,
         filter: Filter,
     ) -> impl Stream<Item = Result<Page, StoreError>> + Send + use<> {
-        let follower =
-            Follower { store: self.clone(), head: self.watch_head(), after, filter, ended: false };
+        let (store, head) = (self.clone(), self.watch_head());
+        let follower = Follower { store, head, after, filter, looks: true, ended: false };
         futures::stream::unfold(follower, Follower::step)
     }
 
@@ -53,6 +51,8 @@ struct Follower {
     head: watch::Receiver<u64>,
     after: u64,
     filter: Filter,
+    /// Whether it reads although nothing is known to follow.
+    looks: bool,
     ended: bool,
 }
 
@@ -70,16 +70,20 @@ impl Follower {
         let mut away_since: Option<Instant> = None;
         loop {
             // Seen before the read: a change during it ends the wait at once.
-            self.head.mark_unchanged();
-            match self.store.read_all(self.after, &self.filter, FOLLOW_EVENTS_MAX).await {
+            let seen = *self.head.borrow_and_update();
+            if seen <= self.after && !self.looks {
+                self.looks = self.growth(seen).await;
+                continue;
+            }
+            match self.store.inner.gather.after(&self.store, self.after, &self.filter).await {
                 Ok(page) if page.scanned_to > self.after => {
                     self.after = page.scanned_to;
+                    self.looks = false;
                     return Ok(page);
                 }
                 Ok(_) => {
                     away_since = None;
-                    // An error means that the log was dropped: the next read says so.
-                    let _ = timeout(Duration::from_millis(LOOK_MS), self.head.changed()).await;
+                    self.looks = self.growth(seen).await;
                 }
                 Err(error) => {
                     let since = *away_since.get_or_insert_with(Instant::now);
@@ -88,9 +92,28 @@ impl Follower {
                         return Err(error);
                     }
                     sleep(Duration::from_millis(RETRY_MS)).await;
+                    self.looks = true;
                 }
             }
         }
+    }
+
+    /// Waits for a reason to read; true when it is another one than growth.
+    async fn growth(&mut self, mut seen: u64) -> bool {
+        // An error means that the log was dropped: the next read says so.
+        while let Ok(Ok(())) = timeout(Duration::from_millis(LOOK_MS), self.head.changed()).await {
+            let now = *self.head.borrow_and_update();
+            if now <= seen {
+                // A change that is no growth says that the log is another one.
+                return true;
+            }
+            if now > self.after {
+                return false;
+            }
+            // A growth up to here was read before it was heard of.
+            seen = now;
+        }
+        true
     }
 }
 

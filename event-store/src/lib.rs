@@ -9,6 +9,7 @@ pub mod check;
 pub mod error;
 pub mod event;
 pub mod follow;
+mod gather;
 pub mod read;
 mod store;
 

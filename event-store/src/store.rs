@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::append::{Appender, AppenderHandle, REQUEST_BYTES_MAX};
 use crate::error::StoreError;
 use crate::follow::Wake;
+use crate::gather::Gather;
 
 /// How the log is opened. [`StoreOptions::new`] gives the defaults.
 #[derive(Clone, Debug)]
@@ -99,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) incarnation: Uuid,
     pub(crate) appender: AppenderHandle,
     pub(crate) head: watch::Sender<u64>,
+    pub(crate) gather: Gather,
     pub(crate) wake: Wake,
 }
 
@@ -114,7 +116,8 @@ impl EventStore {
         let (head, _) = watch::channel(position);
         let appender = Appender::start(&options, incarnation, pool.clone(), head.clone()).await?;
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
-        let inner = Inner { pool, incarnation, appender, head, wake };
+        let gather = Gather::new();
+        let inner = Inner { pool, incarnation, appender, head, gather, wake };
         Ok(EventStore { inner: Arc::new(inner) })
     }
 

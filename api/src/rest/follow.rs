@@ -78,6 +78,8 @@ struct Following {
     feed: Feed,
     /// Read, and not yet handed over.
     waiting: VecDeque<StoredEvent>,
+    /// Where a client that has everything handed over goes on.
+    handed: u64,
     pass: Pass,
     pace: Pace,
     heartbeat: Interval,
@@ -90,6 +92,7 @@ impl Following {
     fn new(app: &App, visit: &Visit, feed: Feed, pass: Pass, place: Place) -> Following {
         Following {
             stage: Stage::Beginning,
+            handed: feed.position(),
             feed,
             waiting: VecDeque::new(),
             pass,
@@ -156,6 +159,7 @@ impl Following {
         while piece.len() < PIECE_BYTES_MAX {
             let Some(event) = self.waiting.pop_front() else { break };
             let position = event.position;
+            self.handed = position;
             // A record is canonical JSON: it has no line breaks.
             let opening = format!("{{\"position\":\"{position}\",\"record\":");
             let data: &[&[u8]] = &[opening.as_bytes(), &event.record, b"}"];
@@ -166,10 +170,10 @@ impl Following {
     }
 
     /// A sign of life. Says how far was looked: who filters much does not begin from far behind.
-    fn beat(&self) -> Vec<u8> {
-        let mut piece = sse::HEARTBEAT[..2].to_vec();
-        piece.extend_from_slice(format!("id: {}\n\n", self.feed.position()).as_bytes());
-        piece
+    fn beat(&mut self) -> Vec<u8> {
+        // Nothing waits now, see `piece`.
+        self.handed = self.feed.position();
+        format!(":\nid: {}\n\n", self.handed).into_bytes()
     }
 
     /// Says why it ends and where: events that still waited come after that position.
@@ -177,7 +181,7 @@ impl Following {
         problem.log(&self.request.id);
         let members = serde_json::Value::Object(problem.members(&self.request.id)).to_string();
         let mut piece = Vec::new();
-        sse::frame(&mut piece, Some("end"), None, &[members.as_bytes()]);
+        sse::frame(&mut piece, Some("end"), Some(self.handed), &[members.as_bytes()]);
         piece
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{faults, problem, send, start};
+use super::{faults, problem, proxy::Proxy, send, start};
 
 const PATH: &str = "/api/v1/events/stream";
 
@@ -329,7 +329,8 @@ async fn whoever_follows_is_told_when_the_server_stops_and_a_sleeper_does_not_ho
     let started = Instant::now();
     server.signal(Signal::TERM);
     for stream in &mut streams {
-        assert_eq!(end(&stream.told().await), "draining");
+        let last = stream.told().await;
+        assert_eq!((end(&last), last.id), ("draining", Some(160)));
         assert!(stream.try_next().await.unwrap().is_none(), "nothing follows the last word");
     }
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
@@ -346,8 +347,41 @@ async fn a_stream_ends_when_another_log_is_put_in_its_place() {
     let statement = "update head set incarnation = gen_random_uuid() returning incarnation";
     let now: Uuid = sqlx::query_scalar(statement).fetch_one(&pool).await.unwrap();
     let last = stream.told().await;
-    assert_eq!(end(&last), "log-restored");
+    assert_eq!((end(&last), last.id), ("log-restored", Some(0)));
     assert_eq!(last.data["incarnation"], now.to_string());
     pool.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_new_is_read_once_however_many_follow() {
+    const FOLLOWERS: usize = 40;
+    const EVENTS: u64 = 20;
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::before(&database.url()).await;
+    let app = TestApp::start_with(&[("database_url", &proxy.url())]).await;
+    let writer = Writer::open(&database.url()).await;
+    let (mut streams, mut counts, mut position) = (Vec::new(), Vec::new(), 0);
+    for followers in [1, FOLLOWERS] {
+        while streams.len() < followers {
+            // Filters make no difference.
+            let filter = "?category=load&type=thing-happened.v1";
+            let filter = if streams.len() % 2 == 0 { "" } else { filter };
+            streams.push(frames(&app.http(), filter).await);
+        }
+        let before = proxy.statements();
+        for _ in 0..EVENTS {
+            position = writer.append("load-1", position, &["thing-happened.v1"], 0).await;
+            for stream in &mut streams {
+                assert_eq!(stream.positions(1).await, [position]);
+            }
+        }
+        counts.push(proxy.statements() - before);
+    }
+    // The read models and the poll for the head speak as well; each follower by itself would add
+    // two statements for each event.
+    let by_themselves = (2 * FOLLOWERS as u64 - 2) * EVENTS;
+    assert!(counts[1] < counts[0] + by_themselves / 4, "{counts:?}");
+    writer.close().await;
     app.stop().await;
 }
