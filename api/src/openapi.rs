@@ -24,6 +24,9 @@ pub fn document() -> Value {
                 | Operation::CommandValidator
                 | Operation::CommandValidatorSet
                 | Operation::CommandAccount
+                | Operation::ProposeBlock
+                | Operation::CommandBlock
+                | Operation::CommandHeight
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );
@@ -82,6 +85,8 @@ fn tags() -> Value {
         {"name": "validator-sets", "description": "Who validates in which epoch."},
         {"name": "chains", "description": "Our own chain and observed ones, and their headers."},
         {"name": "accounts", "description": "Signed transactions, and who sends them."},
+        {"name": "blocks", "description": "Blocks of our own chain: proposed, judged and final."},
+        {"name": "heights", "description": "What a height's validators proposed and voted."},
         {"name": "log", "description": "The event log and what happened, in sentences."},
         {"name": "projections", "description": "How the read models are."},
         {"name": "graphql", "description": "The same questions over GraphQL."},

@@ -8,7 +8,8 @@ use axum::{
     routing::{get, post},
 };
 use domain::{
-    chain::Chain, transaction::Account, validator::Validator, validator_set::ValidatorSet,
+    block::Block, chain::Chain, consensus::ConsensusHeight, transaction::Account,
+    validator::Validator, validator_set::ValidatorSet,
 };
 
 use crate::{
@@ -68,6 +69,10 @@ pub fn router(app: App) -> Router {
         // Transactions and the accounts they are sent from
         .route("/api/v1/transactions", post(transactions::submit))
         .route("/api/v1/accounts/{address}/{command}", post(command::<Account>))
+        // Blocks, and the heights at which they are agreed on
+        .route("/api/v1/blocks", post(create::<Block>))
+        .route("/api/v1/blocks/{hash}/{command}", post(command::<Block>))
+        .route("/api/v1/heights/{chain_height}/{command}", post(command::<ConsensusHeight>))
         // What is staked, and what was burned
         .route("/api/v1/delegations", get(delegations::list))
         .route("/api/v1/unbondings", get(delegations::unbondings))

@@ -6,7 +6,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use clap::Args;
-use commands::{Commands, CommandsOptions};
+use commands::{Commands, CommandsOptions, Process, Reactions};
 use event_store::{EventStore, StoreError, StoreOptions};
 use projections::{Projections, ProjectionsOptions};
 use serde_json::json;
@@ -89,6 +89,7 @@ pub struct Server {
 /// What must be closed, in this order.
 struct Parts {
     surface: server::App,
+    reactions: Reactions,
     store: EventStore,
     database: Database,
 }
@@ -163,7 +164,8 @@ impl Server {
         let listener = PatientListener::new(listener, stalled, draining.clone());
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
         let serving = Some(tokio::spawn(serving.into_future()));
-        let parts = Parts { surface, store, database };
+        let reactions = Reactions::start(&surface.commands, Process::ALL);
+        let parts = Parts { surface, reactions, store, database };
         let drain_max = Duration::from_millis(config.drain_ms_max);
         Server { address, setup_token, draining, closing, serving, parts, drain_max }
     }
@@ -212,6 +214,7 @@ impl Server {
         if tokio::time::timeout(self.drain_max, drained).await.is_err() {
             warn!(ms = self.drain_max.as_millis(), "requests are still under way; cutting them");
         }
+        self.parts.reactions.stop().await;
         self.parts.surface.projections.stop().await;
         self.parts.store.close().await;
         self.parts.surface.pool.close().await;

@@ -4,7 +4,9 @@
 
 mod accounts;
 pub mod batch;
+mod blocks;
 mod chains;
+mod heights;
 pub mod transactions;
 mod validator_sets;
 mod validators;

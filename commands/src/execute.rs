@@ -7,7 +7,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
     aggregate::Aggregate,
+    block::Block,
     chain::Chain,
+    consensus::ConsensusHeight,
     parameters::Parameters,
     transaction::Account,
     validator::Validator,
@@ -51,6 +53,8 @@ pub trait Handled: Aggregate {
 
 /// How many chains' epochs and parameters are kept in memory.
 const CACHED_CHAINS_MAX: u64 = 1_000;
+/// How many blocks, and how many heights, are kept in memory: who agrees looks at the newest.
+const CACHED_BLOCKS_MAX: u64 = 256;
 
 /// The limits of the write wing.
 #[derive(Clone, Debug)]
@@ -79,6 +83,8 @@ pub struct Rooms {
     pub(crate) validators: Lanes<Validator>,
     pub(crate) validator_sets: Lanes<ValidatorSet>,
     pub(crate) chains: Lanes<Chain>,
+    pub(crate) blocks: Lanes<Block>,
+    pub(crate) heights: Lanes<ConsensusHeight>,
     pub(crate) ledger: Ledger,
     /// The chains whose epoch was read from the log a moment ago.
     pub(crate) epochs_fresh: Cache<ChainId, ()>,
@@ -96,6 +102,8 @@ impl Commands {
             validators: Lanes::new(states),
             validator_sets: Lanes::new(states),
             chains: Lanes::new(states),
+            blocks: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
+            heights: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
             ledger: Ledger::default(),
             epochs_fresh: fresh(),
             without_genesis: fresh(),
@@ -282,10 +290,10 @@ struct Place<A: Handled> {
 }
 
 /// The stream of one aggregate.
-fn stream_of<A: Aggregate>(id: &A::Id) -> Result<StreamName, RecordError> {
+pub(crate) fn stream_of<A: Aggregate>(id: &A::Id) -> Result<StreamName, RecordError> {
     StreamName::of(A::CATEGORY, id)
 }
 
-fn unnameable(reason: RecordError) -> StoreError {
+pub(crate) fn unnameable(reason: RecordError) -> StoreError {
     StoreError::Unreadable { position: 0, reason }
 }

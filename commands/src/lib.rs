@@ -2,6 +2,7 @@
 //!
 //! Knows no HTTP, no read model and no SQL.
 
+mod blocks;
 mod books;
 pub mod error;
 mod execute;
@@ -9,10 +10,13 @@ mod lane;
 mod ledger;
 pub mod policy;
 mod prepare;
+pub mod reactions;
 pub mod request;
 
 pub use error::CommandError;
 pub use execute::{Commands, CommandsOptions, Handled};
 pub use lane::Answer;
+pub use ledger::NextBlock;
 pub use policy::{Permission, Role};
+pub use reactions::{Process, Reactions};
 pub use request::{Actor, Outcome, OutcomeEvent, RequestContext};

@@ -2,7 +2,7 @@
 //!
 //! Knows roles and permissions; does not know how an actor proved who it is.
 
-use domain::{chain, transaction, validator, validator_set};
+use domain::{block, chain, consensus, transaction, validator, validator_set};
 use serde::Serialize;
 
 /// What a command or query asks for. Every one of them names exactly one.
@@ -329,5 +329,28 @@ pub fn account(command: &transaction::Command) -> Permission {
         // Whoever could evict at will could keep others' transactions out.
         Command::Evict { .. } => Permission::ChainManage,
         Command::Reserve { .. } | Command::Release { .. } => Permission::ValidatorRegister,
+    }
+}
+
+/// What a command to a block asks for.
+pub fn block(command: &block::Command) -> Permission {
+    use block::Command;
+    match command {
+        // The verdict is the record's own: who may propose may ask for it.
+        Command::Propose(_) | Command::Validate {} => Permission::ConsensusPropose,
+        Command::Finalize { .. } | Command::Abandon { .. } => Permission::BlockManage,
+    }
+}
+
+/// What a command to a height asks for.
+pub fn consensus(command: &consensus::Command) -> Permission {
+    use consensus::Command;
+    match command {
+        Command::StartHeight {} => Permission::ChainManage,
+        Command::Propose(_) => Permission::ConsensusPropose,
+        Command::CastVote(_) | Command::CastVotes { .. } | Command::SubmitEvidence { .. } => {
+            Permission::ConsensusVote
+        }
+        Command::TimeoutRound { .. } => Permission::ConsensusTimeout,
     }
 }

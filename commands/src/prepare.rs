@@ -2,6 +2,8 @@
 //!
 //! Does not decide anything.
 
+mod agreement;
+
 use domain::{
     chain::{self, Chain, ChainStream},
     parameters::Parameters,
@@ -11,11 +13,12 @@ use domain::{
     values::{Address, Amount, ChainId, Epoch, Moment, Nonce},
 };
 use event_store::StoreError;
+use tracing::debug;
 
 use crate::{
     execute::{Commands, Handled, Rooms},
     lane::Lanes,
-    ledger::ActiveSet,
+    ledger::{ActiveSet, Unexecuted},
     policy::{self, Permission},
 };
 
@@ -116,7 +119,7 @@ impl Handled for Chain {
         commands: &Commands,
         stream: &ChainStream,
         state: &Chain,
-        _: &chain::Command,
+        command: &chain::Command,
         at: Moment,
     ) -> Result<chain::Known, StoreError> {
         let carried = match state {
@@ -128,13 +131,40 @@ impl Handled for Chain {
             now: at,
             parameters: commands.parameters(Some(&stream.chain)).await?,
             carried,
-            executed: None,
+            executed: Box::pin(applicable(commands, command)).await?,
             snapshot: None,
         })
     }
 
     fn lanes(rooms: &Rooms) -> &Lanes<Chain> {
         &rooms.chains
+    }
+}
+
+/// What the block that is to be applied came to, when it is final and can be executed.
+async fn applicable(
+    commands: &Commands,
+    command: &chain::Command,
+) -> Result<Option<chain::Executed>, StoreError> {
+    use chain::Command;
+    match command {
+        Command::ApplyBlock { block, .. } => match commands.executed(*block).await {
+            Ok(executed) => Ok(Some(executed.block.clone())),
+            Err(Unexecuted::Unavailable(error)) => Err(error),
+            Err(reason) => {
+                debug!(%block, %reason, "not executed");
+                Ok(None)
+            }
+        },
+        Command::InitialiseGenesis { .. }
+        | Command::StartObservation { .. }
+        | Command::ObserveHeader { .. }
+        | Command::CloseEpoch { .. }
+        | Command::OpenEpoch {}
+        | Command::ReportFork { .. }
+        | Command::ResolveFork { .. }
+        | Command::CreateSnapshot { .. }
+        | Command::PruneBefore { .. } => Ok(None),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod append;
 pub mod blob;
 pub mod canonical;
 pub mod check;
+pub mod checkpoint;
 pub mod error;
 pub mod event;
 pub mod follow;
@@ -14,6 +15,7 @@ pub mod read;
 mod store;
 
 pub use append::{AppendRequest, Appended, Lineage};
+pub use checkpoint::{Checkpoint, Parked};
 pub use error::{AppendError, RecordError, StoreError};
 pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};
 pub use read::{Filter, Page};

@@ -8,6 +8,7 @@ pub mod fixtures;
 pub mod http;
 pub mod keys;
 pub mod log;
+pub mod network;
 pub mod node0;
 pub mod own_cluster;
 pub mod pristine;

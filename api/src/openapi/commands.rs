@@ -2,7 +2,7 @@
 //!
 //! Does not know what a command does: its words are the domain's.
 
-use domain::{chain, transaction, validator, validator_set};
+use domain::{block, chain, consensus, transaction, validator, validator_set};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -28,6 +28,13 @@ pub fn operations() -> Vec<(String, Value)> {
         transaction::Command,
         transaction::Event,
         transaction::Refusal,
+    >());
+    found.extend(of::<block::Block, block::Command, block::Event, block::Refusal>());
+    found.extend(of::<
+        consensus::ConsensusHeight,
+        consensus::Command,
+        consensus::Event,
+        consensus::Refusal,
     >());
     found
 }

@@ -137,13 +137,17 @@ pub fn path_parameter(name: &str) -> Value {
             text("^[0-9A-F]{40}$", "D5B865BA26FDF5285105626B708E8556809737F7"),
         ),
         "hash" => (
-            "A header's hash.",
+            "The hash of a header: it names the block.",
             text(
                 "^[0-9A-F]{64}$",
                 "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889",
             ),
         ),
         "height" => ("A height, from 1.", number),
+        "chain_height" => (
+            "A chain's name, and one of its heights.",
+            text("^[A-Za-z0-9._-]{1,50}-[1-9][0-9]{0,18}$", "node0-local-1"),
+        ),
         "epoch" => ("An epoch, from 0.", number),
         "position" => ("A position of the log, from 1.", number),
         "stream" => (
@@ -584,6 +588,9 @@ fn doc(operation: Operation) -> Doc {
         | Operation::RegisterValidator
         | Operation::CommandValidator
         | Operation::CommandValidatorSet
-        | Operation::CommandAccount => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandAccount
+        | Operation::ProposeBlock
+        | Operation::CommandBlock
+        | Operation::CommandHeight => plain("server", "A command", Reply::One("Problem")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not know where they are used.
 
-use domain::{chain, transaction, validator, validator_set};
+use domain::{block, chain, consensus, transaction, validator, validator_set};
 use projections::{
     activity, chains, delegations, headers, reputation_history, slashing_history, validator_sets,
     validators,
@@ -53,6 +53,12 @@ pub fn all() -> Value {
     with::<transaction::Command>(&mut found);
     with::<transaction::Event>(&mut found);
     with::<transaction::Refusal>(&mut found);
+    with::<block::Command>(&mut found);
+    with::<block::Event>(&mut found);
+    with::<block::Refusal>(&mut found);
+    with::<consensus::Command>(&mut found);
+    with::<consensus::Event>(&mut found);
+    with::<consensus::Refusal>(&mut found);
     let mut schemas: Map<String, Value> = found
         .into_iter()
         .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))

@@ -12,7 +12,9 @@ use axum::{
 };
 use commands::{Actor, Outcome, RequestContext};
 use domain::{
+    block::Block,
     chain::Chain,
+    consensus::ConsensusHeight,
     transaction::Account,
     validator::{self, Validator},
     validator_set::ValidatorSet,
@@ -34,8 +36,14 @@ use crate::{
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 
 /// The collections whose commands a batch may hold.
-pub const COLLECTIONS: [&str; 4] =
-    [Validator::COLLECTION, ValidatorSet::COLLECTION, Chain::COLLECTION, Account::COLLECTION];
+pub const COLLECTIONS: [&str; 6] = [
+    Validator::COLLECTION,
+    ValidatorSet::COLLECTION,
+    Chain::COLLECTION,
+    Account::COLLECTION,
+    Block::COLLECTION,
+    ConsensusHeight::COLLECTION,
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +158,8 @@ async fn other(
         ValidatorSet::COLLECTION => one::<ValidatorSet>(app, visit, actor, item).await,
         Chain::COLLECTION => one::<Chain>(app, visit, actor, item).await,
         Account::COLLECTION => one::<Account>(app, visit, actor, item).await,
+        Block::COLLECTION => one::<Block>(app, visit, actor, item).await,
+        ConsensusHeight::COLLECTION => one::<ConsensusHeight>(app, visit, actor, item).await,
         found => {
             let detail = format!("{found:?} is none of {}", COLLECTIONS.join(", "));
             Err(Problem::invalid_body(vec![Fault::at("/collection", detail)]))

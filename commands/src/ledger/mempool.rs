@@ -1,19 +1,23 @@
-//! What waits of all senders: how much, and who would have to go first.
+//! What waits of all senders: the transactions, how many, and who would have to go first.
 //!
-//! Does not know nonces: whether a block may hold a transaction is its account's to say.
+//! Does not know balances: whether a block may hold a transaction, its execution says.
 
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{
-    transaction::{self, Event, FeeRate},
-    values::Hash,
+    transaction::{self, Event, FeeRate, Transaction},
+    values::{Address, Hash, Nonce},
 };
 
 /// The transactions that wait, by what they pay for each byte.
 #[derive(Default)]
 pub(super) struct Mempool {
     by_rate: BTreeSet<(FeeRate, Hash)>,
-    rates: HashMap<Hash, FeeRate>,
+    by_place: HashMap<(Address, Nonce), Hash>,
+    waiting: HashMap<Hash, Transaction>,
+    /// What went without being executed while the next block is agreed on, and while the one before
+    /// it was: a block that was found valid before may hold it and become final.
+    gone: [HashMap<Hash, Transaction>; 2],
     count_max: u32,
 }
 
@@ -28,31 +32,76 @@ impl Mempool {
         match event {
             Event::TransactionAccepted(accepted) => {
                 if let Some(replaced) = &accepted.replaces {
-                    self.remove(replaced);
+                    self.goes(replaced);
                 }
-                let rate = accepted.transaction.fee_rate();
-                self.by_rate.insert((rate, accepted.hash));
-                self.rates.insert(accepted.hash, rate);
+                self.comes(&accepted.transaction);
             }
-            Event::TransactionEvicted(evicted) => self.remove(&evicted.hash),
+            Event::TransactionEvicted(evicted) => self.goes(&evicted.hash),
             Event::ReservationMade(_) | Event::ReservationReleased(_) => {}
         }
     }
 
-    /// It was executed, or waits no longer for another reason.
-    pub(super) fn remove(&mut self, hash: &Hash) {
-        if let Some(rate) = self.rates.remove(hash) {
-            self.by_rate.remove(&(rate, *hash));
+    fn comes(&mut self, transaction: &Transaction) {
+        let hash = transaction.hash();
+        if let Some(held) = self.by_place.insert(place(transaction), hash) {
+            self.removed(&held);
         }
+        self.by_place.insert(place(transaction), hash);
+        self.by_rate.insert((transaction.fee_rate(), hash));
+        self.waiting.insert(hash, transaction.clone());
+        self.gone.iter_mut().for_each(|gone| drop(gone.remove(&hash)));
+    }
+
+    fn goes(&mut self, hash: &Hash) {
+        if let Some(transaction) = self.removed(hash) {
+            self.gone[0].insert(*hash, transaction);
+        }
+    }
+
+    fn removed(&mut self, hash: &Hash) -> Option<Transaction> {
+        let transaction = self.waiting.remove(hash)?;
+        self.by_rate.remove(&(transaction.fee_rate(), *hash));
+        self.by_place.remove(&place(&transaction));
+        Some(transaction)
+    }
+
+    /// A block was applied that held these: neither they nor others with their nonces wait longer.
+    pub(super) fn executed(&mut self, hashes: impl IntoIterator<Item = Hash>) {
+        for hash in hashes {
+            let left = || self.gone.iter().find_map(|gone| gone.get(&hash));
+            let place = self.waiting.get(&hash).or_else(left).map(place);
+            let held = place.and_then(|place| self.by_place.get(&place).copied());
+            self.removed(&held.unwrap_or(hash));
+        }
+        self.gone[1] = std::mem::take(&mut self.gone[0]);
+    }
+
+    /// A transaction that waits.
+    pub(super) fn waiting(&self, hash: &Hash) -> Option<&Transaction> {
+        self.waiting.get(hash)
+    }
+
+    /// A transaction that waits, or has gone a moment ago.
+    pub(super) fn known(&self, hash: &Hash) -> Option<&Transaction> {
+        self.waiting(hash).or_else(|| self.gone.iter().find_map(|gone| gone.get(hash)))
+    }
+
+    /// All that waits, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Transaction> {
+        self.waiting.values()
     }
 
     /// All that a decision must know of it.
     pub(super) fn summary(&self) -> transaction::Mempool {
-        let transactions = u32::try_from(self.rates.len()).unwrap_or(u32::MAX);
+        let transactions = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         transaction::Mempool {
             fee_per_byte_min: self.by_rate.first().map_or(FeeRate::ZERO, |(rate, _)| *rate),
             full: transactions >= self.count_max,
             transactions,
         }
     }
+}
+
+fn place(transaction: &Transaction) -> (Address, Nonce) {
+    (transaction.sender(), transaction.envelope().nonce)
 }

@@ -1,36 +1,65 @@
 //! Our own chain's state, followed block by block, and what waits for its next blocks.
 //!
 //! Does not execute: what a final block came to is kept in the log under its hash. What it knows
-//! may be a little behind; what is decided by it is judged again when a block is executed.
+//! may be a little behind, unless it is asked to be up to date; what is decided by it is judged
+//! again when a block is executed.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{
     aggregate::{Aggregate as _, Event as _},
+    block::{self, BlockProposed, Body},
     chain::{self, BlockApplied, ChainStream, GenesisInitialised},
     ledger::{Execution, Ledger},
-    transaction::{self, Account},
-    values::Hash,
+    transaction::{self, Account, Transaction},
+    validator_set::{self, ValidatorSet},
+    values::{Hash, Height},
 };
-use event_store::{EventStore, Filter, RecordError, StoreError, StoredEvent};
+use event_store::{EventStore, Filter, RecordError, StoreError, StoredEvent, StreamName};
+use tokio::sync::MutexGuard;
 
-use super::{mempool::Mempool, unfolded};
+use super::{execution::Executed, mempool::Mempool, succession::Succession, unfolded};
 use crate::{execute::Commands, lane};
 
 /// How long what is known of our own chain is taken from memory before the log is looked at again,
 /// in milliseconds. Blocks come every second or so.
 pub(crate) const NATIVE_FRESH_MS_MAX: u64 = 20;
 
-/// What is followed of chains.
-const FOLLOWED: [&str; 2] = ["genesis-initialised.v1", "block-applied.v1"];
+/// What is followed of chains and their sets.
+const FOLLOWED: [&str; 3] =
+    ["genesis-initialised.v1", "block-applied.v1", "validator-set-rotated.v1"];
 
 /// Our own chain, as far as the log has been folded.
 #[derive(Default)]
 pub(super) struct Native {
     folded_to: u64,
     looked_at: Option<Instant>,
-    ledger: Option<Ledger>,
+    own: Option<Own>,
     mempool: Mempool,
+    /// The evidence that is in blocks already, with the height it speaks of.
+    punished: BTreeMap<Hash, Height>,
+    /// The block that was executed last, perhaps not applied yet.
+    pub(super) executed: Option<Arc<Executed>>,
+}
+
+/// Our own chain after its last block. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) genesis: Arc<GenesisInitialised>,
+    pub(crate) head: Option<Arc<Head>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) sets: Succession,
+}
+
+/// The last block that was applied.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) applied: BlockApplied,
+    pub(crate) proposed: BlockProposed,
 }
 
 /// Our own chain at one moment.
@@ -43,20 +72,32 @@ pub(crate) struct Standing {
 }
 
 impl Commands {
-    /// Our own chain; none before its genesis.
+    /// Our own chain, perhaps a little behind; none before its genesis.
     pub(crate) async fn standing(&self) -> Result<Option<Standing>, StoreError> {
-        let mut native = self.rooms.ledger.native.lock().await;
         let fresh = Duration::from_millis(NATIVE_FRESH_MS_MAX);
+        let native = self.native(fresh).await?;
+        let mempool = native.mempool.summary();
+        Ok(native.own.as_ref().map(|own| Standing { ledger: own.ledger.clone(), mempool }))
+    }
+
+    /// Our own chain up to the newest event of the log; none before its genesis.
+    pub(crate) async fn own_chain(&self) -> Result<Option<Own>, StoreError> {
+        Ok(self.native(Duration::ZERO).await?.own.clone())
+    }
+
+    /// What has been folded, up to what was there so long ago.
+    pub(super) async fn native(
+        &self,
+        fresh: Duration,
+    ) -> Result<MutexGuard<'_, Native>, StoreError> {
+        let mut native = self.rooms.ledger.native.lock().await;
         if native.looked_at.is_none_or(|looked_at| looked_at.elapsed() >= fresh) {
             native.catch_up(&self.store).await?;
             native.looked_at = Some(Instant::now());
         }
-        let mempool = native.mempool.summary();
-        Ok(native.ledger.clone().map(|ledger| Standing { ledger, mempool }))
+        Ok(native)
     }
-}
 
-impl Commands {
     /// This process has changed it: whoever asks next is told.
     pub(crate) async fn standing_changed(&self) {
         self.rooms.ledger.native.lock().await.looked_at = None;
@@ -64,6 +105,21 @@ impl Commands {
 }
 
 impl Native {
+    /// Our own chain; none before its genesis.
+    pub(super) fn own(&self) -> Option<&Own> {
+        self.own.as_ref()
+    }
+
+    /// What waits, or went a moment ago.
+    pub(super) fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// Whether evidence is in a block already.
+    pub(super) fn is_punished(&self, evidence: &Hash) -> bool {
+        self.punished.contains_key(evidence)
+    }
+
     async fn catch_up(&mut self, store: &EventStore) -> Result<(), StoreError> {
         let accounts = transaction::Event::NAMES.iter();
         let event_types = accounts.chain(&FOLLOWED).map(ToString::to_string).collect();
@@ -79,13 +135,17 @@ impl Native {
     }
 
     async fn fold(&mut self, store: &EventStore, stored: &StoredEvent) -> Result<(), StoreError> {
-        if stored.stream.category() == Account::CATEGORY {
-            self.mempool.fold(&lane::read(stored)?);
-            return Ok(());
+        match stored.stream.category() {
+            Account::CATEGORY => {
+                self.mempool.fold(&lane::read(stored)?);
+                return Ok(());
+            }
+            ValidatorSet::CATEGORY => return self.choose(stored),
+            _ => {}
         }
         match lane::read(stored)? {
-            chain::Event::GenesisInitialised(genesis) => self.begin(store, stored, &genesis).await,
-            chain::Event::BlockApplied(applied) => self.follow(store, stored, &applied).await,
+            chain::Event::GenesisInitialised(genesis) => self.begin(store, stored, *genesis).await,
+            chain::Event::BlockApplied(applied) => self.follow(store, stored, *applied).await,
             chain::Event::ObservationStarted(_)
             | chain::Event::HeaderObserved(_)
             | chain::Event::HeaderRejected(_)
@@ -99,21 +159,29 @@ impl Native {
         }
     }
 
+    fn choose(&mut self, stored: &StoredEvent) -> Result<(), StoreError> {
+        let validator_set::Event::ValidatorSetRotated(rotated) = lane::read(stored)?;
+        let ours = |own: &&mut Own| own.genesis.chain_id.as_str() == stored.stream.id();
+        let Some(own) = self.own.as_mut().filter(ours) else { return Ok(()) };
+        own.sets.choose(&rotated).map_err(|fault| unusable(stored, &fault))
+    }
+
     /// The first chain that began here is our own.
     async fn begin(
         &mut self,
         store: &EventStore,
         stored: &StoredEvent,
-        genesis: &GenesisInitialised,
+        genesis: GenesisInitialised,
     ) -> Result<(), StoreError> {
-        if self.ledger.is_some() {
+        if self.own.is_some() {
             return Ok(());
         }
         let document = blob(store, stored, genesis.genesis_hash).await?;
         let document = String::from_utf8_lossy(&document);
         let ledger = Ledger::genesis(&document).map_err(|fault| unusable(stored, &fault))?;
+        let sets = Succession::begin(&genesis).map_err(|fault| unusable(stored, &fault))?;
         self.mempool = Mempool::new(ledger.parameters().mempool_txs_max);
-        self.ledger = Some(ledger);
+        self.own = Some(Own { genesis: Arc::new(genesis), head: None, ledger, sets });
         Ok(())
     }
 
@@ -121,22 +189,77 @@ impl Native {
         &mut self,
         store: &EventStore,
         stored: &StoredEvent,
-        applied: &BlockApplied,
+        applied: BlockApplied,
     ) -> Result<(), StoreError> {
         let stream: Option<ChainStream> = stored.stream.id().parse().ok();
-        let ours = |ledger: &&Ledger| {
-            stream.as_ref().is_some_and(|stream| stream.chain == *ledger.chain_id())
+        let ours =
+            |own: &&Own| stream.as_ref().is_some_and(|name| name.chain == own.genesis.chain_id);
+        let Some(own) = self.own.as_ref().filter(ours) else { return Ok(()) };
+        let (ledger, transactions) = match self.executed.take_if(|done| done.is(&applied)) {
+            Some(done) => (done.ledger.clone(), done.transactions()),
+            None => followed(&own.ledger, store, stored, &applied).await?,
         };
-        let Some(ledger) = self.ledger.as_ref().filter(ours) else { return Ok(()) };
-        let results = blob(store, stored, applied.results).await?;
-        let execution = Execution::from_bytes(&results).map_err(|why| unusable(stored, &why))?;
-        let after = ledger.after(&execution).map_err(|why| unusable(stored, &why))?;
-        for receipt in &execution.receipts {
-            self.mempool.remove(&receipt.hash);
-        }
-        self.ledger = Some(after);
+        let proposed = proposal(store, stored, applied.hash).await?;
+        let evidence = match proposed.evidence {
+            0 => Vec::new(),
+            _ => body(store, stored, proposed.body).await?.evidence,
+        };
+        let Some(own) = self.own.as_mut() else { return Ok(()) };
+        let oldest = own.genesis.parameters.evidence_age_blocks_max;
+        let oldest = applied.height.value().saturating_sub(u64::from(oldest));
+        self.punished.retain(|_, height| height.value() >= oldest);
+        self.punished.extend(evidence.iter().map(|one| (one.hash(), one.height())));
+        self.mempool.executed(transactions);
+        own.sets.advance(applied.height.next().unwrap_or(applied.height));
+        own.ledger = ledger;
+        own.head = Some(Arc::new(Head { applied, proposed }));
         Ok(())
     }
+
+    /// Every transaction that waits.
+    pub(super) fn waiting(&self) -> Vec<Transaction> {
+        self.mempool.all().cloned().collect()
+    }
+}
+
+/// The ledger after a block, by what it came to; with the hashes of its transactions.
+async fn followed(
+    ledger: &Ledger,
+    store: &EventStore,
+    stored: &StoredEvent,
+    applied: &BlockApplied,
+) -> Result<(Ledger, Vec<Hash>), StoreError> {
+    let results = blob(store, stored, applied.results).await?;
+    let execution = Execution::from_bytes(&results).map_err(|why| unusable(stored, &why))?;
+    let after = ledger.after(&execution).map_err(|why| unusable(stored, &why))?;
+    Ok((after, execution.receipts.iter().map(|receipt| receipt.hash).collect()))
+}
+
+/// How a block was recorded.
+async fn proposal(
+    store: &EventStore,
+    stored: &StoredEvent,
+    hash: Hash,
+) -> Result<BlockProposed, StoreError> {
+    let name =
+        StreamName::of(block::Block::CATEGORY, hash).map_err(|why| unusable(stored, &why))?;
+    let first = store.read_stream(&name, 1, 1).await?;
+    let first = first.first().map(lane::read::<block::Event>).transpose()?;
+    match first {
+        Some(block::Event::BlockProposed(proposed)) => Ok(*proposed),
+        Some(
+            block::Event::BlockValidated(_)
+            | block::Event::BlockRejected(_)
+            | block::Event::BlockFinalized(_)
+            | block::Event::BlockAbandoned(_),
+        )
+        | None => Err(unusable(stored, &format!("block {hash} is not recorded"))),
+    }
+}
+
+async fn body(store: &EventStore, stored: &StoredEvent, hash: Hash) -> Result<Body, StoreError> {
+    let bytes = blob(store, stored, hash).await?;
+    Body::from_protobuf(&bytes).map_err(|why| unusable(stored, &why))
 }
 
 async fn blob(

@@ -1,6 +1,6 @@
 //! What the server says of itself.
 
-use domain::{chain, transaction, validator, validator_set};
+use domain::{block, chain, consensus, transaction, validator, validator_set};
 use serde_json::Value;
 
 use super::{register, start};
@@ -89,6 +89,8 @@ fn the_contract_names_a_permission_and_every_status_for_each_operation() {
         validator_set::Command::NAMES,
         chain::Command::NAMES,
         transaction::Command::NAMES,
+        block::Command::NAMES,
+        consensus::Command::NAMES,
     ];
     assert_eq!(commands, known.concat().len(), "every command of every collection");
     let text = document.to_string();

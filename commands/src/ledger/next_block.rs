@@ -1,0 +1,231 @@
+//! What the next block stands on, and what is known of all that it names.
+//!
+//! Does not judge the block: the domain does, by what it is told here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use domain::{
+    block::{BlockProposed, Body, Ground, Last, Offer, Past},
+    consensus::{ConsensusHeight, HeightStream, LastHeight, Start, Started},
+    ledger::{BlockContext, BlockFault, Ledger},
+    light::ValidatorSet,
+    parameters::Parameters,
+    transaction::Transaction,
+    values::{AppHash, ChainId, Hash, Height},
+};
+use event_store::StoreError;
+
+use super::{execution::context_of, native::Own, succession};
+use crate::execute::Commands;
+
+/// How many transactions of one block are told to be faulty; one is enough against the block.
+const FAULTY_TRANSACTIONS_MAX: usize = 16;
+/// How many heights are looked up for the evidence of one block.
+const EVIDENCE_HEIGHTS_MAX: usize = 256;
+
+/// What our own chain's next block is made of: for whoever proposes one.
+#[derive(Clone, Debug)]
+pub struct NextBlock {
+    /// What it must stand on.
+    pub ground: Ground,
+    /// The state it is executed on.
+    pub ledger: Ledger,
+    /// The protocol parameters in force.
+    pub parameters: Parameters,
+    /// Every transaction that waits, in no order.
+    pub waiting: Vec<Transaction>,
+}
+
+/// All that must be known to judge a block.
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) ground: Option<Ground>,
+    pub(crate) past: BTreeMap<Height, Past>,
+    pub(crate) punished: BTreeSet<Hash>,
+    pub(crate) transactions: BTreeMap<Hash, Offer>,
+}
+
+impl Commands {
+    /// What our own chain's next block is made of, up to the newest event of the log; none before
+    /// the chain has begun.
+    pub async fn next_block(&self) -> Result<Option<NextBlock>, StoreError> {
+        let native = self.native(Duration::ZERO).await?;
+        let Some(own) = native.own() else { return Ok(None) };
+        Ok(ground(own).map(|ground| NextBlock {
+            ground,
+            ledger: own.ledger.clone(),
+            parameters: own.genesis.parameters.clone(),
+            waiting: native.waiting(),
+        }))
+    }
+
+    /// What a block of our own chain is judged by, up to the newest event of the log.
+    pub(crate) async fn judged(
+        &self,
+        block: &BlockProposed,
+        body: &Body,
+    ) -> Result<Judged, StoreError> {
+        let (own, waiting, punished) = {
+            let native = self.native(Duration::ZERO).await?;
+            let Some(own) = native.own().cloned() else { return Ok(Judged::default()) };
+            let unique: BTreeSet<&Hash> = body.transactions.iter().collect();
+            let mut waiting: BTreeMap<Hash, Transaction> = BTreeMap::new();
+            for hash in unique {
+                waiting.extend(native.mempool().waiting(hash).map(|found| (*hash, found.clone())));
+            }
+            let punished = body.evidence.iter().map(|one| one.hash());
+            let punished = punished.filter(|hash| native.is_punished(hash)).collect();
+            (own, waiting, punished)
+        };
+        let ground = ground(&own);
+        // One that is not the next is refused for that alone.
+        if ground.as_ref().is_none_or(|ground| ground.height != block.height) {
+            return Ok(Judged { ground, ..Judged::default() });
+        }
+        let past = self.past(&own, block, body).await?;
+        let (context, order) = (context_of(block, body), body.transactions.clone());
+        let work = move || offers(&own.ledger, context, &order, waiting);
+        // Only a panic ends it without an answer; then no transaction is known.
+        let transactions = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+        Ok(Judged { ground, past, punished, transactions })
+    }
+
+    /// What the next height of our own chain starts from; none before the chain has begun, and
+    /// while the height before is not final.
+    pub(crate) async fn start_of(&self, chain: &ChainId) -> Result<Option<Start>, StoreError> {
+        let own = self.own_chain().await?.filter(|own| own.genesis.chain_id == *chain);
+        let Some(own) = own else { return Ok(None) };
+        let Some(height) = own.ledger.next_height() else { return Ok(None) };
+        let (last, time, validators_hash) = match &own.head {
+            None => (None, own.genesis.genesis_time, own.genesis.validators_hash),
+            Some(head) => {
+                let Some(last) = self.last_height(chain, head.applied.height).await? else {
+                    return Ok(None);
+                };
+                (Some(last), head.applied.time, head.applied.next_validators_hash)
+            }
+        };
+        let members = own.sets.current.members.clone();
+        Ok(Some(Start { height, last, members, time, validators_hash }))
+    }
+
+    async fn last_height(
+        &self,
+        chain: &ChainId,
+        height: Height,
+    ) -> Result<Option<LastHeight>, StoreError> {
+        let stream = HeightStream { chain: chain.clone(), height };
+        let folded = self.state::<ConsensusHeight>(&stream).await?;
+        Ok(folded.state.started().and_then(Started::last_height))
+    }
+
+    /// The set that agreed, or agrees, on a height; none before it starts.
+    pub(crate) async fn set_of(
+        &self,
+        stream: &HeightStream,
+    ) -> Result<Option<ValidatorSet>, StoreError> {
+        let folded = self.state::<ConsensusHeight>(stream).await?;
+        Ok(folded.state.started().and_then(named))
+    }
+
+    /// What is known of the final heights that evidence speaks of.
+    async fn past(
+        &self,
+        own: &Own,
+        block: &BlockProposed,
+        body: &Body,
+    ) -> Result<BTreeMap<Height, Past>, StoreError> {
+        let heights: BTreeSet<Height> = body.evidence.iter().map(|one| one.height()).collect();
+        let mut past = BTreeMap::new();
+        for height in heights.range(..block.height).copied().take(EVIDENCE_HEIGHTS_MAX) {
+            let stream = HeightStream { chain: own.genesis.chain_id.clone(), height };
+            let folded = self.state::<ConsensusHeight>(&stream).await?;
+            let Some(started) = folded.state.started() else { continue };
+            let time = started.committed().map(|committed| committed.block_time);
+            past.extend(
+                time.zip(named(started))
+                    .map(|(time, validators)| (height, Past { time, validators })),
+            );
+        }
+        Ok(past)
+    }
+}
+
+/// The set of a height as headers name it.
+fn named(started: &Started) -> Option<ValidatorSet> {
+    let seats = started.start().members.iter();
+    succession::named(seats.map(|seat| (seat.public_key, seat.power))).ok()
+}
+
+/// What the next block must stand on; none after the last height there can be.
+fn ground(own: &Own) -> Option<Ground> {
+    let height = own.ledger.next_height()?;
+    let root = own.ledger.root().as_bytes().to_vec();
+    let last = own.head.as_ref().map(|head| Last {
+        block_id: head.proposed.block_id,
+        height: head.applied.height,
+        time: head.applied.time,
+        validators: own.sets.last.named.clone(),
+    });
+    let results = own.head.as_ref().map(|head| head.applied.receipts_root);
+    Some(Ground {
+        app_hash: AppHash::from_bytes(root).expect("32 bytes are an application's hash"),
+        chain_id: own.genesis.chain_id.clone(),
+        genesis_time: own.genesis.genesis_time,
+        height,
+        last,
+        last_results_hash: results.unwrap_or_else(|| Hash::of(b"")),
+        next_validators_hash: own.sets.following.named.hash(),
+        validators: own.sets.current.named.clone(),
+    })
+}
+
+/// What is known of a block's transactions: those that wait, each with why it cannot be executed at
+/// its place, when it cannot.
+fn offers(
+    ledger: &Ledger,
+    mut context: BlockContext,
+    order: &[Hash],
+    mut waiting: BTreeMap<Hash, Transaction>,
+) -> BTreeMap<Hash, Offer> {
+    let offer = |transaction: &Transaction| Offer {
+        bytes: u32::try_from(transaction.bytes().len()).unwrap_or(u32::MAX),
+        fault: None,
+    };
+    let mut offers: BTreeMap<Hash, Offer> =
+        waiting.iter().map(|(hash, transaction)| (*hash, offer(transaction))).collect();
+    // Evidence out of bounds is a fault of its own, and none of the transactions'.
+    let oldest = ledger.parameters().evidence_age_blocks_max;
+    let oldest = context.height.value().saturating_sub(u64::from(oldest));
+    context
+        .evidence
+        .retain(|offence| offence.height < context.height && offence.height.value() >= oldest);
+    let mut left: Vec<Transaction> = order.iter().filter_map(|hash| waiting.remove(hash)).collect();
+    for _ in 0..FAULTY_TRANSACTIONS_MAX {
+        let Err(fault) = ledger.clone().execute(&context, &left) else { break };
+        let Some(hash) = faulty(&fault) else { break };
+        if let Some(offer) = offers.get_mut(&hash) {
+            offer.fault = Some(fault.to_string());
+        }
+        left.retain(|transaction| transaction.hash() != hash);
+    }
+    offers
+}
+
+/// The transaction that makes a block faulty.
+fn faulty(fault: &BlockFault) -> Option<Hash> {
+    match fault {
+        BlockFault::ChainMismatch { hash, .. }
+        | BlockFault::TransactionExpired { hash, .. }
+        | BlockFault::FeeBelowMinimum { hash, .. }
+        | BlockFault::NonceMismatch { hash, .. }
+        | BlockFault::FeeUnpayable { hash, .. } => Some(*hash),
+        BlockFault::HeightNotNext { .. }
+        | BlockFault::HeightsExhausted { .. }
+        | BlockFault::EvidenceNotBefore { .. }
+        | BlockFault::EvidenceExpired { .. } => None,
+    }
+}

@@ -1,0 +1,88 @@
+//! Which set signs which height of our own chain: the genesis set, and from an epoch's first height
+//! on the one that was chosen for it in time.
+//!
+//! Does not choose sets. In time is before the epoch's predecessor came to its last height, in the
+//! order of the log: that height's header announces the set, and everybody must say the same.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    chain::GenesisInitialised,
+    light::{self, ParseFault},
+    validator_set::{Member, ValidatorSetRotated},
+    values::{Epoch, Height},
+};
+
+/// A set, and as headers name it.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) members: Vec<Member>,
+    pub(crate) named: light::ValidatorSet,
+}
+
+impl Set {
+    fn of(members: &[Member]) -> Result<Arc<Set>, ParseFault> {
+        let named = named(members.iter().map(|member| (member.public_key, member.power)))?;
+        Ok(Arc::new(Set { members: members.to_vec(), named }))
+    }
+}
+
+/// Keys with their powers as headers name them.
+pub(crate) fn named(
+    members: impl Iterator<Item = (domain::values::PublicKey, domain::values::Power)>,
+) -> Result<light::ValidatorSet, ParseFault> {
+    light::ValidatorSet::of(&members.collect::<Vec<_>>())
+}
+
+/// The sets around the next height. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Succession {
+    /// It signed the head; at the chain's first height it is the first set.
+    pub(crate) last: Arc<Set>,
+    /// It signs the next height.
+    pub(crate) current: Arc<Set>,
+    /// It signs the height after the next.
+    pub(crate) following: Arc<Set>,
+    /// The sets chosen for epochs that nobody has announced yet.
+    chosen: BTreeMap<Epoch, Arc<Set>>,
+    /// The last epoch whose set is settled.
+    settled: Epoch,
+    epoch_blocks: u32,
+}
+
+impl Succession {
+    pub(super) fn begin(genesis: &GenesisInitialised) -> Result<Succession, ParseFault> {
+        let first = Set::of(&genesis.validators)?;
+        let epoch_blocks = genesis.parameters.epoch_blocks;
+        let second = genesis.initial_height.next().unwrap_or(genesis.initial_height);
+        Ok(Succession {
+            last: Arc::clone(&first),
+            current: Arc::clone(&first),
+            following: first,
+            chosen: BTreeMap::new(),
+            settled: second.epoch(epoch_blocks),
+            epoch_blocks,
+        })
+    }
+
+    /// A set was chosen. For an epoch that is settled it comes too late.
+    pub(super) fn choose(&mut self, rotated: &ValidatorSetRotated) -> Result<(), ParseFault> {
+        if rotated.epoch > self.settled {
+            self.chosen.insert(rotated.epoch, Set::of(&rotated.members)?);
+        }
+        Ok(())
+    }
+
+    /// A block was applied: `next` is the height that comes next.
+    pub(super) fn advance(&mut self, next: Height) {
+        self.last = std::mem::replace(&mut self.current, Arc::clone(&self.following));
+        let epoch = next.next().unwrap_or(next).epoch(self.epoch_blocks);
+        if epoch > self.settled {
+            self.settled = epoch;
+            if let Some(set) = self.chosen.remove(&epoch) {
+                self.following = set;
+            }
+            self.chosen.retain(|chosen, _| *chosen > epoch);
+        }
+    }
+}
