@@ -4,14 +4,11 @@
 //! Does not know who asks, nor what will be decided.
 
 mod execution;
-mod mempool;
 mod native;
 mod next_block;
 mod roster;
-mod succession;
 
 pub(crate) use execution::Unexecuted;
-pub(crate) use native::Own;
 pub use next_block::NextBlock;
 pub(crate) use roster::ActiveSet;
 

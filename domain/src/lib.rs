@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod light;
 pub mod parameters;
 pub mod proposer;
+pub mod replica;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod transaction;

@@ -8,39 +8,15 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     block::{Block, BlockProposed, Body, Standing, StandingName},
-    chain::{self, BlockApplied},
-    ledger::{BlockContext, BlockFault, Equivocation, Execution, Ledger},
+    ledger::BlockFault,
     light::ParseFault,
+    replica::{Executed, Own, context_of},
     transaction::Transaction,
     values::{Hash, Height},
 };
 use event_store::{StoreError, blob::BlobError};
 
-use super::native::Own;
 use crate::execute::Commands;
-
-/// A final block that was executed.
-#[derive(Debug)]
-pub(crate) struct Executed {
-    /// What is known of it when it is applied.
-    pub(crate) block: chain::Executed,
-    /// The state after it.
-    pub(crate) ledger: Ledger,
-    /// What it came to.
-    pub(crate) execution: Execution,
-}
-
-impl Executed {
-    /// Whether exactly this was applied.
-    pub(super) fn is(&self, applied: &BlockApplied) -> bool {
-        self.block.applied == *applied
-    }
-
-    /// The hashes of its transactions.
-    pub(super) fn transactions(&self) -> Vec<Hash> {
-        self.execution.receipts.iter().map(|receipt| receipt.hash).collect()
-    }
-}
 
 /// Why a block is not executed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -98,9 +74,10 @@ impl Commands {
         let body = self.body(&proposed.block).await?;
         let (own, transactions) = self.content(&proposed.block, &body).await?;
         let (block, context) = (proposed.block.clone(), context_of(&proposed.block, &body));
-        let work = move || execute(&own, &block, &context, &transactions);
+        let work = move || own.execute(&block, &context, &transactions);
         // Only what runs on the same threads as requests must be short.
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| Unexecuted::Panicked)??;
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| Unexecuted::Panicked)?;
+        let done = done.map_err(Unexecuted::Faulty)?;
         self.store.put_blob(&done.1).await.map_err(kept)?;
         let executed = Arc::new(done.0);
         self.rooms.ledger.native.lock().await.executed = Some(Arc::clone(&executed));
@@ -139,49 +116,4 @@ fn kept(error: BlobError) -> Unexecuted {
         BlobError::Invalid(_) => Unexecuted::NotKept(error),
         BlobError::Store(error) => Unexecuted::Unavailable(error),
     }
-}
-
-/// What executing a block depends on besides its transactions.
-pub(super) fn context_of(block: &BlockProposed, body: &Body) -> BlockContext {
-    let evidence = body.evidence.iter().map(|one| Equivocation {
-        evidence: one.hash(),
-        height: one.height(),
-        validator: one.validator(),
-    });
-    BlockContext {
-        evidence: evidence.collect(),
-        height: block.height,
-        proposer: block.proposer,
-        time: block.time,
-    }
-}
-
-/// What the block comes to, and the bytes of its results.
-fn execute(
-    own: &Own,
-    block: &BlockProposed,
-    context: &BlockContext,
-    transactions: &[Transaction],
-) -> Result<(Executed, Vec<u8>), Unexecuted> {
-    let mut ledger = own.ledger.clone();
-    let execution = ledger.execute(context, transactions).map_err(Unexecuted::Faulty)?;
-    let results = execution.bytes();
-    let header = &block.header;
-    let applied = BlockApplied {
-        hash: block.block_id.hash,
-        height: block.height,
-        last_block_hash: header.last_block_id().map(|last| last.hash),
-        next_validators_hash: header.next_validators_hash(),
-        proposer: block.proposer,
-        receipts_root: execution.receipts_root,
-        results: Hash::of(&results),
-        state_root: execution.state_root,
-        time: block.time,
-        transactions: block.transactions,
-        validators_hash: header.validators_hash(),
-    };
-    let state_root_before = own.ledger.root();
-    let app_hash = header.app_hash().clone();
-    let block = chain::Executed { app_hash, applied, state_root_before };
-    Ok((Executed { block, ledger, execution }, results))
 }

@@ -15,6 +15,7 @@ use domain::{
     block::{self, BlockProposed, Body},
     chain::{self, BlockApplied, ChainStream, GenesisInitialised},
     ledger::{Execution, Ledger},
+    replica::{Executed, Mempool, Own},
     transaction::{self, Account, Transaction},
     validator_set::{self, ValidatorSet},
     values::{Hash, Height},
@@ -22,7 +23,7 @@ use domain::{
 use event_store::{EventStore, Filter, RecordError, StoreError, StoredEvent, StreamName};
 use tokio::sync::MutexGuard;
 
-use super::{execution::Executed, mempool::Mempool, succession::Succession, unfolded};
+use super::unfolded;
 use crate::{execute::Commands, lane};
 
 /// How long what is known of our own chain is taken from memory before the log is looked at again,
@@ -44,22 +45,6 @@ pub(super) struct Native {
     punished: BTreeMap<Hash, Height>,
     /// The block that was executed last, perhaps not applied yet.
     pub(super) executed: Option<Arc<Executed>>,
-}
-
-/// Our own chain after its last block. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(crate) struct Own {
-    pub(crate) genesis: Arc<GenesisInitialised>,
-    pub(crate) head: Option<Arc<Head>>,
-    pub(crate) ledger: Ledger,
-    pub(crate) sets: Succession,
-}
-
-/// The last block that was applied.
-#[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) applied: BlockApplied,
-    pub(crate) proposed: BlockProposed,
 }
 
 /// Our own chain at one moment.
@@ -163,7 +148,7 @@ impl Native {
         let validator_set::Event::ValidatorSetRotated(rotated) = lane::read(stored)?;
         let ours = |own: &&mut Own| own.genesis.chain_id.as_str() == stored.stream.id();
         let Some(own) = self.own.as_mut().filter(ours) else { return Ok(()) };
-        own.sets.choose(&rotated).map_err(|fault| unusable(stored, &fault))
+        own.choose(&rotated).map_err(|fault| unusable(stored, &fault))
     }
 
     /// The first chain that began here is our own.
@@ -178,10 +163,9 @@ impl Native {
         }
         let document = blob(store, stored, genesis.genesis_hash).await?;
         let document = String::from_utf8_lossy(&document);
-        let ledger = Ledger::genesis(&document).map_err(|fault| unusable(stored, &fault))?;
-        let sets = Succession::begin(&genesis).map_err(|fault| unusable(stored, &fault))?;
-        self.mempool = Mempool::new(ledger.parameters().mempool_txs_max);
-        self.own = Some(Own { genesis: Arc::new(genesis), head: None, ledger, sets });
+        let own = Own::begin(genesis, &document).map_err(|fault| unusable(stored, &fault))?;
+        self.mempool = Mempool::new(own.ledger.parameters().mempool_txs_max);
+        self.own = Some(own);
         Ok(())
     }
 
@@ -210,9 +194,7 @@ impl Native {
         self.punished.retain(|_, height| height.value() >= oldest);
         self.punished.extend(evidence.iter().map(|one| (one.hash(), one.height())));
         self.mempool.executed(transactions);
-        own.sets.advance(applied.height.next().unwrap_or(applied.height));
-        own.ledger = ledger;
-        own.head = Some(Arc::new(Head { applied, proposed }));
+        own.goes_on(ledger, applied, proposed);
         Ok(())
     }
 

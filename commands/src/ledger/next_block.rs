@@ -8,21 +8,19 @@ use std::{
 };
 
 use domain::{
-    block::{BlockProposed, Body, Ground, Last, Offer, Past},
+    block::{BlockProposed, Body, Ground, Offer, Past},
     consensus::{ConsensusHeight, HeightStream, LastHeight, Start, Started},
-    ledger::{BlockContext, BlockFault, Ledger},
+    ledger::Ledger,
     light::ValidatorSet,
     parameters::Parameters,
+    replica::{self, Own, context_of, offers},
     transaction::Transaction,
-    values::{AppHash, ChainId, Hash, Height},
+    values::{ChainId, Hash, Height},
 };
 use event_store::StoreError;
 
-use super::{execution::context_of, native::Own, succession};
 use crate::execute::Commands;
 
-/// How many transactions of one block are told to be faulty; one is enough against the block.
-const FAULTY_TRANSACTIONS_MAX: usize = 16;
 /// How many heights are looked up for the evidence of one block.
 const EVIDENCE_HEIGHTS_MAX: usize = 256;
 
@@ -54,7 +52,7 @@ impl Commands {
     pub async fn next_block(&self) -> Result<Option<NextBlock>, StoreError> {
         let native = self.native(Duration::ZERO).await?;
         let Some(own) = native.own() else { return Ok(None) };
-        Ok(ground(own).map(|ground| NextBlock {
+        Ok(own.ground().map(|ground| NextBlock {
             ground,
             ledger: own.ledger.clone(),
             parameters: own.genesis.parameters.clone(),
@@ -80,7 +78,7 @@ impl Commands {
             let punished = punished.filter(|hash| native.is_punished(hash)).collect();
             (own, waiting, punished)
         };
-        let ground = ground(&own);
+        let ground = own.ground();
         // One that is not the next is refused for that alone.
         if ground.as_ref().is_none_or(|ground| ground.height != block.height) {
             return Ok(Judged { ground, ..Judged::default() });
@@ -157,75 +155,5 @@ impl Commands {
 /// The set of a height as headers name it.
 fn named(started: &Started) -> Option<ValidatorSet> {
     let seats = started.start().members.iter();
-    succession::named(seats.map(|seat| (seat.public_key, seat.power))).ok()
-}
-
-/// What the next block must stand on; none after the last height there can be.
-fn ground(own: &Own) -> Option<Ground> {
-    let height = own.ledger.next_height()?;
-    let root = own.ledger.root().as_bytes().to_vec();
-    let last = own.head.as_ref().map(|head| Last {
-        block_id: head.proposed.block_id,
-        height: head.applied.height,
-        time: head.applied.time,
-        validators: own.sets.last.named.clone(),
-    });
-    let results = own.head.as_ref().map(|head| head.applied.receipts_root);
-    Some(Ground {
-        app_hash: AppHash::from_bytes(root).expect("32 bytes are an application's hash"),
-        chain_id: own.genesis.chain_id.clone(),
-        genesis_time: own.genesis.genesis_time,
-        height,
-        last,
-        last_results_hash: results.unwrap_or_else(|| Hash::of(b"")),
-        next_validators_hash: own.sets.following.named.hash(),
-        validators: own.sets.current.named.clone(),
-    })
-}
-
-/// What is known of a block's transactions: those that wait, each with why it cannot be executed at
-/// its place, when it cannot.
-fn offers(
-    ledger: &Ledger,
-    mut context: BlockContext,
-    order: &[Hash],
-    mut waiting: BTreeMap<Hash, Transaction>,
-) -> BTreeMap<Hash, Offer> {
-    let offer = |transaction: &Transaction| Offer {
-        bytes: u32::try_from(transaction.bytes().len()).unwrap_or(u32::MAX),
-        fault: None,
-    };
-    let mut offers: BTreeMap<Hash, Offer> =
-        waiting.iter().map(|(hash, transaction)| (*hash, offer(transaction))).collect();
-    // Evidence out of bounds is a fault of its own, and none of the transactions'.
-    let oldest = ledger.parameters().evidence_age_blocks_max;
-    let oldest = context.height.value().saturating_sub(u64::from(oldest));
-    context
-        .evidence
-        .retain(|offence| offence.height < context.height && offence.height.value() >= oldest);
-    let mut left: Vec<Transaction> = order.iter().filter_map(|hash| waiting.remove(hash)).collect();
-    for _ in 0..FAULTY_TRANSACTIONS_MAX {
-        let Err(fault) = ledger.clone().execute(&context, &left) else { break };
-        let Some(hash) = faulty(&fault) else { break };
-        if let Some(offer) = offers.get_mut(&hash) {
-            offer.fault = Some(fault.to_string());
-        }
-        left.retain(|transaction| transaction.hash() != hash);
-    }
-    offers
-}
-
-/// The transaction that makes a block faulty.
-fn faulty(fault: &BlockFault) -> Option<Hash> {
-    match fault {
-        BlockFault::ChainMismatch { hash, .. }
-        | BlockFault::TransactionExpired { hash, .. }
-        | BlockFault::FeeBelowMinimum { hash, .. }
-        | BlockFault::NonceMismatch { hash, .. }
-        | BlockFault::FeeUnpayable { hash, .. } => Some(*hash),
-        BlockFault::HeightNotNext { .. }
-        | BlockFault::HeightsExhausted { .. }
-        | BlockFault::EvidenceNotBefore { .. }
-        | BlockFault::EvidenceExpired { .. } => None,
-    }
+    replica::named(seats.map(|seat| (seat.public_key, seat.power))).ok()
 }

@@ -13,11 +13,12 @@ use domain::{
     block::{self, Block},
     chain::{self, Chain, ChainStream},
     consensus::{self, BlockCommitted, ConsensusHeight, HeightStream},
+    replica::Own,
     values::{Hash, Height},
 };
 
 use super::{Cause, Stuck};
-use crate::{error::CommandError, execute::Commands, ledger::Own};
+use crate::{error::CommandError, execute::Commands};
 
 /// What is followed.
 pub(super) const FOLLOWED: &[&str] = &["genesis-initialised.v1", "block-committed.v1"];

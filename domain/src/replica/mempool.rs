@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::{
+use crate::{
     transaction::{self, Event, FeeRate, Transaction},
     values::{Address, Hash, Nonce},
 };
 
 /// The transactions that wait, by what they pay for each byte.
-#[derive(Default)]
-pub(super) struct Mempool {
+#[derive(Clone, Debug, Default)]
+pub struct Mempool {
     by_rate: BTreeSet<(FeeRate, Hash)>,
     by_place: HashMap<(Address, Nonce), Hash>,
     waiting: HashMap<Hash, Transaction>,
@@ -23,12 +23,12 @@ pub(super) struct Mempool {
 
 impl Mempool {
     /// With room for so many.
-    pub(super) fn new(count_max: u32) -> Mempool {
+    pub fn new(count_max: u32) -> Mempool {
         Mempool { count_max, ..Mempool::default() }
     }
 
     /// Takes in what happened to an account.
-    pub(super) fn fold(&mut self, event: &Event) {
+    pub fn fold(&mut self, event: &Event) {
         match event {
             Event::TransactionAccepted(accepted) => {
                 if let Some(replaced) = &accepted.replaces {
@@ -66,7 +66,7 @@ impl Mempool {
     }
 
     /// A block was applied that held these: neither they nor others with their nonces wait longer.
-    pub(super) fn executed(&mut self, hashes: impl IntoIterator<Item = Hash>) {
+    pub fn executed(&mut self, hashes: impl IntoIterator<Item = Hash>) {
         for hash in hashes {
             let left = || self.gone.iter().find_map(|gone| gone.get(&hash));
             let place = self.waiting.get(&hash).or_else(left).map(place);
@@ -77,22 +77,22 @@ impl Mempool {
     }
 
     /// A transaction that waits.
-    pub(super) fn waiting(&self, hash: &Hash) -> Option<&Transaction> {
+    pub fn waiting(&self, hash: &Hash) -> Option<&Transaction> {
         self.waiting.get(hash)
     }
 
     /// A transaction that waits, or has gone a moment ago.
-    pub(super) fn known(&self, hash: &Hash) -> Option<&Transaction> {
+    pub fn known(&self, hash: &Hash) -> Option<&Transaction> {
         self.waiting(hash).or_else(|| self.gone.iter().find_map(|gone| gone.get(hash)))
     }
 
     /// All that waits, in no order.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Transaction> {
+    pub fn all(&self) -> impl Iterator<Item = &Transaction> {
         self.waiting.values()
     }
 
     /// All that a decision must know of it.
-    pub(super) fn summary(&self) -> transaction::Mempool {
+    pub fn summary(&self) -> transaction::Mempool {
         let transactions = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         transaction::Mempool {
             fee_per_byte_min: self.by_rate.first().map_or(FeeRate::ZERO, |(rate, _)| *rate),

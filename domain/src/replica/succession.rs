@@ -6,18 +6,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{
+use crate::{
     chain::GenesisInitialised,
     light::{self, ParseFault},
     validator_set::{Member, ValidatorSetRotated},
-    values::{Epoch, Height},
+    values::{Epoch, Height, Power, PublicKey},
 };
 
 /// A set, and as headers name it.
 #[derive(Debug)]
-pub(crate) struct Set {
-    pub(crate) members: Vec<Member>,
-    pub(crate) named: light::ValidatorSet,
+pub struct Set {
+    /// Who is in it.
+    pub members: Vec<Member>,
+    /// As headers name it.
+    pub named: light::ValidatorSet,
 }
 
 impl Set {
@@ -28,21 +30,21 @@ impl Set {
 }
 
 /// Keys with their powers as headers name them.
-pub(crate) fn named(
-    members: impl Iterator<Item = (domain::values::PublicKey, domain::values::Power)>,
+pub fn named(
+    members: impl Iterator<Item = (PublicKey, Power)>,
 ) -> Result<light::ValidatorSet, ParseFault> {
     light::ValidatorSet::of(&members.collect::<Vec<_>>())
 }
 
 /// The sets around the next height. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Succession {
+pub struct Succession {
     /// It signed the head; at the chain's first height it is the first set.
-    pub(crate) last: Arc<Set>,
+    pub last: Arc<Set>,
     /// It signs the next height.
-    pub(crate) current: Arc<Set>,
+    pub current: Arc<Set>,
     /// It signs the height after the next.
-    pub(crate) following: Arc<Set>,
+    pub following: Arc<Set>,
     /// The sets chosen for epochs that nobody has announced yet.
     chosen: BTreeMap<Epoch, Arc<Set>>,
     /// The last epoch whose set is settled.
@@ -51,7 +53,8 @@ pub(crate) struct Succession {
 }
 
 impl Succession {
-    pub(super) fn begin(genesis: &GenesisInitialised) -> Result<Succession, ParseFault> {
+    /// The first set signs until another is chosen in time.
+    pub fn begin(genesis: &GenesisInitialised) -> Result<Succession, ParseFault> {
         let first = Set::of(&genesis.validators)?;
         let epoch_blocks = genesis.parameters.epoch_blocks;
         let second = genesis.initial_height.next().unwrap_or(genesis.initial_height);
@@ -66,7 +69,7 @@ impl Succession {
     }
 
     /// A set was chosen. For an epoch that is settled it comes too late.
-    pub(super) fn choose(&mut self, rotated: &ValidatorSetRotated) -> Result<(), ParseFault> {
+    pub fn choose(&mut self, rotated: &ValidatorSetRotated) -> Result<(), ParseFault> {
         if rotated.epoch > self.settled {
             self.chosen.insert(rotated.epoch, Set::of(&rotated.members)?);
         }
@@ -74,7 +77,7 @@ impl Succession {
     }
 
     /// A block was applied: `next` is the height that comes next.
-    pub(super) fn advance(&mut self, next: Height) {
+    pub fn advance(&mut self, next: Height) {
         self.last = std::mem::replace(&mut self.current, Arc::clone(&self.following));
         let epoch = next.next().unwrap_or(next).epoch(self.epoch_blocks);
         if epoch > self.settled {
