@@ -105,6 +105,8 @@ pub enum Operation {
     ListActivity,
     ListEvents,
     FollowEvents,
+    FollowConsensus,
+    GetBlob,
     GetEvent,
     ReadStream,
     ListProjections,
@@ -330,6 +332,24 @@ pub const TABLE: &[Entry] = &[
             "follow-events",
             "/api/v1/events/stream",
             Access::Needs(Permission::EventRead),
+        )
+    },
+    Entry {
+        form: Form::Events,
+        ..get(
+            Operation::FollowConsensus,
+            "follow-consensus",
+            "/api/v1/consensus/stream",
+            Access::Needs(Permission::ConsensusRead),
+        )
+    },
+    Entry {
+        form: Form::Any,
+        ..get(
+            Operation::GetBlob,
+            "get-blob",
+            "/api/v1/blobs/{hash}",
+            Access::Public(Permission::ChainRead),
         )
     },
     get(

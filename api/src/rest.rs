@@ -3,6 +3,7 @@
 //! Does not know how a read model is made.
 
 pub mod activity;
+pub mod blobs;
 pub mod chains;
 pub mod delegations;
 pub mod documents;

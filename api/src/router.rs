@@ -17,7 +17,7 @@ use crate::{
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        activity, chains, delegations, documents, events, follow, headers, health, projections,
+        activity, blobs, chains, delegations, documents, events, follow, headers, health, projections,
         slashings, validator_sets, validators,
     },
     server::App,
@@ -73,6 +73,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/blocks", post(create::<Block>))
         .route("/api/v1/blocks/{hash}/{command}", post(command::<Block>))
         .route("/api/v1/heights/{chain_height}/{command}", post(command::<ConsensusHeight>))
+        .route("/api/v1/blobs/{hash}", get(blobs::get))
         // What is staked, and what was burned
         .route("/api/v1/delegations", get(delegations::list))
         .route("/api/v1/unbondings", get(delegations::unbondings))
@@ -81,6 +82,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/activity", get(activity::list))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/stream", get(follow::follow))
+        .route("/api/v1/consensus/stream", get(follow::follow_consensus))
         .route("/api/v1/events/{position}", get(events::get))
         .route("/api/v1/streams/{stream}", get(events::stream))
         // Read models

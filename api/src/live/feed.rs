@@ -20,6 +20,7 @@ pub struct Feed {
     draining: CancellationToken,
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
     after: u64,
+    head: u64,
 }
 
 impl Feed {
@@ -38,12 +39,18 @@ impl Feed {
             drained: Box::pin(draining.clone().cancelled_owned()),
             draining,
             after,
+            head,
         })
     }
 
     /// Where it is: everything up to here has been looked at.
     pub fn position(&self) -> u64 {
         self.after
+    }
+
+    /// Where the log ended when it began.
+    pub fn head(&self) -> u64 {
+        self.head
     }
 
     /// Why it must end at once; none while it may go on.

@@ -39,7 +39,7 @@ pub fn parameters() -> [Value; 3] {
 
 /// What a live stream's frames are.
 pub const EVENTS: &str = "Server-sent events, for as long as somebody listens. First `event: \
-     start` with the position it begins after and the log's `incarnation`; then one frame without \
+     start` with the position it begins after, the log's `incarnation` and its `head`; then one frame without \
      a name for each event, its `id` the position and its `data` an `Event`; comments as a sign of \
      life. The last frame is `event: end`: its `id` is where to go on, its `data` is a `Problem` that says why (`draining`, \
      `log-restored`, `too-slow`, `database-unavailable`). Coming back with `Last-Event-ID` loses \

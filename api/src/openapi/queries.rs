@@ -123,7 +123,13 @@ fn is_read(entry: &Entry) -> bool {
     entry.method == Verb::Get
         && entry.path.starts_with("/api/v1/")
         && entry.operation != Operation::ListProjections
-        && entry.operation != Operation::FollowEvents
+        && !follows(entry.operation)
+        && entry.operation != Operation::GetBlob
+}
+
+/// Whether its reply goes on for as long as somebody listens.
+fn follows(operation: Operation) -> bool {
+    matches!(operation, Operation::FollowEvents | Operation::FollowConsensus)
 }
 
 /// A parameter in a path.
@@ -137,7 +143,7 @@ pub fn path_parameter(name: &str) -> Value {
             text("^[0-9A-F]{40}$", "D5B865BA26FDF5285105626B708E8556809737F7"),
         ),
         "hash" => (
-            "The hash of a header: it names the block.",
+            "A hash: of a header, which names the block, or of content.",
             text(
                 "^[0-9A-F]{64}$",
                 "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889",
@@ -226,7 +232,7 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if matches!(entry.access, Access::Needs(_)) {
         found.insert("403".to_owned(), shared::problem(403));
     }
-    if entry.operation == Operation::FollowEvents {
+    if follows(entry.operation) {
         found.insert("409".to_owned(), shared::problem(409));
     }
     let holds_commands =
@@ -566,6 +572,18 @@ fn doc(operation: Operation) -> Doc {
         Operation::FollowEvents => {
             asked("log", "The log as it goes on", live::event_filter(), Reply::Stream)
         }
+        Operation::FollowConsensus => plain(
+            "heights",
+            "What a validator must follow, as it goes on: our own chain, its sets, the blocks and \
+             heights that are decided, and the transactions that wait",
+            Reply::Stream,
+        ),
+        Operation::GetBlob => plain(
+            "blocks",
+            "Content that an event names by its hash: a block's body, a genesis document, results, \
+             a snapshot. It never changes",
+            Reply::Form("application/octet-stream"),
+        ),
         Operation::GetEvent => plain("log", "The event at a position", Reply::One("Event")),
         Operation::ReadStream => plain("log", "The events of one stream", Reply::Log),
         Operation::ListProjections => {

@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     response::Response,
 };
 use bytes::Bytes;
-use event_store::StoredEvent;
+use domain::replica;
+use event_store::{Filter, StoredEvent};
 use futures::stream;
 use serde_json::json;
 use tokio::time::Interval;
@@ -35,9 +36,29 @@ const PIECE_BYTES_MAX: usize = 64 * 1024;
 pub async fn follow(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let mut params = Params::of(parts.uri.query());
+    let filter = filter_of(&mut params);
+    begin(&app, &parts, params, filter).await
+}
+
+/// `GET /api/v1/consensus/stream`: what a validator must follow.
+pub async fn follow_consensus(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let event_types = replica::FOLLOWED.iter().map(ToString::to_string).collect();
+    let filter = Filter { event_types, ..Filter::default() };
+    begin(&app, &parts, Params::of(parts.uri.query()), filter).await
+}
+
+async fn begin(
+    app: &App,
+    parts: &Parts,
+    mut params: Params,
+    filter: Filter,
+) -> Result<Response, Problem> {
     let after = params.take::<u64>("after");
     let incarnation = params.take::<Uuid>("incarnation");
-    let filter = filter_of(&mut params);
     let resumed = last_event_id(&parts.headers);
     if resumed.is_err() {
         params.fault("Last-Event-ID", "must be a position: a whole number from 0");
@@ -45,13 +66,13 @@ pub async fn follow(State(app): State<App>, request: Request) -> Result<Response
     params.finish()?;
     let visit = parts.extensions.get::<Visit>();
     let visit = visit.ok_or_else(|| Problem::internal("a request without a visit"))?;
-    live::expect_incarnation(&app, incarnation)?;
+    live::expect_incarnation(app, incarnation)?;
     let place = app.places.take()?;
     let after = resumed.ok().flatten().or(after);
-    let feed = Feed::open(&app, after, filter).await?;
+    let feed = Feed::open(app, after, filter).await?;
     let start = feed.position();
-    let pass = Pass::new(&app, &parts.headers, visit.caller.clone());
-    let following = Following::new(&app, visit, feed, pass, place);
+    let pass = Pass::new(app, &parts.headers, visit.caller.clone());
+    let following = Following::new(app, visit, feed, pass, place);
     let mut response = sse::reply(stream::unfold(following, Following::step));
     response.headers_mut().insert(POSITION, HeaderValue::from(start));
     Ok(response)
@@ -80,6 +101,8 @@ struct Following {
     waiting: VecDeque<StoredEvent>,
     /// Where a client that has everything handed over goes on.
     handed: u64,
+    /// How far the log went when it began, until everything up to there is handed over.
+    catches_up: Option<u64>,
     pass: Pass,
     pace: Pace,
     heartbeat: Interval,
@@ -93,6 +116,7 @@ impl Following {
         Following {
             stage: Stage::Beginning,
             handed: feed.position(),
+            catches_up: Some(feed.head()).filter(|head| *head > feed.position()),
             feed,
             waiting: VecDeque::new(),
             pass,
@@ -129,6 +153,7 @@ impl Following {
         let position = self.feed.position();
         let start = json!({
             "position": position.to_string(), "incarnation": self.incarnation.to_string(),
+            "head": self.feed.head().to_string(),
         });
         let mut piece = format!("retry: {}\n", sse::RETRY_MS).into_bytes();
         sse::frame(&mut piece, Some("start"), Some(position), &[start.to_string().as_bytes()]);
@@ -144,6 +169,10 @@ impl Following {
             self.pass.renew().await?;
             if !self.waiting.is_empty() {
                 return Ok(self.written());
+            }
+            // Who waits for the end of what was there is told at once.
+            if self.catches_up.take_if(|head| *head <= self.feed.position()).is_some() {
+                return Ok(self.beat());
             }
             tokio::select! {
                 biased;
