@@ -1,6 +1,26 @@
-//! A validator's own mind: what it says at a height, from what it reads in the record.
+//! A validator: its mind, which says what it wants to sign at a height, and the program round it,
+//! which follows the record, judges every block by itself, signs, and tells the record.
 //!
-//! Knows no network, no clock, no storage and no key: what it reads, when it is, and what it signed
-//! last are handed in; what it wants to sign, to wait for and to have built is handed out.
+//! Knows a server only by its HTTP surface. Does not know how anything is stored there, and takes
+//! nobody's word for what a block comes to.
 
+mod chain;
+mod failure;
+mod feed;
+mod folder;
+mod key;
+mod mind;
+mod news;
+mod outbox;
+mod register;
 pub mod rounds;
+mod server;
+mod speech;
+
+pub use failure::Failure;
+pub use folder::{Folder, LAST_SIGNED_FILE, LOCK_FILE};
+pub use key::Key;
+pub use mind::{Options, run};
+pub use news::News;
+pub use register::{Registered, Wanted, register};
+pub use server::Server;

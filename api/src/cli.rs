@@ -55,7 +55,7 @@ enum Verb {
     /// Take in what others have signed
     #[command(subcommand)]
     Import(import::Verb),
-    /// A validator's keys
+    /// A validator: its key, its registration, and itself at work
     #[command(subcommand)]
     Validator(validator::Verb),
     /// Look at the event log
@@ -169,7 +169,7 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Migrate { json } => migrate(config, Terminal::new(json)).await,
         Verb::Genesis(verb) => genesis::run(verb, config).await,
         Verb::Import(verb) => import::run(verb, config).await,
-        Verb::Validator(verb) => validator::run(verb),
+        Verb::Validator(verb) => validator::run(verb).await,
         Verb::Events(verb) => events::run(verb, config).await,
         Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Config(verb) => configuration::run(verb, config),

@@ -17,8 +17,8 @@ use crate::{
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        activity, blobs, chains, delegations, documents, events, follow, headers, health, projections,
-        slashings, validator_sets, validators,
+        activity, blobs, chains, delegations, documents, events, follow, headers, health,
+        projections, slashings, validator_sets, validators,
     },
     server::App,
     submit::{batch, command, create, transactions},

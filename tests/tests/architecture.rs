@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("event-store", &[]),
     ("commands", &["domain", "event-store"]),
     ("projections", &["domain", "event-store"]),
-    ("api", &["commands", "domain", "event-store", "projections"]),
+    ("api", &["agent", "commands", "domain", "event-store", "projections"]),
 ];
 /// The longest file of a context, in lines.
 const CONTEXT_FILE_LINES_MAX: usize = 400;

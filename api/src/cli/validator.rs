@@ -1,24 +1,25 @@
-//! `node0 validator keygen`: a new key for a validator, in CometBFT's file form.
+//! `node0 validator`: a key of its own, its registration, and the validator at work.
 //!
-//! Does not know any chain: a key belongs to whoever holds the file.
+//! Does not know what a validator signs, nor why.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+mod keygen;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use clap::Subcommand;
-use ed25519_dalek::SigningKey;
+use std::path::PathBuf;
+
+use agent::{Key, News, Options, Server, Wanted};
+use clap::{Args, Subcommand};
+use domain::values::{Amount, Bps, ChainId, Contact, Moniker, Operator, Reservation, Website};
 use serde_json::json;
-use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 
-use super::{Failure, terminal::Terminal};
+use super::{
+    ACTOR, Failure,
+    terminal::{Paint, Terminal},
+};
+use crate::shutdown::Shutdown;
 
-/// The length of an address in bytes: the beginning of the public key's SHA-256.
-const ADDRESS_BYTES: usize = 20;
+/// The variable that holds a token, where none is in a file.
+const TOKEN_VARIABLE: &str = "NODE0_TOKEN";
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -31,45 +32,165 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Work as a validator: follow a server, judge and execute every block, propose and vote, until
+    /// SIGTERM or Ctrl-C
+    Run {
+        #[command(flatten)]
+        access: Access,
+        /// Where it keeps what it signed last; for one process at a time
+        #[arg(long, value_name = "FOLDER")]
+        state: PathBuf,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Register a key as a validator
+    Register(Box<Registering>),
 }
 
-pub fn run(verb: Verb) -> Result<(), Failure> {
-    let Verb::Keygen { out, json } = verb;
-    let mut seed = [0; ed25519_dalek::SECRET_KEY_LENGTH];
-    getrandom::fill(&mut seed).map_err(Failure::unreachable)?;
-    let key = SigningKey::from_bytes(&seed);
-    let public = key.verifying_key();
-    let address = hex::encode_upper(&Sha256::digest(public.as_bytes())[..ADDRESS_BYTES]);
-    let public_key = STANDARD.encode(public.as_bytes());
-    let document = json!({
-        "address": address,
-        "pub_key": { "type": "tendermint/PubKeyEd25519", "value": public_key },
-        "priv_key": {
-            "type": "tendermint/PrivKeyEd25519",
-            "value": STANDARD.encode(key.to_keypair_bytes()),
-        },
-    });
-    write_secret(&out, &format!("{document:#}\n"))?;
-    let file = out.display().to_string();
-    let object = json!({ "file": file, "address": address, "public_key": public_key });
-    let sentence =
-        |_| format!("address     {address}\npublic key  {public_key}\nkey file    {file}");
-    Terminal::new(json).say(sentence, &object)
+/// A server, and as whom it is asked.
+#[derive(Debug, Args)]
+pub struct Access {
+    /// The server, e.g. http://127.0.0.1:8080
+    #[arg(long, value_name = "URL")]
+    server: String,
+    /// The file with the token for it; else the variable NODE0_TOKEN holds it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The validator's key, as `node0 validator keygen` makes it
+    #[arg(long, value_name = "FILE", default_value = "priv_validator_key.json")]
+    key: PathBuf,
 }
 
-/// The file is closed to others from its first moment on.
-fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let written = opened.and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|error| {
-        let path = path.display();
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            Failure::refused(format!("{path} exists: a key is never overwritten"))
-        } else {
-            Failure::unreachable(format!("Cannot write {path}: {error}"))
+/// What is said of a new validator.
+#[derive(Debug, Args)]
+pub struct Registering {
+    #[command(flatten)]
+    access: Access,
+    /// The chain it will validate
+    #[arg(long, value_name = "ID", default_value = "node0-local")]
+    chain: ChainId,
+    /// The name it shows
+    #[arg(long, value_name = "NAME")]
+    moniker: Moniker,
+    /// Its share of what its delegators earn, in basis points
+    #[arg(long, value_name = "BPS", value_parser = bps)]
+    commission_bps: Bps,
+    /// The stake it puts down
+    #[arg(long, value_name = "AMOUNT")]
+    bond: Amount,
+    /// Who runs it
+    #[arg(long, value_name = "NAME", default_value = ACTOR)]
+    operator: Operator,
+    /// How its people can be reached
+    #[arg(long, value_name = "TEXT")]
+    contact: Option<Contact>,
+    /// Where it introduces itself
+    #[arg(long, value_name = "URL")]
+    website: Option<Website>,
+    /// The stake that was set aside for it
+    #[arg(long, value_name = "NAME")]
+    reservation: Option<Reservation>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+fn bps(text: &str) -> Result<Bps, String> {
+    let number: u16 = text.parse().map_err(|_| "must be 0 to 10000".to_owned())?;
+    Bps::try_from(number).map_err(|fault| fault.to_string())
+}
+
+impl From<agent::Failure> for Failure {
+    fn from(failure: agent::Failure) -> Failure {
+        match failure {
+            agent::Failure::Refused(sentence) => Failure::refused(sentence),
+            agent::Failure::Usage(sentence) => Failure::usage(sentence),
+            agent::Failure::Unreachable(sentence) => Failure::unreachable(sentence),
         }
-    })
+    }
+}
+
+pub async fn run(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Keygen { out, json } => keygen::keygen(&out, json),
+        Verb::Run { access, state, json } => work(&access, state, Terminal::new(json)).await,
+        Verb::Register(registering) => register(*registering).await,
+    }
+}
+
+impl Access {
+    fn open(&self) -> Result<(Server, Key), Failure> {
+        let token = match &self.token_file {
+            Some(path) => std::fs::read_to_string(path).map_err(|fault| {
+                let path = path.display();
+                Failure::usage(format!("The token file {path} cannot be read: {fault}"))
+            })?,
+            None => std::env::var(TOKEN_VARIABLE).map_err(|_| {
+                Failure::usage(format!("A token is needed: --token-file, or {TOKEN_VARIABLE}"))
+            })?,
+        };
+        Ok((Server::new(&self.server, &token)?, Key::read(&self.key)?))
+    }
+}
+
+async fn work(access: &Access, state: PathBuf, terminal: Terminal) -> Result<(), Failure> {
+    let mut shutdown = Shutdown::listen().map_err(Failure::unreachable)?;
+    let (server, key) = access.open()?;
+    let options = Options { server, key, state, version: env!("CARGO_PKG_VERSION") };
+    let (told, mut news) = mpsc::unbounded_channel();
+    let mut working = std::pin::pin!(agent::run(options, told));
+    loop {
+        tokio::select! {
+            biased;
+            _ = shutdown.asked() => return Ok(()),
+            Some(news) = news.recv() => show(&news, terminal)?,
+            failure = &mut working => {
+                while let Ok(news) = news.try_recv() {
+                    show(&news, terminal)?;
+                }
+                return Err(failure.into());
+            }
+        }
+    }
+}
+
+fn show(news: &News, terminal: Terminal) -> Result<(), Failure> {
+    let sentence = |paint: Paint| {
+        let text = news.to_string();
+        match news {
+            News::Final { .. } | News::Back { .. } => paint.good(&text),
+            News::Rejected { .. } | News::Withheld { .. } | News::Away { .. } => {
+                paint.warning(&text)
+            }
+            News::Starting { .. } | News::Following { .. } | News::Proposed { .. } => text,
+        }
+    };
+    terminal.say(sentence, news)
+}
+
+async fn register(wanted: Registering) -> Result<(), Failure> {
+    let (server, key) = wanted.access.open()?;
+    let (chain, bond) = (wanted.chain.clone(), wanted.bond);
+    let said = Wanted {
+        bond,
+        chain_id: wanted.chain,
+        commission_bps: wanted.commission_bps,
+        contact: wanted.contact,
+        moniker: wanted.moniker,
+        operator: wanted.operator,
+        reservation: wanted.reservation,
+        website: wanted.website,
+    };
+    let done = agent::register(&server, &key, said).await?;
+    let object = json!({
+        "address": done.address, "chain": chain, "bond": bond,
+        "version": done.version, "position": done.position,
+    });
+    let address = done.address;
+    let sentence = |paint: Paint| {
+        let address = paint.strong(&address.to_string());
+        format!("validator {address} is registered on {chain} with a bond of {bond}")
+    };
+    Terminal::new(wanted.json).say(sentence, &object)
 }

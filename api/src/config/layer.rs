@@ -19,6 +19,8 @@ pub const ENVIRONMENT: &str = "environment";
 /// The name of the layer of command-line flags.
 pub const FLAGS: &str = "flag";
 
+/// Variables that are for clients of a server: their verbs read them.
+const OF_CLIENTS: [&str; 1] = ["NODE0_TOKEN"];
 /// Variables beginning with `NODE0_` that are for the tests and not for the program.
 const OF_THE_TESTS: [&str; 2] = ["NODE0_TEST_", "NODE0_FIXTURES_REQUIRED"];
 
@@ -78,6 +80,7 @@ impl Layer {
         }
         let known = |name: &str| {
             name == FILE_VARIABLE
+                || OF_CLIENTS.contains(&name)
                 || SETTINGS.iter().any(|setting| setting.environment() == name)
                 || OF_THE_TESTS.iter().any(|start| name.starts_with(start))
         };

@@ -1,0 +1,74 @@
+//! How a key becomes a validator: it proves itself, and puts something down.
+//!
+//! Does not know whether it will be taken.
+
+use domain::{
+    validator::{Command, Registration, registration_bytes},
+    values::{Address, Amount, Bps, ChainId, Contact, Moniker, Operator, Reservation, Website},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Failure, Key, Server, server::Answer};
+
+/// What is said of a new validator.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The stake it puts down.
+    pub bond: Amount,
+    /// The chain it will validate.
+    pub chain_id: ChainId,
+    /// Its share of what its delegators earn.
+    pub commission_bps: Bps,
+    /// How its people can be reached.
+    pub contact: Option<Contact>,
+    /// The name it shows.
+    pub moniker: Moniker,
+    /// Who runs it.
+    pub operator: Operator,
+    /// The stake that was set aside for it.
+    pub reservation: Option<Reservation>,
+    /// Where it introduces itself.
+    pub website: Option<Website>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registered {
+    /// The validator.
+    pub address: Address,
+    /// Where in the log it stands; none when nothing was new.
+    pub position: Option<Value>,
+    /// The version of its stream.
+    pub version: Value,
+}
+
+/// Registers a key.
+pub async fn register(server: &Server, key: &Key, wanted: Wanted) -> Result<Registered, Failure> {
+    let proof = key.sign(&registration_bytes(&wanted.chain_id, key.address()));
+    let command = Command::Register(Box::new(Registration {
+        bond: wanted.bond,
+        chain_id: wanted.chain_id,
+        commission_bps: wanted.commission_bps,
+        contact: wanted.contact,
+        moniker: wanted.moniker,
+        operator: wanted.operator,
+        proof,
+        public_key: key.public(),
+        reservation: wanted.reservation,
+        website: wanted.website,
+    }));
+    let mut body = serde_json::to_value(&command).map_err(Failure::refused)?;
+    if let Some(members) = body.as_object_mut() {
+        members.remove("command");
+    }
+    match server.post("/api/v1/validators", &body).await {
+        Answer::Done(mut reply) => Ok(Registered {
+            address: key.address(),
+            position: Some(reply["position"].take()).filter(|position| !position.is_null()),
+            version: reply["version"].take(),
+        }),
+        Answer::Refused(because) | Answer::Forbidden(because) => Err(Failure::Refused(because)),
+        Answer::Busy(because) => Err(Failure::Unreachable(because)),
+    }
+}
