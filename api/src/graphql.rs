@@ -39,6 +39,7 @@ pub struct Query(
     types::activity::ActivityQueries,
     types::events::EventQueries,
     types::projections::ProjectionQueries,
+    types::heartbeats::HeartbeatQueries,
 );
 
 /// The schema.

@@ -15,6 +15,7 @@ pub mod demo;
 pub mod door;
 pub mod fields;
 pub mod graphql;
+pub mod heartbeats;
 pub mod import;
 pub mod live;
 pub mod migrations;

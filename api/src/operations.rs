@@ -85,6 +85,8 @@ pub enum Operation {
     RegisterValidator,
     GetValidator,
     CommandValidator,
+    TakeHeartbeat,
+    ListHeartbeats,
     ListValidatorDelegations,
     ListValidatorSlashings,
     ListValidatorReputation,
@@ -215,6 +217,18 @@ pub const TABLE: &[Entry] = &[
         "command-validator",
         "/api/v1/validators/{address}/{command}",
         Access::Command,
+    ),
+    post(
+        Operation::TakeHeartbeat,
+        "take-heartbeat",
+        "/api/v1/validators/{address}/heartbeat",
+        Access::Needs(Permission::NetworkHeartbeat),
+    ),
+    get(
+        Operation::ListHeartbeats,
+        "list-heartbeats",
+        "/api/v1/heartbeats",
+        Access::Public(Permission::NetworkRead),
     ),
     get(
         Operation::ListValidatorDelegations,

@@ -11,6 +11,7 @@ pub mod events;
 pub mod follow;
 pub mod headers;
 pub mod health;
+pub mod heartbeats;
 pub mod projections;
 pub mod reply;
 pub mod slashings;

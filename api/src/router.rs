@@ -18,7 +18,7 @@ use crate::{
     problem::{Kind, Problem},
     rest::{
         activity, blobs, chains, delegations, documents, events, follow, headers, health,
-        projections, slashings, validator_sets, validators,
+        heartbeats, projections, slashings, validator_sets, validators,
     },
     server::App,
     submit::{batch, command, create, transactions},
@@ -57,6 +57,8 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/validators", get(validators::list).post(create::<Validator>))
         .route("/api/v1/validators/{address}", get(validators::get))
         .route("/api/v1/validators/{address}/{command}", post(command::<Validator>))
+        .route("/api/v1/validators/{address}/heartbeat", post(heartbeats::take))
+        .route("/api/v1/heartbeats", get(heartbeats::list))
         .route("/api/v1/validators/{address}/delegations", get(delegations::of_validator))
         .route("/api/v1/validators/{address}/slashings", get(slashings::of_validator))
         .route("/api/v1/validators/{address}/reputation", get(validators::reputation))

@@ -20,6 +20,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("delegations", Access::Public(Permission::ValidatorRead)),
     ("slashings", Access::Public(Permission::ValidatorRead)),
     ("activity", Access::Public(Permission::ChainRead)),
+    ("heartbeats", Access::Public(Permission::NetworkRead)),
     ("event", Access::Needs(Permission::EventRead)),
     ("events", Access::Needs(Permission::EventRead)),
     ("stream", Access::Needs(Permission::EventRead)),

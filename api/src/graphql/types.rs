@@ -7,6 +7,7 @@ pub mod chains;
 pub mod delegations;
 pub mod events;
 pub mod headers;
+pub mod heartbeats;
 pub mod histories;
 pub mod projections;
 pub mod validator_sets;

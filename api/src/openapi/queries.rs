@@ -6,7 +6,10 @@ use domain::transaction;
 use serde_json::{Map, Value, json};
 
 use super::{commands, live, permission, schemas, security, shared};
-use crate::operations::{Access, Entry, Operation, Verb};
+use crate::{
+    operations::{Access, Entry, Operation, Verb},
+    rest::heartbeats,
+};
 
 /// What the table does not say of an operation.
 struct Doc {
@@ -71,6 +74,12 @@ pub fn operation(entry: &Entry) -> Value {
     }
     if entry.operation == Operation::SubmitTransactions {
         operation["requestBody"] = transactions_body();
+    }
+    if entry.operation == Operation::TakeHeartbeat {
+        let schema = schemas::reference("Heartbeat");
+        let content = json!({"schema": schema, "example": heartbeats::example()});
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": content}});
     }
     if takes_graphql(entry) {
         operation["requestBody"] = graphql_body();
@@ -234,6 +243,11 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     }
     if follows(entry.operation) {
         found.insert("409".to_owned(), shared::problem(409));
+    }
+    if entry.operation == Operation::TakeHeartbeat {
+        for status in [413, 415, 422] {
+            found.insert(status.to_string(), shared::problem(status));
+        }
     }
     let holds_commands =
         matches!(entry.operation, Operation::Batch | Operation::SubmitTransactions);
@@ -577,6 +591,16 @@ fn doc(operation: Operation) -> Doc {
             "What a validator must follow, as it goes on: our own chain, its sets, the blocks and \
              heights that are decided, and the transactions that wait",
             Reply::Stream,
+        ),
+        Operation::TakeHeartbeat => plain(
+            "heights",
+            "A validator's sign of life: telemetry, kept for a while",
+            Reply::One("ValidatorHeartbeat"),
+        ),
+        Operation::ListHeartbeats => plain(
+            "heights",
+            "The newest sign of life of each validator that gave one lately",
+            Reply::One("Heartbeats"),
         ),
         Operation::GetBlob => plain(
             "blocks",

@@ -13,7 +13,13 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-use crate::rest::{documents, events, health, projections as status, validator_sets as sets};
+use crate::{
+    heartbeats,
+    rest::{
+        documents, events, health, heartbeats as beats, projections as status,
+        validator_sets as sets,
+    },
+};
 
 type Found = Vec<(String, RefOr<Schema>)>;
 
@@ -38,6 +44,8 @@ pub fn all() -> Value {
     with::<events::EventRecord>(&mut found);
     with::<status::ProjectionStatuses>(&mut found);
     with::<status::RebuildStarted>(&mut found);
+    with::<heartbeats::Heartbeat>(&mut found);
+    with::<beats::Heartbeats>(&mut found);
     with::<health::Readiness>(&mut found);
     with::<health::Version>(&mut found);
     with::<documents::ProblemKinds>(&mut found);

@@ -1,0 +1,121 @@
+//! Validators' signs of life: taken in, kept for a while, and the newest of each.
+//!
+//! Telemetry: nothing is decided by it, so it is in no log, and may be lost in a crash.
+
+use domain::{
+    consensus::Step,
+    values::{Address, Height, Moment, Round},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
+use utoipa::ToSchema;
+
+/// For how many seconds a sign of life is kept.
+pub const KEPT_S: u32 = 900;
+/// Of how many validators the newest is shown at most.
+pub const SHOWN_MAX: i64 = 1_000;
+/// How long the name of a version may be, in characters.
+pub const VERSION_CHARS_MAX: usize = 50;
+
+/// Where a validator says that it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// The height that comes next for it.
+    pub height: Height,
+    /// How many transactions wait with it.
+    pub mempool: u32,
+    /// The round.
+    pub round: Round,
+    /// What it waits for in the round.
+    pub step: Step,
+    /// The version of its program.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+}
+
+/// The newest sign of life of a validator.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = ValidatorHeartbeat)]
+pub struct Beat {
+    /// The validator.
+    pub validator: Address,
+    /// When it came, by the server's clock.
+    pub at: Moment,
+    /// The height that comes next for it.
+    pub height: Height,
+    /// The round.
+    pub round: Round,
+    /// What it waits for in the round.
+    pub step: Step,
+    /// How many transactions wait with it.
+    pub mempool: u32,
+    /// The version of its program.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+}
+
+/// Takes one in, and forgets this validator's that are too old. Not flushed: a second's telemetry
+/// is not worth a disk's wait.
+pub async fn take(pool: &PgPool, validator: Address, of: &Heartbeat) -> Result<Beat, sqlx::Error> {
+    let statement = "with unhurried as (select set_config('synchronous_commit', 'off', true)), \
+         old as (delete from heartbeats where validator = $1 \
+                 and at < clock_timestamp() - make_interval(secs => $7)) \
+         insert into heartbeats (validator, height, round, step, mempool, version) \
+         select $1, $2, $3, $4, $5, $6 from unhurried \
+         returning validator, at, height, round, step, mempool, version";
+    sqlx::query(statement)
+        .bind(validator.to_string())
+        .bind(i64::try_from(of.height.value()).unwrap_or(i64::MAX))
+        .bind(i64::from(of.round.value()))
+        .bind(of.step.to_string())
+        .bind(i64::from(of.mempool))
+        .bind(&of.version)
+        .bind(f64::from(KEPT_S))
+        .try_map(beat)
+        .fetch_one(pool)
+        .await
+}
+
+/// The newest of each validator that gave one lately, by address. One look into the index for each
+/// validator, however many signs of life there are.
+pub async fn newest(pool: &PgPool) -> Result<Vec<Beat>, sqlx::Error> {
+    let statement = "with recursive each as ( \
+             (select validator from heartbeats order by validator limit 1) \
+             union all \
+             select (select next.validator from heartbeats next \
+                      where next.validator > each.validator order by next.validator limit 1) \
+               from each where each.validator is not null \
+         ) \
+         select newest.* from each cross join lateral ( \
+             select validator, at, height, round, step, mempool, version from heartbeats \
+              where heartbeats.validator = each.validator order by at desc limit 1 \
+         ) newest \
+         where newest.at >= clock_timestamp() - make_interval(secs => $1) limit $2";
+    sqlx::query(statement)
+        .bind(f64::from(KEPT_S))
+        .bind(SHOWN_MAX)
+        .try_map(beat)
+        .fetch_all(pool)
+        .await
+}
+
+/// Constraints admit nothing else than what these values hold.
+fn beat(row: PgRow) -> Result<Beat, sqlx::Error> {
+    fn unreadable(why: impl std::fmt::Display) -> sqlx::Error {
+        sqlx::Error::Protocol(format!("a heartbeat in the table: {why}"))
+    }
+    let number = |column: &str| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+    let small = |number: u64| u32::try_from(number).map_err(unreadable);
+    let step = serde_json::Value::String(row.try_get("step")?);
+    let at: chrono::DateTime<chrono::Utc> = row.try_get("at")?;
+    Ok(Beat {
+        validator: row.try_get::<&str, _>("validator")?.parse().map_err(unreadable)?,
+        at: Moment::from(at),
+        height: Height::new(number("height")?).map_err(unreadable)?,
+        round: Round::try_from(small(number("round")?)?).map_err(unreadable)?,
+        step: serde_json::from_value(step).map_err(unreadable)?,
+        mempool: small(number("mempool")?)?,
+        version: row.try_get("version")?,
+    })
+}

@@ -1,0 +1,72 @@
+//! Validators' signs of life.
+//!
+//! Does not know what follows from them.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use domain::values::Address;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::reply::Asked;
+use crate::{
+    body, fields,
+    heartbeats::{self, Beat, Heartbeat, VERSION_CHARS_MAX},
+    params::{self, Params, PathParams},
+    problem::{Fault, Problem},
+    server::App,
+};
+
+/// The newest signs of life, one for each validator.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Heartbeats {
+    /// By address.
+    pub items: Vec<Beat>,
+}
+
+/// A sign of life as it is sent.
+pub fn example() -> Value {
+    json!({"height": "12", "mempool": 3, "round": 0, "step": "propose", "version": "0.1.0"})
+}
+
+/// `POST /api/v1/validators/{address}/heartbeat`.
+pub async fn take(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let address: Address = path.get("address")?;
+    let (parts, body) = request.into_parts();
+    Params::of(parts.uri.query()).finish()?;
+    let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;
+    body::require_json(&parts.headers, &body)?;
+    let heartbeat = parse(&body)?;
+    Ok(Json(heartbeats::take(&app.pool, address, &heartbeat).await?).into_response())
+}
+
+fn parse(bytes: &[u8]) -> Result<Heartbeat, Problem> {
+    let heartbeat: Heartbeat = serde_json::from_slice(bytes).or_else(|error| {
+        let value = body::parse(bytes)?;
+        let faults = fields::faults::<Heartbeat>(&example(), &value, &error.to_string());
+        Err(Problem::invalid_body(faults))
+    })?;
+    let version = &heartbeat.version;
+    let visible = version.bytes().all(|byte| byte.is_ascii_graphic());
+    if visible && (1..=VERSION_CHARS_MAX).contains(&version.len()) {
+        return Ok(heartbeat);
+    }
+    let detail = format!("must be 1 to {VERSION_CHARS_MAX} visible ASCII characters");
+    Err(Problem::invalid_body(vec![Fault::at("/version", detail)]))
+}
+
+/// `GET /api/v1/heartbeats`.
+pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let asked = Asked::of_log(&app, &parts).await?;
+    asked.one(&Heartbeats { items: heartbeats::newest(&app.pool).await? })
+}
