@@ -28,6 +28,8 @@ pub const VALIDATORS: u64 = 4;
 pub const BALANCE: u128 = 1_000_000;
 /// How many senders have a balance.
 pub const SENDERS: u64 = 3;
+/// What a block needs for all but its transactions, in bytes.
+const BLOCK_BYTES_OTHER: usize = 65_536;
 /// How long a test waits for what must come, in milliseconds.
 const PATIENCE_MS: u64 = 20_000;
 
@@ -187,7 +189,10 @@ pub async fn make(commands: &Commands, number: u64, last_commit: Option<Commit>)
     let NextBlock { ground, parameters, waiting, .. } =
         commands.next_block().await.expect("the log is read").expect("the chain has begun");
     assert_eq!(ground.height, height(number));
-    let room = Room { bytes_max: 1_000_000, transactions_max: 1_000 };
+    let room = Room {
+        bytes_max: parameters.block_bytes_max as usize - BLOCK_BYTES_OTHER,
+        transactions_max: parameters.block_txs_max as usize,
+    };
     let transactions = fill_block(waiting, room).iter().map(Transaction::hash).collect();
     let body = Body { evidence: Vec::new(), last_commit, transactions };
     let proposer = started(commands, number).await.proposer(Round::FIRST);

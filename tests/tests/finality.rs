@@ -2,6 +2,7 @@
 //! between.
 
 mod interrupted;
+mod large;
 
 use std::time::Duration;
 
