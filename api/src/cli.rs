@@ -10,7 +10,7 @@ pub(crate) mod import;
 mod projections;
 mod settings;
 pub mod terminal;
-mod validator;
+pub(crate) mod validator;
 
 use std::{path::PathBuf, process::ExitCode};
 

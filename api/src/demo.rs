@@ -1,43 +1,66 @@
-//! The demonstration: a server that fills itself, so that there is something to look at.
+//! The demonstration: a whole network on one machine. A server, validators as processes with keys
+//! of their own, and a workload of signed transactions over HTTP, shown as it happens.
 //!
-//! Does nothing that a client could not do: every step is a command or an import.
+//! Does nothing that its users could not do: every step is a command, a request or an import.
 
-pub mod headers;
+mod liar;
 pub mod network;
+mod show;
+pub mod tally;
+mod validators;
+mod view;
+pub mod watch;
+pub mod workload;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
-use commands::{Actor, Role};
-use domain::{chain::EPOCH_HEADERS_DEFAULT, light::LightBlock, values::ChainId};
-use serde_json::json;
+use domain::{chain::EPOCH_HEADERS_DEFAULT, light::LightBlock};
 use tracing::info;
 
 use crate::{
-    cli::{ACTOR, Failure, import::with_progress, terminal::Terminal},
+    cli::{Failure, import::with_progress, terminal::Terminal},
     config::Config,
     import::{self, ARCHIVE_TRUSTING_PERIOD_S, ImportOptions},
     serve::{self, Server},
     shutdown::Shutdown,
 };
-
-/// The name of the chain whose headers are made when no file is given.
-const MADE_CHAIN: &str = "made-1";
-/// How many headers are made.
-const MADE_HEADERS: u32 = 200;
+use network::VALIDATORS_MAX;
+use show::Show;
 
 /// What the demonstration shows.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A file of signed headers to import [default: a chain made with real keys and signatures]
-    #[arg(long, value_name = "FILE")]
-    headers: Option<String>,
+    /// How many validators a new network has
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = count)]
+    validators: usize,
+    /// How many transactions are submitted per second; 0 submits none
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 200)]
+    rate: u32,
+    /// How many of them a request carries [default: as many as make 20 requests a second]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    batch: Option<u32>,
     /// Stop after this time, e.g. 30s or 5m [default: stay up until Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     stay: Option<Duration>,
+    /// Kill a validator now and then; it comes back after a few seconds
+    #[arg(long)]
+    crash: bool,
+    /// Have the last validator sign two different votes
+    #[arg(long)]
+    equivocate: bool,
+    /// A file of signed headers of a foreign chain to import at the beginning
+    #[arg(long, value_name = "FILE")]
+    headers: Option<String>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+}
+
+/// Reads a number of validators.
+fn count(text: &str) -> Result<usize, String> {
+    let wrong = || format!("{text:?} is not a number from 1 to {VALIDATORS_MAX}");
+    text.parse().ok().filter(|count| (1..=VALIDATORS_MAX).contains(count)).ok_or_else(wrong)
 }
 
 /// Reads `30s`, `5m` or `1h`.
@@ -54,7 +77,8 @@ fn time(text: &str) -> Result<Duration, String> {
     count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// `node0 demo`: serves, starts a chain of its own, imports signed headers, and says where to look.
+/// `node0 demo`: until its time is over or it is asked to stop; then the summary. What it finds
+/// wrong in the summary ends it with exit code 1.
 pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Failure> {
     let terminal = Terminal::new(arguments.json);
     let given = arguments.headers.as_deref().map(import::read_file).transpose()?;
@@ -64,67 +88,52 @@ pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Fa
         _ = shutdown.asked() => return Ok(()),
     };
     let mut server = started.map_err(Failure::unreachable)?;
-    let shown = tokio::select! {
-        shown = show(&server, given, terminal) => shown,
-        _ = shutdown.asked() => Err(Failure::refused("stopped before everything was shown")),
-    };
-    let ended = match shown {
-        Ok(()) => stay(&mut server, &mut shutdown, arguments.stay).await,
-        Err(failure) => Err(failure),
-    };
+    let shown = show(&mut server, config, arguments, given, terminal, &mut shutdown).await;
     server.stop().await.map_err(Failure::unreachable)?;
-    ended
+    shown
 }
 
 async fn show(
-    server: &Server,
+    server: &mut Server,
+    config: &Config,
+    arguments: &Arguments,
     given: Option<Vec<LightBlock>>,
     terminal: Terminal,
+    shutdown: &mut Shutdown,
 ) -> Result<(), Failure> {
     serve::tell(server, terminal)?;
-    let actor = Actor::new(ACTOR, Role::SuperAdmin);
-    let network = network::start(server.commands(), &actor).await.map_err(Failure::refused)?;
-    terminal.say(|_| network.to_string(), &network)?;
-    let chain = import_headers(server, given, terminal).await?;
-    let address = format!("http://{}", server.address());
-    let places = [
-        ("headers", format!("{address}/api/v1/chains/{chain}/headers")),
-        ("validators", format!("{address}/api/v1/validators")),
-        ("activity", format!("{address}/api/v1/activity")),
-        ("API documentation", format!("{address}/docs")),
-        ("GraphQL", format!("{address}/graphql")),
-        ("health", format!("{address}/readyz")),
-    ];
-    let object = json!({ "look": places.iter().cloned().collect::<BTreeMap<_, _>>() });
-    let sentence = |paint: crate::cli::terminal::Paint| {
-        let lines: Vec<String> = places
-            .iter()
-            .map(|(name, url)| format!("  {name:<18} {}", paint.strong(url)))
-            .collect();
-        format!("Where to look:\n{}", lines.join("\n"))
+    let begun = tokio::select! {
+        begun = async {
+            if let Some(blocks) = given {
+                import_headers(server, blocks, terminal).await?;
+            }
+            Show::begin(server, config, arguments, terminal).await
+        } => begun,
+        _ = shutdown.asked() => Err(Failure::refused("stopped before the network was up")),
     };
-    terminal.say(sentence, &object)
+    let mut show = begun?;
+    let app = server.surface().clone();
+    let lived = tokio::select! {
+        lived = show.live(&app, arguments.stay) => lived,
+        error = server.failed() => Err(Failure::unreachable(error)),
+        signal = shutdown.asked() => {
+            info!(signal, "asked to stop");
+            Ok(())
+        }
+    };
+    let settled = tokio::select! {
+        () = show.settle(&app) => Ok(()),
+        _ = shutdown.asked() => Err(Failure::refused("stopped while transactions were waiting")),
+    };
+    let ended = show.end(&app).await;
+    lived.and(settled).and(ended)
 }
 
 async fn import_headers(
     server: &Server,
-    given: Option<Vec<LightBlock>>,
+    blocks: Vec<LightBlock>,
     terminal: Terminal,
-) -> Result<ChainId, Failure> {
-    let commands = server.commands();
-    let blocks = match given {
-        Some(blocks) => blocks,
-        None => {
-            let chain: ChainId = MADE_CHAIN.parse().map_err(Failure::refused)?;
-            let newest = commands.newest_stream(&chain).await?;
-            if commands.aggregate::<domain::chain::Chain>(&newest).await?.is_some() {
-                let object = json!({ "chain": chain, "made": 0 });
-                terminal.say(|_| format!("{chain}: imported in an earlier run"), &object)?;
-                return Ok(chain);
-            }
-            headers::make(&chain, MADE_HEADERS).map_err(Failure::refused)?
-        }
-    };
+) -> Result<(), Failure> {
     let first = blocks.first().ok_or_else(|| Failure::refused("the file holds no headers"))?;
     let options = ImportOptions {
         chain: first.signed_header.chain_id().clone(),
@@ -132,25 +141,5 @@ async fn import_headers(
         trusting_period_s: ARCHIVE_TRUSTING_PERIOD_S,
         trust_hash: None,
     };
-    with_progress(commands, &options, blocks, terminal).await?;
-    Ok(options.chain)
-}
-
-async fn stay(
-    server: &mut Server,
-    shutdown: &mut Shutdown,
-    time: Option<Duration>,
-) -> Result<(), Failure> {
-    let over = async {
-        match time {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = over => info!("the time is over"),
-        signal = shutdown.asked() => info!(signal, "asked to stop"),
-        error = server.failed() => return Err(Failure::unreachable(error)),
-    }
-    Ok(())
+    with_progress(&server.surface().commands, &options, blocks, terminal).await.map(drop)
 }

@@ -190,6 +190,11 @@ impl Server {
         &self.parts.surface.commands
     }
 
+    /// All that requests go through.
+    pub(crate) fn surface(&self) -> &server::App {
+        &self.parts.surface
+    }
+
     /// Returns when serving ends without being asked to, and why.
     pub async fn failed(&mut self) -> ServeError {
         let Some(serving) = &mut self.serving else { return std::future::pending().await };

@@ -5,6 +5,7 @@
 pub mod app;
 pub mod database;
 pub mod fixtures;
+pub mod headers;
 pub mod http;
 pub mod keys;
 pub mod log;

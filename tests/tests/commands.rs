@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use api::demo::headers;
 use commands::{Actor, CommandError, Commands, CommandsOptions, Permission, RequestContext, Role};
 use domain::{
     chain::{Chain, ChainStream, Refusal as ChainRefusal},
@@ -12,7 +11,7 @@ use domain::{
 };
 use event_store::{EventStore, StoreOptions, StreamName};
 use futures::future::join_all;
-use tests::{database::TestDatabase, keys::ValidatorKey};
+use tests::{database::TestDatabase, headers, keys::ValidatorKey, network};
 
 struct Wing {
     database: TestDatabase,
@@ -263,7 +262,7 @@ async fn the_set_s_churn_is_counted_across_streams_and_processes() {
 async fn an_observed_chain_is_recorded_epoch_by_epoch_and_resumes_where_it_was() {
     let wing = Wing::new().await;
     let (one, other) = (wing.process().await, wing.process().await);
-    let blocks = headers::make(&chain(), 25).expect("headers are made");
+    let blocks = headers::make(&chain(), 25, 1);
     let mut rest = blocks.clone().into_iter();
     let anchor = rest.next().expect("a first header");
     one.start_observation(anchor, 10, u32::MAX, context()).await.expect("anchored");
@@ -291,8 +290,8 @@ async fn an_observed_chain_is_recorded_epoch_by_epoch_and_resumes_where_it_was()
 async fn another_header_for_a_recorded_height_is_a_suspected_fork() {
     let wing = Wing::new().await;
     let commands = wing.process().await;
-    let blocks = headers::make(&chain(), 3).expect("headers are made");
-    let foreign = headers::make(&chain(), 3).expect("headers are made");
+    let blocks = headers::make(&chain(), 3, 1);
+    let foreign = headers::make(&chain(), 3, 11);
     let mut rest = blocks.into_iter();
     let anchor = rest.next().expect("a first header");
     commands.start_observation(anchor, 10, u32::MAX, context()).await.expect("anchored");
@@ -311,10 +310,8 @@ async fn another_header_for_a_recorded_height_is_a_suspected_fork() {
 async fn a_chain_begins_once_from_its_document_and_the_document_is_kept() {
     let wing = Wing::new().await;
     let commands = wing.process().await;
-    let network = api::demo::network::start(&commands, &Actor::new("alice", Role::Admin)).await;
-    assert_eq!(network.expect("started").validators, headers::VALIDATORS);
-    let demo: ChainId = "demo-1".parse().expect("a chain id");
-    let stream = commands.newest_stream(&demo).await.expect("found");
+    network::begin(&commands).await;
+    let stream = commands.newest_stream(&network::chain()).await.expect("found");
     let (state, _) = commands.aggregate::<Chain>(&stream).await.expect("read").expect("begun");
     let Chain::Native(native) = state else { panic!("not native: {state:?}") };
     let hash = *native.genesis_hash.as_bytes();
@@ -323,7 +320,7 @@ async fn a_chain_begins_once_from_its_document_and_the_document_is_kept() {
     let before = head(&commands).await;
     let again = commands.initialise_genesis(document.clone(), context()).await.expect("the same");
     assert!(again.events.is_empty());
-    let other = document.replace("aurora", "another");
+    let other = document.replace("validator 1", "another");
     let refused = commands.initialise_genesis(other, context()).await;
     assert!(
         matches!(refused, Err(CommandError::Refused(ChainRefusal::BegunAlready))),

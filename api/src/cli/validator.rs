@@ -2,7 +2,7 @@
 //!
 //! Does not know what a validator signs, nor why.
 
-mod keygen;
+pub(crate) mod keygen;
 
 use std::path::PathBuf;
 

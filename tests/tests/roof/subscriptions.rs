@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use api::demo::headers;
 use commands::{Actor, RequestContext, Role};
 use domain::values::ChainId;
 use reqwest::Method;
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use tests::{
     app::TestApp,
     database::TestDatabase,
+    headers,
     http::Http,
     keys::ValidatorKey,
     log::Writer,
@@ -288,7 +288,7 @@ async fn headers_are_told_of_their_own_chain_when_they_can_be_read() {
     socket.subscribe("h", query, json!({})).await;
     let (mut streams, mut anchored) = (Vec::new(), None);
     for chain in [&chain, &other] {
-        let mut blocks = headers::make(chain, 6).unwrap().into_iter();
+        let mut blocks = headers::make(chain, 6, 1).into_iter();
         let anchor = blocks.next().unwrap();
         anchored.get_or_insert((anchor.signed_header.height(), anchor.signed_header.hash()));
         // So few headers to an epoch that there are several streams.

@@ -23,7 +23,16 @@ const ADDRESS_BYTES: usize = 20;
 pub fn keygen(out: &Path, json: bool) -> Result<(), Failure> {
     let mut seed = [0; ed25519_dalek::SECRET_KEY_LENGTH];
     getrandom::fill(&mut seed).map_err(Failure::unreachable)?;
-    let key = SigningKey::from_bytes(&seed);
+    let (address, public_key) = write_key(out, &SigningKey::from_bytes(&seed))?;
+    let file = out.display().to_string();
+    let object = json!({ "file": file, "address": address, "public_key": public_key });
+    let sentence =
+        |_| format!("address     {address}\npublic key  {public_key}\nkey file    {file}");
+    Terminal::new(json).say(sentence, &object)
+}
+
+/// Writes a key in CometBFT's form, to a file that is not there yet; its address and public key.
+pub(crate) fn write_key(out: &Path, key: &SigningKey) -> Result<(String, String), Failure> {
     let public = key.verifying_key();
     let address = hex::encode_upper(&Sha256::digest(public.as_bytes())[..ADDRESS_BYTES]);
     let public_key = STANDARD.encode(public.as_bytes());
@@ -36,15 +45,11 @@ pub fn keygen(out: &Path, json: bool) -> Result<(), Failure> {
         },
     });
     write_secret(out, &format!("{document:#}\n"))?;
-    let file = out.display().to_string();
-    let object = json!({ "file": file, "address": address, "public_key": public_key });
-    let sentence =
-        |_| format!("address     {address}\npublic key  {public_key}\nkey file    {file}");
-    Terminal::new(json).say(sentence, &object)
+    Ok((address, public_key))
 }
 
-/// The file is closed to others from its first moment on.
-fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes what is secret to a file that is not there yet, closed to others from its first moment on.
+pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = opened.and_then(|mut file| {
         file.write_all(text.as_bytes())?;
