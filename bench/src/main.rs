@@ -4,12 +4,13 @@
 //!
 //! Knows no test: nothing here passes or fails. On a shared machine only ratios of one run count.
 //!
-//! `bench [--rounds 3] [--seconds 3] [--only append,hot,replay,projections,http] [--node0 PROGRAM]`
+//! `bench [--rounds 3] [--seconds 3] [--only append,hot,replay,projections,http,network] [--node0 PROGRAM]`
 
 mod append;
 mod ground;
 mod http;
 mod load;
+mod network;
 mod raw;
 mod report;
 mod validators;
@@ -39,6 +40,11 @@ const CATCH_UP: (usize, usize) = (300_000, 3_000);
 const HTTP_VALIDATORS: usize = 6_400;
 /// Connections of the HTTP load.
 const CONNECTIONS: usize = 64;
+
+/// What a network is given to do: transactions a second, and how many a request carries.
+const NETWORK: [(u32, u32); 3] = [(5_000, 100), (10_000, 100), (1_000, 1)];
+/// How many measurements' time a network is given.
+const NETWORK_PERIODS: u32 = 20;
 
 struct Options {
     rounds: usize,
@@ -136,6 +142,9 @@ async fn measure(cluster: &Cluster, options: &Options, report: &mut Report) -> O
         if options.wants("http") {
             http_round(cluster, options, report).await?;
         }
+        if options.wants("network") {
+            network_round(cluster, options, report).await?;
+        }
     }
     Ok(())
 }
@@ -197,6 +206,30 @@ async fn http_round(cluster: &Cluster, options: &Options, report: &mut Report) -
     ground.clear().await
 }
 
+async fn network_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
+    for (rate, batch) in NETWORK {
+        let ground = Ground::migrated(cluster).await?;
+        let period = options.period * NETWORK_PERIODS;
+        let came = network::run(&options.node0, ground.url(), rate, batch, period)?;
+        let name = format!("network, {rate} transactions/s, {batch} a request");
+        report.record(&format!("{name}, final"), came.finality);
+        report.record(&format!("{name}, requests"), came.submission);
+        let limits = [
+            ("p95 of a request, ms", came.submission_p95_ms, 100.0),
+            ("read models behind, s", came.lag_seconds_max, 2.0),
+        ];
+        for (what, value, target) in limits {
+            report.ceiling(&format!("{name}: {what}"), Some(value), target);
+        }
+        if let Some(peak) = came.peak_memory_mib {
+            let seen = report.peak_memory_mib.entry(name).or_default();
+            *seen = seen.max(peak);
+        }
+        ground.clear().await?;
+    }
+    Ok(())
+}
+
 /// What the ratios must reach.
 fn conclude(report: &mut Report) {
     let copy = "raw binary copy, 1 connection";
@@ -214,8 +247,14 @@ fn conclude(report: &mut Report) {
     report.ratio("HTTP single commands / bare axum echo", http, echo, 0.40);
     let p99 = report.figures.get(http).and_then(|figure| figure.p99_ms);
     report.ceiling("p99 of a single HTTP command at 64 connections, ms", p99, 25.0);
-    let memory = report.peak_memory_mib.values().copied().reduce(f64::max);
-    report.ceiling("peak memory of the server, MiB", memory, 300.0);
+    let memory = report.peak_memory_mib.get("server, HTTP load").copied();
+    report.ceiling("peak memory of the server, HTTP load, MiB", memory, 300.0);
+    let networks = report.peak_memory_mib.iter().filter(|(name, _)| name.starts_with("network"));
+    let memory = networks.map(|(_, peak)| *peak).reduce(f64::max);
+    report.ceiling("peak memory of a network's server, MiB", memory, 1_024.0);
+    let of_5_000 = report.figures.get("network, 5000 transactions/s, 100 a request, final");
+    let final_5_000 = of_5_000.map(|figure| figure.per_second);
+    report.floor("final transactions/s of 5,000 submitted", final_5_000, 4_900.0);
     let slowest = report
         .figures
         .iter()
