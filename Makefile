@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test crash bench lint sqlx clean
+.PHONY: help prepare run dev test crash attack bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,11 @@ test: ## run every test against a private PostgreSQL (TESTS="cluster" for those 
 crash: ## kill the server and its database under load, ROUNDS times (default 200), and compare
 	@scripts/prepare with-tests
 	@NODE0_CRASH_ROUNDS=$(or $(ROUNDS),200) scripts/test --profile campaign crash
+
+attack: ## lie, delay, repeat, forge and crash on thousands of schedules (SCHEDULES, default 5000)
+	@scripts/prepare with-tests
+	@NODE0_SCHEDULES=$(or $(SCHEDULES),5000) scripts/test --profile campaign \
+		two_blocks_never whatever_goes_wrong many_votes_at_once
 
 bench: prepare ## measure us, the raw database and a bare server in one run (ARGS="--only append --rounds 1")
 	@scripts/bench $(ARGS)

@@ -112,8 +112,14 @@ fn the_drivers_count_and_the_records_agree_at_every_polka_and_commit() {
     assert!(polkas >= 4 && commits >= 4, "{polkas} {commits}");
 }
 
+/// How many schedules are tried; `make attack` tries more.
+fn schedules(usual: u32) -> u32 {
+    let wanted = std::env::var("NODE0_SCHEDULES").ok();
+    wanted.map_or(usual, |text| text.parse().expect("a number of schedules"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: schedules(24), ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_goes_wrong_below_a_third_everybody_decides_the_same(

@@ -130,6 +130,11 @@ pub struct Validator {
     pub life: u32,
     /// How much of the log it has read in this life.
     read: usize,
+    /// How much it has read in any.
+    read_ever: usize,
+    /// How many lives have passed since it read something new: who reads a long height again must
+    /// not be brought down for ever.
+    stuck: u64,
     down: bool,
     /// How many blocks it is judging: it does not go on to another height before it has.
     judging: u32,
@@ -176,6 +181,8 @@ impl World {
             kept_at_birth: LastSigned::default(),
             life: 0,
             read: 0,
+            read_ever: 0,
+            stuck: 0,
             down: false,
             judging: 0,
             told: Vec::new(),
@@ -327,9 +334,12 @@ impl World {
             return;
         }
         validator.read += 1;
+        if validator.read > validator.read_ever {
+            (validator.read_ever, validator.stuck) = (validator.read, 0);
+        }
+        let crash = self.trouble.crash_one_in * (1 + validator.stuck);
         let more = validator.read < self.log.len();
         self.tells(at, Message::Read(event));
-        let crash = self.trouble.crash_one_in;
         if crash > 0 && self.chance.one_in(crash) {
             self.crashes += 1;
             self.validators[at].down = true;
@@ -350,6 +360,7 @@ impl World {
         let start = self.log.iter().position(is_open).unwrap_or(self.log.len());
         (validator.down, validator.judging) = (false, 0);
         validator.life += 1;
+        validator.stuck += 1;
         validator.read = start;
         validator.rounds = Rounds::new(address(validator.number), validator.kept);
         validator.kept_at_birth = validator.kept;

@@ -426,8 +426,14 @@ fn validators_that_forget_what_they_precommitted_are_seen_to_decide_two_blocks()
     assert!((1..=100).any(|seed| forgets(seed) > 1), "the check sees nothing");
 }
 
+/// How many schedules are tried; `make attack` tries more.
+fn schedules(usual: u32) -> u32 {
+    let wanted = std::env::var("NODE0_SCHEDULES").ok();
+    wanted.map_or(usual, |text| text.parse().expect("a number of schedules"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: schedules(48), ..ProptestConfig::default() })]
 
     #[test]
     fn two_blocks_never_become_final_at_one_height(
