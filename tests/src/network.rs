@@ -63,6 +63,16 @@ pub fn as_admin() -> RequestContext {
     RequestContext::new(Actor::new("alice", Role::Admin))
 }
 
+/// The document of a chain whose rounds wait for so many milliseconds only.
+pub fn hasty_genesis(timeout_ms: u32) -> Value {
+    let mut document = genesis();
+    let parameters = &mut document["app_state"]["parameters"];
+    for step in ["propose", "prevote", "precommit", "step"] {
+        parameters[format!("timeout_{step}_ms")] = timeout_ms.into();
+    }
+    document
+}
+
 /// The document the chain begins with.
 pub fn genesis() -> Value {
     let validators = (1..=VALIDATORS).map(|n| {

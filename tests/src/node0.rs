@@ -81,6 +81,14 @@ impl Node0 {
         Node0::serve(program().args(["--database-url", url]))
     }
 
+    /// Serves on the database of this address, and at this place: whoever knew a server there finds
+    /// this one.
+    pub fn on_database_at(url: &str, place: &str) -> Node0 {
+        let mut command = program();
+        command.args(["--database-url", url]).env("NODE0_SETUP_TOKEN", TOKEN);
+        Node0::serve_at(&mut command, place)
+    }
+
     /// Completes a command to a server on a free port with [`TOKEN`] and waits until it answers.
     pub fn serve(command: &mut Command) -> Node0 {
         Node0::serve_as_it_is(command.env("NODE0_SETUP_TOKEN", TOKEN))
@@ -91,12 +99,16 @@ impl Node0 {
     /// # Panics
     /// When it ends instead, with what it said.
     pub fn serve_as_it_is(command: &mut Command) -> Node0 {
+        Node0::serve_at(command, "127.0.0.1:0")
+    }
+
+    fn serve_at(command: &mut Command, place: &str) -> Node0 {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("node0-serve-{}-{number}.log", std::process::id());
         let log = std::env::temp_dir().join(name);
         let stderr = File::create(&log).expect("the temporary folder takes a file");
-        command.args(["serve", "--json", "--listen", "127.0.0.1:0"]);
+        command.args(["serve", "--json", "--listen", place]);
         command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program can be run");
         let stdout = child.stdout.take().expect("standard output is piped");

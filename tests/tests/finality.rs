@@ -4,26 +4,20 @@
 mod interrupted;
 mod large;
 
-use std::time::Duration;
-
 use commands::{CommandError, Commands, CommandsOptions, Process, Reactions, RequestContext};
 use domain::{
     block::{self, Block, Contents, Fault, Standing},
     chain::{Chain, ChainStream},
-    light::{SignedHeader, ValidatorSet},
     validator::{self, Validator},
     validator_set,
     values::{Amount, Epoch, Height, Nonce},
     vote::VoteType,
 };
 use event_store::{EventStore, Filter, StoreOptions, StreamName};
-use tendermint_light_client_verifier::{
-    ProdVerifier, Verdict, Verifier as _,
-    options::Options,
-    types::{TrustThreshold, TrustedBlockState, UntrustedBlockState},
-};
+use tendermint_light_client_verifier::Verdict;
 use tests::{
     database::TestDatabase,
+    light_client::{made, verdict},
     network::{
         self, BALANCE, EPOCH_BLOCKS, as_admin, as_validator, chain, height, sender, stream, submit,
         transfer,
@@ -56,48 +50,6 @@ async fn standing(commands: &Commands, contents: &Contents) -> Standing {
     read.0.proposed().unwrap().standing.clone()
 }
 
-/// A header with its commit and the set that signed it.
-struct Made {
-    signed: SignedHeader,
-    set: ValidatorSet,
-}
-
-async fn made(commands: &Commands, number: u64, contents: &Contents) -> Made {
-    let started = network::started(commands, number).await;
-    let commit = started.commit().unwrap();
-    let header = contents.header.header().clone();
-    let signed =
-        tendermint::block::signed_header::SignedHeader::new(header, commit.commit().clone());
-    let seats = started.start().members.iter();
-    let members: Vec<_> = seats.map(|seat| (seat.public_key, seat.power)).collect();
-    let signed = SignedHeader::new(signed.unwrap()).unwrap();
-    Made { signed, set: ValidatorSet::of(&members).unwrap() }
-}
-
-/// What the light client of others says to a header, trusting another one.
-fn verdict(trusted: &Made, next: &ValidatorSet, untrusted: &Made) -> Verdict {
-    let header = trusted.signed.signed().header();
-    let chain_id: tendermint::chain::Id = chain().as_str().parse().unwrap();
-    let state = TrustedBlockState {
-        chain_id: &chain_id,
-        header_time: header.time,
-        height: header.height,
-        next_validators: next.set(),
-        next_validators_hash: header.next_validators_hash,
-    };
-    let block = UntrustedBlockState {
-        signed_header: untrusted.signed.signed(),
-        validators: untrusted.set.set(),
-        next_validators: None,
-    };
-    let options = Options {
-        trust_threshold: TrustThreshold::ONE_THIRD,
-        trusting_period: Duration::from_secs(100 * 365 * 86_400),
-        clock_drift: Duration::from_secs(60),
-    };
-    ProdVerifier::default().verify_update_header(block, state, &options, tendermint::Time::now())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_transfers_become_final_height_after_height_and_light_clients_of_others_agree() {
     let database = TestDatabase::create().await;
@@ -120,7 +72,7 @@ async fn signed_transfers_become_final_height_after_height_and_light_clients_of_
         assert!(execution.receipts.iter().all(|receipt| receipt.failure.is_none()));
         let hashes: Vec<_> = execution.receipts.iter().map(|receipt| receipt.hash).collect();
         assert_eq!(hashes, contents.body.transactions);
-        headers.push(made(&commands, number, &contents).await);
+        headers.push(made(&commands, number, &contents.header).await);
     }
     running.stop().await;
     let moved = u128::from(heights);
@@ -178,7 +130,7 @@ async fn a_set_chosen_in_time_signs_from_its_epoch_s_first_height_on() {
     let mut headers = Vec::new();
     for number in 1..=2 * u64::from(EPOCH_BLOCKS) {
         let contents = network::one_height(&commands, number).await;
-        headers.push(made(&commands, number, &contents).await);
+        headers.push(made(&commands, number, &contents.header).await);
     }
     running.stop().await;
     for made in &headers {

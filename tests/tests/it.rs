@@ -16,3 +16,4 @@ mod promises;
 mod roof;
 mod serving;
 mod tools;
+mod validators;
