@@ -104,10 +104,10 @@ impl Chain {
             .map_err(|fault| Disagreement(format!("What was chosen is no set: {fault}")))
     }
 
-    /// A block was recorded. Only one that may be the next is of interest.
+    /// A block was recorded. Only one that may be the next is of interest: whoever makes one after
+    /// it has read that this one is applied.
     pub fn recorded(&mut self, block: BlockProposed) {
-        let may_be_next = self.next_height().is_some_and(|next| block.height >= next);
-        if self.is(&block.chain_id) && may_be_next {
+        if self.is(&block.chain_id) && self.next_height() == Some(block.height) {
             let hash = block.block_id.hash;
             self.candidates.entry(hash).or_insert_with(|| Candidate::recorded(block));
         }

@@ -118,7 +118,8 @@ impl Follower {
                     "No server answers at {address}: {because}"
                 )));
             }
-            if self.given.send(Piece::Away(because)).await.is_err() {
+            // Told once, however often it is looked for.
+            if away_ms == 0 && self.given.send(Piece::Away(because)).await.is_err() {
                 return None;
             }
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;

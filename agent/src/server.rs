@@ -101,6 +101,14 @@ impl Server {
         }
     }
 
+    /// Asks, once.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        match self.client.get(self.url(path)).bearer_auth(&self.token).send().await {
+            Ok(response) => answer(response).await,
+            Err(fault) => Answer::Busy(sentence(&fault)),
+        }
+    }
+
     /// Content by its hash, which is what it must have; none when the server does not keep it. Asks
     /// until it is answered.
     pub async fn blob(&self, hash: Hash) -> Result<Option<Vec<u8>>, Failure> {

@@ -67,9 +67,9 @@ pub struct Access {
 pub struct Registering {
     #[command(flatten)]
     access: Access,
-    /// The chain it will validate
-    #[arg(long, value_name = "ID", default_value = "node0-local")]
-    chain: ChainId,
+    /// The chain it will validate; the server's own when it is not said
+    #[arg(long, value_name = "ID")]
+    chain: Option<ChainId>,
     /// The name it shows
     #[arg(long, value_name = "NAME")]
     moniker: Moniker,
@@ -171,7 +171,7 @@ fn show(news: &News, terminal: Terminal) -> Result<(), Failure> {
 
 async fn register(wanted: Registering) -> Result<(), Failure> {
     let (server, key) = wanted.access.open()?;
-    let (chain, bond) = (wanted.chain.clone(), wanted.bond);
+    let bond = wanted.bond;
     let said = Wanted {
         bond,
         chain_id: wanted.chain,
@@ -184,10 +184,10 @@ async fn register(wanted: Registering) -> Result<(), Failure> {
     };
     let done = agent::register(&server, &key, said).await?;
     let object = json!({
-        "address": done.address, "chain": chain, "bond": bond,
+        "address": done.address, "chain": done.chain_id, "bond": bond,
         "version": done.version, "position": done.position,
     });
-    let address = done.address;
+    let (address, chain) = (done.address, done.chain_id);
     let sentence = |paint: Paint| {
         let address = paint.strong(&address.to_string());
         format!("validator {address} is registered on {chain} with a bond of {bond}")

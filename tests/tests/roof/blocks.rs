@@ -6,11 +6,12 @@ use domain::{
     values::{Address, Round},
     vote::VoteType::{self, Precommit, Prevote},
 };
+use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tests::{http::Http, network};
+use tests::{http::Http, network, sse::Frames};
 
-use super::start;
+use super::{faults, problem, register, start};
 
 fn body(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap()
@@ -58,6 +59,82 @@ async fn a_block_is_proposed_judged_and_voted_on_over_http_and_the_next_height_s
     let (applied, _) =
         commands.applied(&network::chain(), network::height(1)).await.unwrap().unwrap();
     assert_eq!(applied.hash, contents.header.hash());
+    pool.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_is_had_by_its_hash_for_ever_and_a_validator_follows_what_it_needs() {
+    let (app, http) = start().await;
+    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
+    let token = auth::issue_token(&pool, "validator-1", Role::Validator).await.unwrap();
+    let validator = Http::new(format!("http://{}", app.server.address()), token);
+    register(&http, 1..=2).await;
+    let document = network::genesis();
+    http.post("/api/v1/chains", &document).await.expect(201);
+    network::started(app.server.commands(), 1).await;
+    // Registrations are in the log before, and are not for validators to follow.
+    let stream = "/api/v1/consensus/stream?after=0";
+    let mut frames = Frames::of(validator.request(Method::GET, stream)).await;
+    let begun = frames.next().await;
+    assert_eq!(begun.event.as_deref(), Some("start"));
+    let head: u64 = begun.data["head"].as_str().unwrap().parse().unwrap();
+    let genesis = frames.told().await.data["record"].clone();
+    assert_eq!(genesis["type"], "genesis-initialised.v1");
+    assert_eq!(frames.told().await.data["record"]["type"], "height-started.v1");
+    assert_eq!(frames.told().await.data["record"]["type"], "round-started.v1");
+    let beat = frames.next().await;
+    assert!(beat.data.is_null() && beat.id >= Some(head), "the end is told at once: {beat:?}");
+
+    let hash = genesis["data"]["genesis_hash"].as_str().unwrap();
+    let path = format!("/api/v1/blobs/{hash}");
+    let found = validator.get(&path).await;
+    assert_eq!(found.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(found.header("content-type"), "application/octet-stream");
+    let tag = found.header("etag").to_owned();
+    assert_eq!(found.expect(200), document);
+    let known = http.request(Method::GET, &path).header("if-none-match", tag);
+    assert_eq!(Http::send(known).await.unwrap().status, 304);
+    let nothing = http.get(&format!("/api/v1/blobs/{}", "0".repeat(64))).await;
+    assert_eq!((nothing.status, problem(&nothing).as_str()), (404, "not-found"));
+    assert_eq!(faults(&http.get("/api/v1/blobs/7").await), ["hash"]);
+    pool.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_of_life_is_taken_whole_or_refused_and_the_newest_of_each_is_shown() {
+    let (app, http) = start().await;
+    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
+    let beat = |height: &str| json!({"height": height, "mempool": 3, "round": 0, "step": "prevote", "version": "0.1.0"});
+    let path = |n: u64| format!("{}/heartbeat", super::validator(n));
+    for (n, height) in [(1, "7"), (2, "9"), (1, "8")] {
+        let taken = http.post(&path(n), &beat(height)).await.expect(200);
+        assert_eq!(taken["height"], height);
+    }
+    let shown = http.get("/api/v1/heartbeats").await.expect(200);
+    let mut heights: Vec<_> =
+        shown["items"].as_array().unwrap().iter().map(|beat| &beat["height"]).collect();
+    heights.sort_by_key(|height| height.as_str());
+    assert_eq!(heights, ["8", "9"]);
+    let mut wrong = beat("0");
+    wrong["round"] = json!(-1);
+    assert_eq!(faults(&http.post(&path(1), &wrong).await), ["/height", "/round"]);
+    wrong = beat("1");
+    wrong["version"] = json!("a b");
+    assert_eq!(faults(&http.post(&path(1), &wrong).await), ["/version"]);
+    // What is older than it is kept for goes with the next one, and is not shown any more.
+    let aged = "update heartbeats set at = at - interval '1 hour'";
+    sqlx::raw_sql(aged).execute(&pool).await.unwrap();
+    http.post(&path(1), &beat("9")).await.expect(200);
+    let shown = http.get("/api/v1/heartbeats").await.expect(200);
+    assert_eq!(shown["items"].as_array().unwrap().len(), 1);
+    let kept: i64 = sqlx::query_scalar("select count(*) from heartbeats where validator = $1")
+        .bind(tests::keys::ValidatorKey::number(1).address().to_string())
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, 1);
     pool.close().await;
     app.stop().await;
 }

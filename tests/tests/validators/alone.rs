@@ -3,8 +3,10 @@
 use std::fs;
 
 use domain::values::Address;
+use reqwest::Method;
 use serde_json::json;
 use tests::{
+    http::Http,
     member::Home,
     network,
     node0::{self, TOKEN, complaint, lines, run},
@@ -42,6 +44,10 @@ async fn a_key_is_registered_with_a_proof_of_its_own_and_only_once() {
     let (key, token) = (home.key(), home.token());
     let (key, token) = (key.to_str().unwrap(), token.to_str().unwrap());
     let server = net.address();
+    // Which chain is the server's own, a read model tells.
+    let wait = net.server().http().request(Method::GET, "/api/v1/chains");
+    let head = net.commands.store().head().await.unwrap().position;
+    Http::send(wait.header("min-position", head)).await.unwrap().expect(200);
     let words = [
         "validator",
         "register",
@@ -52,8 +58,6 @@ async fn a_key_is_registered_with_a_proof_of_its_own_and_only_once() {
         token,
         "--key",
         key,
-        "--chain",
-        "made-1",
         "--moniker",
         "first",
         "--commission-bps",
@@ -70,6 +74,7 @@ async fn a_key_is_registered_with_a_proof_of_its_own_and_only_once() {
     let registered = &stream["items"][0]["record"];
     assert_eq!(registered["type"], "validator-registered.v1");
     assert_eq!(registered["data"]["moniker"], "first");
+    assert_eq!(registered["data"]["chain_id"], json!(network::chain()));
     let again = run(words);
     assert_eq!(again.status.code(), Some(1));
     assert!(node0::complaint(&again).contains("the server says 422"), "{}", complaint(&again));

@@ -3,7 +3,12 @@
 
 use std::{fs, time::Duration};
 
-use tests::{network::VALIDATORS, node0};
+use domain::{values::Round, vote::VoteType};
+use tests::{
+    http::Http,
+    network::{self, VALIDATORS},
+    node0,
+};
 
 use super::Net;
 
@@ -58,5 +63,41 @@ async fn without_a_readable_memory_of_what_it_signed_it_does_not_start() {
         assert!(complaint.contains("Restore the file"), "{complaint}");
         assert_eq!(fs::read_to_string(&file).unwrap(), broken, "it is left as it was");
     }
+    net.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_twice_is_proved_in_a_block_and_pays_for_it() {
+    let net = Net::running().await;
+    net.reaches(2).await;
+    let liar = network::validator(4).address();
+    let token = fs::read_to_string(net.homes[&4].token()).unwrap();
+    let http = Http::new(net.address(), token);
+    // Once it has voted for a block, its key says nil, too.
+    let mut told = 0;
+    while net.count("equivocation-detected.v1").await == 0 {
+        let height = net.height().await + 1;
+        let started = network::started(&net.commands, height).await;
+        if started.vote(Round::FIRST, VoteType::Prevote, liar).is_some() {
+            let nil = network::vote(&started, liar, VoteType::Prevote, None);
+            let path = format!("/api/v1/heights/{}/cast-vote", network::stream(height));
+            http.post(&path, &serde_json::to_value(nil).unwrap()).await;
+            told += 1;
+        }
+        assert!(told < 200, "the record does not notice");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let before = net.height().await;
+    net.goes_on(4).await;
+    let mut burns = Vec::new();
+    for number in 1..=before + 4 {
+        let height = network::height(number);
+        let (_, execution) =
+            net.commands.applied(&network::chain(), height).await.unwrap().unwrap();
+        burns.extend(execution.burns);
+    }
+    let burned: Vec<_> = burns.iter().map(|burn| burn.validator).collect();
+    assert_eq!(burned, [liar], "once, whoever made the block");
+    assert!(!burns[0].bond.is_zero());
     net.stop().await;
 }
