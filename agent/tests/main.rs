@@ -8,6 +8,7 @@
     reason = "a test asks for one variant and fails for others"
 )]
 
+mod folder;
 mod last_signed;
 mod rounds;
 mod simulation;
