@@ -4,7 +4,8 @@
 //!
 //! Knows no test: nothing here passes or fails. On a shared machine only ratios of one run count.
 //!
-//! `bench [--rounds 3] [--seconds 3] [--only append,hot,replay,projections,http,network] [--node0 PROGRAM]`
+//! `bench [--rounds 3] [--seconds 3] [--only append,hot,replay,projections,http,network]
+//! [--node0 PROGRAM]`
 
 mod append;
 mod ground;

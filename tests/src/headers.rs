@@ -32,8 +32,8 @@ const BLOCK_GAS_UNLIMITED: i64 = -1;
 /// CometBFT's block protocol version.
 const BLOCK_PROTOCOL: u64 = 11;
 
-/// Makes `count` consecutive headers of a chain whose last one is signed about now: four validators,
-/// whose keys are those from `first_key` on, and a set that changes on the way.
+/// Makes `count` consecutive headers of a chain whose last one is signed about now: four
+/// validators, whose keys are those from `first_key` on, and a set that changes on the way.
 ///
 /// # Panics
 /// When the chain's name is none that CometBFT takes.

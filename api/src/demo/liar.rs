@@ -48,7 +48,7 @@ pub async fn equivocate(server: String, token: String, member: Member, watch: Wa
 fn second(member: &Member, at: &HeightStream, first: &Vote) -> Vote {
     let made_up = Hash::of(first.signature.to_string().as_bytes());
     let parts = Parts { hash: made_up, total: NonZeroU32::MIN };
-    let vote = Vote { block_id: Some(BlockId { hash: made_up, parts }), ..first.clone() };
+    let vote = Vote { block_id: Some(BlockId { hash: made_up, parts }), ..*first };
     let bytes = vote.sign_bytes(&at.chain, at.height);
     Vote { signature: Signature::from_bytes(member.key.sign(&bytes).to_bytes()), ..vote }
 }

@@ -141,8 +141,10 @@ impl Validators {
         let mut children: Vec<Child> = self.running.into_iter().filter_map(up).collect();
         for child in &children {
             let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-            // One that is gone already needs not be asked.
-            pid.map(|pid| kill_process(pid, Signal::TERM).unwrap_or_default());
+            if let Some(pid) = pid {
+                // One that is gone already needs not be asked.
+                kill_process(pid, Signal::TERM).unwrap_or_default();
+            }
         }
         let deadline = tokio::time::Instant::now() + Duration::from_millis(STOP_MS_MAX);
         for child in &mut children {

@@ -168,7 +168,7 @@ impl Worker {
         let to = self.recipients[(nth % self.recipients.len() as u64) as usize];
         let sender = &mut self.senders[(nth % count) as usize];
         let number = sender.number();
-        let payload = if nth % ANCHOR_ONE_IN == 0 {
+        let payload = if nth.is_multiple_of(ANCHOR_ONE_IN) {
             let document = format!("document {number} of {}", sender.public.address());
             anchor(&document)
         } else {
@@ -181,7 +181,7 @@ impl Worker {
             memo: None,
             nonce: Nonce::new(number).expect("fewer than 2^63 transactions are made"),
             payload,
-            sender: sender.public.clone(),
+            sender: sender.public,
         };
         envelope.sign(&sender.key)
     }

@@ -48,7 +48,7 @@ pub(crate) fn write_key(out: &Path, key: &SigningKey) -> Result<(String, String)
     Ok((address, public_key))
 }
 
-/// Writes what is secret to a file that is not there yet, closed to others from its first moment on.
+/// Writes what is secret to a file that is not there yet, closed to others from its first moment.
 pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = opened.and_then(|mut file| {
