@@ -76,6 +76,13 @@ impl Node0 {
         Node0::serve(program().arg("--data").arg(data))
     }
 
+    /// The same, at an address that is known before.
+    pub fn on_folder_at(data: &Path, place: &str) -> Node0 {
+        let mut command = program();
+        command.arg("--data").arg(data).env("NODE0_SETUP_TOKEN", TOKEN);
+        Node0::serve_at(&mut command, place)
+    }
+
     /// Serves on the database of this address.
     pub fn on_database(url: &str) -> Node0 {
         Node0::serve(program().args(["--database-url", url]))

@@ -3,6 +3,8 @@
 //!
 //! `make crash ROUNDS=200` is the same code with a larger number.
 
+mod network;
+
 use std::{
     collections::BTreeMap,
     sync::{

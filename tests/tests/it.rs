@@ -10,6 +10,7 @@ mod cluster;
 mod commands;
 mod contract;
 mod crash;
+mod demo;
 mod finality;
 mod journeys;
 mod promises;

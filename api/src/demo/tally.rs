@@ -137,6 +137,11 @@ impl Tally {
         }
     }
 
+    /// Those that are neither final nor refused nor sent away, in no order.
+    pub fn waiting(&self) -> Vec<Hash> {
+        self.open().waiting.keys().copied().collect()
+    }
+
     /// What became of all of them so far.
     pub fn counts(&self) -> Counts {
         let open = self.open();
