@@ -16,6 +16,7 @@ mod register;
 pub mod rounds;
 mod server;
 mod speech;
+mod verifier;
 
 pub use failure::Failure;
 pub use folder::{Folder, LAST_SIGNED_FILE, LOCK_FILE};

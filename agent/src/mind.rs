@@ -25,6 +25,7 @@ use crate::{
     outbox::{Outbox, Told},
     rounds::{LastSigned, Rounds, Timer},
     speech::Speech,
+    verifier::Verifier,
 };
 use beat::Beat;
 
@@ -59,6 +60,7 @@ pub async fn run(options: Options, news: mpsc::UnboundedSender<News>) -> Failure
         build: None,
         chain: Chain::default(),
         heard,
+        foreseen: None,
         live: false,
         news,
         next,
@@ -68,6 +70,7 @@ pub async fn run(options: Options, news: mpsc::UnboundedSender<News>) -> Failure
         rounds: Rounds::new(address, last_signed),
         server: server.clone(),
         speech: Speech::new(options.key, folder),
+        verifier: Verifier::start(),
     };
     mind.tell(said);
     let pieces = feed::follow(server.clone());
@@ -106,6 +109,8 @@ struct Mind {
     build: Option<Build>,
     chain: Chain,
     heard: mpsc::UnboundedReceiver<Told>,
+    /// The round whose block was judged before it was proposed: one for each.
+    foreseen: Option<(Height, Round)>,
     /// Whether everything there was is read: before, nothing is said.
     live: bool,
     news: mpsc::UnboundedSender<News>,
@@ -118,6 +123,7 @@ struct Mind {
     rounds: Rounds,
     server: Server,
     speech: Speech,
+    verifier: Verifier,
 }
 
 fn now() -> Moment {
@@ -177,8 +183,8 @@ impl Mind {
 
     async fn happens(&mut self, event: Event) -> Result<(), Failure> {
         match event {
-            Event::Account(event) => self.chain.account(&event),
-            Event::Recorded(block) => self.chain.recorded(*block),
+            Event::Account(event) => self.account(&event),
+            Event::Recorded(block) => self.recorded(*block).await?,
             Event::Rotated(chain, rotated) if self.chain.is(&chain) => {
                 self.chain.rotated(&rotated).map_err(Failure::refused)?;
             }

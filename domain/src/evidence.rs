@@ -290,7 +290,7 @@ fn is_signed(vote: &TmVote, height: Height, chain_id: &ChainId, key: &PublicKey)
     let kind = vote.vote_type.into();
     let message =
         vote_bytes(chain_id.as_str(), height.value(), round, kind, vote.block_id, timestamp);
-    key.verify_vote(&message, &Signature::from_bytes(signature))
+    key.verify_zip215(&message, &Signature::from_bytes(signature))
 }
 
 /// What CometBFT orders the two votes by: the block's hash and the protobuf of its parts' header;

@@ -19,6 +19,7 @@ pub mod proposer;
 pub mod replica;
 #[cfg(feature = "schema")]
 mod schema;
+pub mod signatures;
 pub mod transaction;
 pub mod trie;
 pub mod validator;

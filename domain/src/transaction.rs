@@ -16,8 +16,8 @@
 //! The bytes. A transaction is the RFC 8785 (JCS) JSON of its members; [`Transaction::hash`] is the
 //! SHA-256 of these bytes. The sender signs the same without `signature`. Values have one form
 //! each (hex in upper case, numbers as plain decimal strings), and it is this form that is signed,
-//! whichever was submitted. Signatures are judged by the strict rule
-//! ([`crate::values::PublicKey::verify_strict`]).
+//! whichever was submitted. Signatures are judged by ZIP 215, for which many at once are judged as
+//! each alone ([`crate::signatures`]): validators must never differ about one.
 
 mod command;
 mod decide;

@@ -2,10 +2,6 @@
 //!
 //! Does not know who may sign, nor what follows from it.
 
-mod batch;
-
-pub use batch::{Signed, verify_all};
-
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use tendermint::{Time, block};
@@ -160,7 +156,7 @@ impl Vote {
 
     /// Whether its signature is `key`'s, by CometBFT's rule for votes.
     pub fn is_signed_by(&self, key: &PublicKey, chain_id: &ChainId, height: Height) -> bool {
-        key.verify_vote(&self.sign_bytes(chain_id, height), &self.signature)
+        key.verify_zip215(&self.sign_bytes(chain_id, height), &self.signature)
     }
 
     /// Whether it says the same, whenever it was signed.
@@ -236,7 +232,7 @@ impl Proposal {
 
     /// Whether its signature is `key`'s, by CometBFT's rule for votes.
     pub fn is_signed_by(&self, key: &PublicKey, chain_id: &ChainId, height: Height) -> bool {
-        key.verify_vote(&self.sign_bytes(chain_id, height), &self.signature)
+        key.verify_zip215(&self.sign_bytes(chain_id, height), &self.signature)
     }
 
     /// Whether it says the same, whenever it was signed.

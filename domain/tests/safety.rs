@@ -10,11 +10,11 @@ use domain::{
     aggregate::Aggregate as _,
     block::Contents,
     consensus::{Command, ConsensusHeight, Event, Known, ProposedBlock},
+    signatures::{Signed, verify_all},
     values::{Address, is_quorum},
     vote::{
-        BlockId, Signed, Vote,
+        BlockId, Vote,
         VoteType::{Precommit, Prevote},
-        verify_all,
     },
 };
 use proptest::prelude::*;
@@ -501,7 +501,7 @@ proptest! {
             }
         }).collect();
         let alone: Vec<_> =
-            items.iter().map(|item| item.key.verify_vote(&item.message, &item.signature)).collect();
+            items.iter().map(|item| item.key.verify_zip215(&item.message, &item.signature)).collect();
         prop_assert_eq!(&verify_all(&items), &alone);
         prop_assert!(alone.iter().zip(&spoilt).all(|(valid, spoilt)| *valid == spoilt.is_none()));
     }

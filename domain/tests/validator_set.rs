@@ -202,7 +202,7 @@ fn a_key_in_history_that_never_was_verifies_nothing_and_brings_nothing_down() {
     .unwrap();
     let signature = domain::values::Signature::from_bytes([0; 64]);
     assert!(!member.public_key.verify_strict(b"", &signature));
-    assert!(!member.public_key.verify_vote(b"", &signature));
+    assert!(!member.public_key.verify_zip215(b"", &signature));
     none()
         .knowing(|known| known.candidates = vec![member])
         .when(rotate(0))

@@ -10,7 +10,7 @@ use domain::{
     block::{self, Block, BlockProposed, Body, Command, Contents, Event},
     consensus::{self, Started},
     replica::{Executed, context_of, offers, sound},
-    transaction::Transaction,
+    transaction::{Transaction, verify_all},
     values::{Address, Hash, Moment},
     vote::BlockId,
 };
@@ -90,8 +90,9 @@ impl Chain {
         };
         let transactions: Vec<Transaction> =
             body.transactions.iter().map(known).collect::<Result<_, _>>()?;
-        if verifies && let Some(bad) = transactions.iter().find(|one| !one.verify()) {
-            return Err(format!("transaction {} is not signed by its sender", bad.hash()));
+        if verifies && let Some(bad) = verify_all(&transactions).iter().position(|valid| !valid) {
+            let hash = transactions[bad].hash();
+            return Err(format!("transaction {hash} is not signed by its sender"));
         }
         let context = context_of(block, body);
         let executed = own.execute(block, &context, &transactions);

@@ -8,7 +8,7 @@ use domain::{
     block::{Body, Contents},
     evidence::Evidence,
     ledger::{BlockContext, BlockFault},
-    transaction::{Room, Transaction, fill_block},
+    transaction::{Room, Transaction, fill_block, verify_all},
     values::{Address, Nonce},
 };
 
@@ -62,13 +62,10 @@ impl Chain {
             let bytes_max = usize::try_from(parameters.block_bytes_max).unwrap_or(usize::MAX);
             let bytes_max = bytes_max.saturating_sub(taken);
             let block = fill_block(ready, Room { bytes_max, transactions_max });
-            let block: Vec<Transaction> = match block.iter().find(|one| !one.verify()) {
-                Some(bad) => {
-                    without.insert(bad.sender());
-                    continue;
-                }
-                None => block,
-            };
+            if let Some(bad) = verify_all(&block).iter().position(|valid| !valid) {
+                without.insert(block[bad].sender());
+                continue;
+            }
             match own.ledger.clone().execute(context, &block) {
                 Ok(_) => return block,
                 Err(fault) => match culprit(&fault, &block) {

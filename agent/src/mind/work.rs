@@ -5,9 +5,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use domain::{
-    block::Body,
+    block::{BlockProposed, Body},
     chain::{BlockApplied, GenesisInitialised},
     consensus::{self, Command, HeightStream, Step},
+    transaction,
     values::{Hash, Height, Round},
     vote::BlockId,
 };
@@ -58,6 +59,35 @@ impl Mind {
             return self.reads(event).await;
         }
         self.pending.push(event);
+        Ok(())
+    }
+
+    /// What waits is verified before a block holds it.
+    pub(super) fn account(&mut self, event: &transaction::Event) {
+        self.chain.account(event);
+        if let transaction::Event::TransactionAccepted(accepted) = event
+            && self.live
+        {
+            self.verifier.looks_at(&accepted.transaction);
+        }
+    }
+
+    /// The block of whose turn it is will be proposed in a moment: it is judged until then, the
+    /// first of a round.
+    pub(super) async fn recorded(&mut self, block: BlockProposed) -> Result<(), Failure> {
+        let id = block.block_id;
+        let turn = self.rounds.height().filter(|started| {
+            started.start().height == block.height
+                && started.proposer(started.round()) == block.proposer
+        });
+        let turn = turn.map(|started| (started.start().height, started.round()));
+        self.chain.recorded(block);
+        if self.live && turn.is_some() && self.foreseen != turn {
+            self.foreseen = turn;
+            self.fetches_body(id.hash).await?;
+            // Only a good verdict is remembered; another is told when it is asked for.
+            let _ = self.chain.judge(id);
+        }
         Ok(())
     }
 

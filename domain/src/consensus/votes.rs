@@ -7,8 +7,9 @@ use super::{
     RefusedVote, Started, Step, VOTES_MAX, VoteFault, VotesRefused, decide::Work, state::power,
 };
 use crate::{
+    signatures::{Signed, verify_all},
     values::is_quorum,
-    vote::{Signed, Vote, VoteType, verify_all},
+    vote::{Vote, VoteType},
 };
 
 /// What becomes of a vote that is not refused.

@@ -90,10 +90,10 @@ fn verify_entry(
     let signature =
         signature.as_ref().ok_or(Fault::SignatureMissing { index, validator: expected })?;
     let message = entry_bytes(chain_id.as_str(), commit, timestamp, for_header);
-    let key = ed25519_consensus::VerificationKey::try_from(validator.pub_key.to_bytes().as_slice())
+    let key = ed25519_zebra::VerificationKey::try_from(validator.pub_key.to_bytes().as_slice())
         .map_err(|_| invalid())?;
     let signature =
-        ed25519_consensus::Signature::try_from(signature.as_bytes()).map_err(|_| invalid())?;
+        ed25519_zebra::Signature::try_from(signature.as_bytes()).map_err(|_| invalid())?;
     key.verify(&signature, &message).map_err(|_| invalid())?;
     Ok(for_header.then(|| validator.power()))
 }

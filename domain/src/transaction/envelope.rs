@@ -13,8 +13,11 @@ use serde::{
 };
 
 use super::{FeeRate, Payload};
-use crate::values::{
-    Address, Amount, ChainId, Hash, Height, Memo, Nonce, PublicKey, Signature, key_from_history,
+use crate::{
+    signatures,
+    values::{
+        Address, Amount, ChainId, Hash, Height, Memo, Nonce, PublicKey, Signature, key_from_history,
+    },
 };
 
 /// The most bytes of a transaction that are read.
@@ -133,18 +136,29 @@ impl Transaction {
         FeeRate { bytes, fee: self.0.envelope.fee }
     }
 
-    /// Whether the signature is the sender's over the envelope, by the strict rule. Asked again,
+    /// Whether the signature is the sender's over the envelope, by ZIP 215. Asked again,
     /// this transaction and its clones remember the answer: verify where it is cheap to wait, and
     /// the decision does not.
     pub fn verify(&self) -> bool {
         let Signed { envelope, signature, valid, .. } = &*self.0;
-        *valid.get_or_init(|| envelope.sender.verify_strict(&envelope.sign_bytes(), signature))
+        *valid.get_or_init(|| envelope.sender.verify_zip215(&envelope.sign_bytes(), signature))
     }
 }
 
-/// Whether each signature is valid, in order; one bad one spoils no other. The work is in
-/// [`Transaction::verify`], so several threads can each take a part of a slice.
+/// Whether each signature is valid, in order; one bad one spoils no other. Those that were not
+/// judged before are judged together.
 pub fn verify_all(transactions: &[Transaction]) -> Vec<bool> {
+    let open = transactions.iter().filter(|one| one.0.valid.get().is_none());
+    let open: Vec<&Signed> = open.map(|one| &*one.0).collect();
+    let items = open.iter().map(|one| signatures::Signed {
+        key: one.envelope.sender,
+        message: one.envelope.sign_bytes(),
+        signature: one.signature,
+    });
+    let verdicts = signatures::verify_all(&items.collect::<Vec<_>>());
+    for (one, verdict) in open.into_iter().zip(verdicts) {
+        one.valid.get_or_init(|| verdict);
+    }
     transactions.iter().map(Transaction::verify).collect()
 }
 

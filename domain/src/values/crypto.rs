@@ -135,11 +135,12 @@ impl PublicKey {
         })
     }
 
-    /// Whether `signature` is this key's over `message` by ZIP 215, CometBFT's rule for votes:
-    /// every implementation, single or batched, gives the same answer.
-    pub fn verify_vote(&self, message: &[u8], signature: &Signature) -> bool {
-        ed25519_consensus::VerificationKey::try_from(self.0.as_slice()).is_ok_and(|key| {
-            key.verify(&ed25519_consensus::Signature::from(signature.0), message).is_ok()
+    /// Whether `signature` is this key's over `message` by ZIP 215, CometBFT's rule for votes and
+    /// ours for transactions: every implementation, single or batched
+    /// ([`crate::signatures::verify_all`]), gives the same answer.
+    pub fn verify_zip215(&self, message: &[u8], signature: &Signature) -> bool {
+        ed25519_zebra::VerificationKey::try_from(self.0.as_slice()).is_ok_and(|key| {
+            key.verify(&ed25519_zebra::Signature::from(signature.0), message).is_ok()
         })
     }
 }

@@ -77,7 +77,7 @@ impl Net {
     /// Kills somebody, and starts them again after a while.
     async fn kill(&mut self, dice: &mut Dice) -> &'static str {
         let down = Duration::from_millis(dice.below(DOWN_MS_MAX));
-        match dice.below(6) {
+        match dice.below(3) {
             0 => {
                 self.server.take().expect("it runs").kill();
                 tokio::time::sleep(down).await;
@@ -91,8 +91,8 @@ impl Net {
                 self.serve();
                 "PostgreSQL"
             }
-            n => {
-                let n = usize::try_from(n - 2).expect("a small number");
+            _ => {
+                let n = usize::try_from(dice.below(VALIDATORS)).expect("a small number");
                 self.members[n].take().expect("it runs").kill();
                 tokio::time::sleep(down).await;
                 self.members[n] = Some(self.homes[n].start(&self.address()));
