@@ -1,4 +1,4 @@
-//! A whole network under load whose server, PostgreSQL and validators are killed, one after another.
+//! A whole network under load: its server, PostgreSQL and validators are killed, one after another.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
