@@ -8,13 +8,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 use domain::{
     aggregate::Aggregate,
     block::Block,
-    chain::Chain,
+    chain::{Chain, SNAPSHOTS_MAX, Snapshot},
     consensus::ConsensusHeight,
     parameters::Parameters,
     transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
-    values::{ChainId, Moment},
+    values::{ChainId, Height, Moment},
 };
 use event_store::{
     Appended, CommandDigest, CommandId, EventStore, RecordError, StoreError, StreamName,
@@ -86,6 +86,8 @@ pub struct Rooms {
     pub(crate) blocks: Lanes<Block>,
     pub(crate) heights: Lanes<ConsensusHeight>,
     pub(crate) ledger: Ledger,
+    /// Snapshots of states that were made and are kept, so that events may name them.
+    pub(crate) snapshots: Cache<(ChainId, Height), Snapshot>,
     /// The chains whose epoch was read from the log a moment ago.
     pub(crate) epochs_fresh: Cache<ChainId, ()>,
     pub(crate) parameters: Cache<ChainId, Parameters>,
@@ -105,6 +107,7 @@ impl Commands {
             blocks: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
             heights: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
             ledger: Ledger::default(),
+            snapshots: Cache::new(SNAPSHOTS_MAX as u64),
             epochs_fresh: fresh(),
             without_genesis: fresh(),
             parameters: Cache::new(CACHED_CHAINS_MAX),

@@ -6,6 +6,8 @@
 mod decide;
 mod run;
 
+pub(crate) use decide::would;
+
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},

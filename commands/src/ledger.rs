@@ -6,6 +6,7 @@
 mod execution;
 mod native;
 mod next_block;
+mod resume;
 mod roster;
 
 pub(crate) use execution::Unexecuted;

@@ -12,6 +12,7 @@ pub mod policy;
 mod prepare;
 pub mod reactions;
 pub mod request;
+mod snapshots;
 
 pub use error::CommandError;
 pub use execute::{Commands, CommandsOptions, Handled};

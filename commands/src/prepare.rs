@@ -132,12 +132,35 @@ impl Handled for Chain {
             parameters: commands.parameters(Some(&stream.chain)).await?,
             carried,
             executed: Box::pin(applicable(commands, command)).await?,
-            snapshot: None,
+            snapshot: made(commands, stream, command),
         })
     }
 
     fn lanes(rooms: &Rooms) -> &Lanes<Chain> {
         &rooms.chains
+    }
+}
+
+/// The snapshot that is to be recorded, when it was made and is kept.
+fn made(
+    commands: &Commands,
+    stream: &ChainStream,
+    command: &chain::Command,
+) -> Option<chain::Snapshot> {
+    use chain::Command;
+    match command {
+        Command::CreateSnapshot { height } => {
+            commands.rooms.snapshots.get(&(stream.chain.clone(), *height))
+        }
+        Command::InitialiseGenesis { .. }
+        | Command::StartObservation { .. }
+        | Command::ObserveHeader { .. }
+        | Command::CloseEpoch { .. }
+        | Command::OpenEpoch {}
+        | Command::ReportFork { .. }
+        | Command::ResolveFork { .. }
+        | Command::ApplyBlock { .. }
+        | Command::PruneBefore { .. } => None,
     }
 }
 

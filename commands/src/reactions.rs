@@ -8,6 +8,7 @@
 //! parked process is tried again when it is started again.
 
 mod finality;
+mod pruning;
 
 use std::time::Duration;
 
@@ -39,16 +40,19 @@ const CHECKPOINT_MS_MAX: u64 = 1_000;
 pub enum Process {
     /// From an agreed block to the next height.
     BlockFinality,
+    /// From a state that is no longer wanted to the space it took.
+    StatePruning,
 }
 
 impl Process {
     /// Every process.
-    pub const ALL: &'static [Process] = &[Process::BlockFinality];
+    pub const ALL: &'static [Process] = &[Process::BlockFinality, Process::StatePruning];
 
     /// Its name: that of its checkpoint, and part of the ids of its commands.
     pub const fn name(self) -> &'static str {
         match self {
             Process::BlockFinality => "block-finality",
+            Process::StatePruning => "state-pruning",
         }
     }
 
@@ -56,12 +60,14 @@ impl Process {
     fn follows(self) -> &'static [&'static str] {
         match self {
             Process::BlockFinality => finality::FOLLOWED,
+            Process::StatePruning => pruning::FOLLOWED,
         }
     }
 
     async fn react(self, commands: &Commands, cause: &Cause<'_>) -> Result<(), Stuck> {
         match self {
             Process::BlockFinality => Box::pin(finality::react(commands, cause)).await,
+            Process::StatePruning => pruning::react(commands, cause).await,
         }
     }
 }

@@ -31,4 +31,4 @@ pub const FOLLOWED: &[&str] = &[
 pub use mempool::Mempool;
 pub use offers::{offers, sound};
 pub use own::{Executed, Head, Own, Unbegun, context_of};
-pub use succession::{Set, Succession, named};
+pub use succession::{Set, Sets, Succession, named};

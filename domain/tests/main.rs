@@ -21,6 +21,7 @@ mod ledger;
 mod ledger_properties;
 mod light;
 mod made_chain;
+mod mempool;
 mod native;
 mod parameters;
 mod properties;

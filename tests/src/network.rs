@@ -11,7 +11,7 @@ use domain::{
     block::{self, Block, Body, Contents, Standing},
     commit::Commit,
     consensus::{self, ConsensusHeight, HeightStream, Started},
-    transaction::{self, Account, Envelope, Payload, Room, Transaction, fill_block},
+    transaction::{self, Account, Envelope, Payload, Transaction},
     values::{Address, Amount, ChainId, Height, Moment, Nonce, Round, Signature},
     vote::{BlockId, Proposal, Vote, VoteType},
 };
@@ -119,7 +119,18 @@ pub fn genesis() -> Value {
 /// # Panics
 /// When it does not begin.
 pub async fn begin(commands: &Commands) {
-    let document = genesis().to_string();
+    begin_with(commands, json!({})).await;
+}
+
+/// Begins the chain with some parameters of its own.
+///
+/// # Panics
+/// When it does not begin.
+pub async fn begin_with(commands: &Commands, parameters: Value) {
+    let mut document = genesis();
+    let said = document["app_state"]["parameters"].as_object_mut().expect("an object");
+    said.extend(parameters.as_object().expect("an object").clone());
+    let document = document.to_string();
     commands.initialise_genesis(document, as_admin()).await.expect("the chain begins");
 }
 
@@ -191,19 +202,23 @@ pub fn proposal(of: &Started, id: BlockId) -> Proposal {
     Proposal { signature, ..proposal }
 }
 
+/// What the next block is made of.
+///
+/// # Panics
+/// When the chain has not begun.
+pub async fn next_block(commands: &Commands) -> NextBlock {
+    let next = commands.next_block(BLOCK_BYTES_OTHER).await.expect("the log is read");
+    next.expect("the chain has begun")
+}
+
 /// The block that the proposer of round 0 makes of all that waits.
 ///
 /// # Panics
 /// When there is no ground to make one on.
 pub async fn make(commands: &Commands, number: u64, last_commit: Option<Commit>) -> Contents {
-    let NextBlock { ground, parameters, waiting, .. } =
-        commands.next_block().await.expect("the log is read").expect("the chain has begun");
+    let NextBlock { ground, parameters, transactions, .. } = next_block(commands).await;
     assert_eq!(ground.height, height(number));
-    let room = Room {
-        bytes_max: parameters.block_bytes_max as usize - BLOCK_BYTES_OTHER,
-        transactions_max: parameters.block_txs_max as usize,
-    };
-    let transactions = fill_block(waiting, room).iter().map(Transaction::hash).collect();
+    let transactions = transactions.iter().map(Transaction::hash).collect();
     let body = Body { evidence: Vec::new(), last_commit, transactions };
     let proposer = started(commands, number).await.proposer(Round::FIRST);
     ground.build(body, proposer, &parameters).expect("the commit of the block before is there")

@@ -3,6 +3,8 @@
 
 mod interrupted;
 mod large;
+mod mempool;
+mod snapshots;
 
 use commands::{CommandError, Commands, CommandsOptions, Process, Reactions, RequestContext};
 use domain::{
@@ -82,8 +84,8 @@ async fn signed_transfers_become_final_height_after_height_and_light_clients_of_
     let ledger = commands.ledger().await.unwrap().unwrap();
     assert_eq!(ledger.totals().sum(), Some(ledger.supply()));
     // Whoever starts anew follows to the same state, and nothing waits any more.
-    let other = process(&database).await.next_block().await.unwrap().unwrap();
-    assert_eq!((other.ledger, other.waiting), (ledger, Vec::new()));
+    let other = network::next_block(&process(&database).await).await;
+    assert_eq!((other.ledger, other.waiting.transactions), (ledger, 0));
     books_are_closed(&commands, heights).await;
     for (index, trusted) in headers.iter().enumerate() {
         let next = headers.get(index + 1).map_or(&trusted.set, |made| &made.set);
@@ -162,9 +164,9 @@ async fn a_transaction_that_is_replaced_under_a_valid_block_is_executed_and_its_
     running.stop().await;
     assert_eq!(balance(&commands, 1).await, (BALANCE - 105, 1));
     for asked in [&commands, &process(&database).await] {
-        let next = asked.next_block().await.unwrap().unwrap();
+        let next = network::next_block(asked).await;
         assert_eq!(next.ledger.account(sender(1).address()).nonce, Nonce::new(1).unwrap());
-        assert_eq!(next.waiting, []);
+        assert_eq!(next.waiting.transactions, 0);
     }
 }
 
@@ -180,7 +182,7 @@ async fn a_faulty_block_is_rejected_with_every_reason_at_once_and_cannot_be_prop
     for one in &sent {
         submit(&commands, one).await;
     }
-    let next = commands.next_block().await.unwrap().unwrap();
+    let next = network::next_block(&commands).await;
     let (unknown, stranger) =
         (transfer(3, 0, sender(2).address(), 1, 5).hash(), network::validator(50).address());
     // The first is left out: those after it cannot be executed at their places.

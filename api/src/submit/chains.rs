@@ -69,12 +69,14 @@ impl Collection for Chain {
                 let newest = app.commands.newest_stream(&chain).await?;
                 ChainStream { epoch: newest.epoch.plus(1), ..newest }
             }
+            Command::CreateSnapshot { height } => {
+                return done(app.commands.create_snapshot(&chain, height, context).await);
+            }
             Command::InitialiseGenesis { .. }
             | Command::CloseEpoch { .. }
             | Command::ReportFork { .. }
             | Command::ResolveFork { .. }
             | Command::ApplyBlock { .. }
-            | Command::CreateSnapshot { .. }
             | Command::PruneBefore { .. } => app.commands.newest_stream(&chain).await?,
         };
         done(app.commands.execute::<Chain>(stream, command, context).await)

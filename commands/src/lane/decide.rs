@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use domain::aggregate::{Aggregate, Data, Event};
-use event_store::{AppendRequest, Metadata, NewEvent, RecordError, StreamName};
+use event_store::{AppendRequest, CommandId, Metadata, NewEvent, RecordError, StreamName};
 use serde_json::value::RawValue;
 
 use super::{Folded, Waiting};
@@ -116,6 +116,19 @@ async fn decide<A: Handled>(
         .await
         .map_err(CommandError::Unavailable)?;
     state.decide(&waiting.command, &known).map_err(CommandError::Refused)
+}
+
+/// What would have happened.
+pub(crate) fn would<E: Event>(
+    stream: StreamName,
+    version: u64,
+    facts: &[E],
+    command_id: CommandId,
+) -> Result<Outcome, RecordError> {
+    let (_, events) = encode(facts, version)?;
+    let version = version + events.len() as u64;
+    let (repeated, dry_run) = (false, true);
+    Ok(Outcome { stream, version, position: None, command_id, events, repeated, dry_run })
 }
 
 type Encoded = (Vec<NewEvent>, Vec<OutcomeEvent>);

@@ -1,11 +1,13 @@
 //! Our own chain's state, followed block by block, and what waits for its next blocks.
 //!
+//! A process begins with the newest snapshot ([`super::resume`]), or with genesis.
+//!
 //! Does not execute: what a final block came to is kept in the log under its hash. What it knows
 //! may be a little behind, unless it is asked to be up to date; what is decided by it is judged
 //! again when a block is executed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,7 +18,7 @@ use domain::{
     chain::{self, BlockApplied, ChainStream, GenesisInitialised},
     ledger::{Execution, Ledger},
     replica::{Executed, Mempool, Own},
-    transaction::{self, Account, Transaction},
+    transaction::{self, Account},
     validator_set::{self, ValidatorSet},
     values::{Hash, Height},
 };
@@ -30,6 +32,9 @@ use crate::{execute::Commands, lane};
 /// in milliseconds. Blocks come every second or so.
 pub(crate) const NATIVE_FRESH_MS_MAX: u64 = 20;
 
+/// How many transactions' places in the log are remembered before it is looked which still wait.
+const ARRIVED_MIN: usize = 50_000;
+
 /// What is followed of chains and their sets.
 const FOLLOWED: [&str; 3] =
     ["genesis-initialised.v1", "block-applied.v1", "validator-set-rotated.v1"];
@@ -37,14 +42,21 @@ const FOLLOWED: [&str; 3] =
 /// Our own chain, as far as the log has been folded.
 #[derive(Default)]
 pub(super) struct Native {
-    folded_to: u64,
-    looked_at: Option<Instant>,
-    own: Option<Own>,
-    mempool: Mempool,
+    pub(super) folded_to: u64,
+    pub(super) looked_at: Option<Instant>,
+    pub(super) own: Option<Own>,
+    pub(super) mempool: Mempool,
     /// The evidence that is in blocks already, with the height it speaks of.
-    punished: BTreeMap<Hash, Height>,
+    pub(super) punished: BTreeMap<Hash, Height>,
     /// The block that was executed last, perhaps not applied yet.
     pub(super) executed: Option<Arc<Executed>>,
+    /// Where the log has what is told of the mempool.
+    pub(super) arrived: HashMap<Hash, u64>,
+    /// Where the log has our own chain's genesis and its last block.
+    pub(super) genesis_at: u64,
+    pub(super) applied_at: u64,
+    /// The height of the snapshot that it went on from; none from genesis on.
+    pub(super) resumed_from: Option<Height>,
 }
 
 /// Our own chain at one moment.
@@ -76,11 +88,21 @@ impl Commands {
         fresh: Duration,
     ) -> Result<MutexGuard<'_, Native>, StoreError> {
         let mut native = self.rooms.ledger.native.lock().await;
+        if native.folded_to == 0
+            && let Some(resumed) = self.resumed(None).await?
+        {
+            *native = resumed;
+        }
         if native.looked_at.is_none_or(|looked_at| looked_at.elapsed() >= fresh) {
-            native.catch_up(&self.store).await?;
+            native.catch_up(&self.store, None).await?;
             native.looked_at = Some(Instant::now());
         }
         Ok(native)
+    }
+
+    /// The height of the snapshot that this process went on from; none when it began with genesis.
+    pub async fn resumed_from(&self) -> Result<Option<Height>, StoreError> {
+        Ok(self.native(Duration::ZERO).await?.resumed_from)
     }
 
     /// This process has changed it: whoever asks next is told.
@@ -105,7 +127,17 @@ impl Native {
         self.punished.contains_key(evidence)
     }
 
-    async fn catch_up(&mut self, store: &EventStore) -> Result<(), StoreError> {
+    /// The height of the last block.
+    pub(super) fn height(&self) -> Option<Height> {
+        self.own.as_ref().and_then(|own| own.ledger.height())
+    }
+
+    /// Folds what is new, up to a block when one is named.
+    pub(super) async fn catch_up(
+        &mut self,
+        store: &EventStore,
+        until: Option<Height>,
+    ) -> Result<(), StoreError> {
         let accounts = transaction::Event::NAMES.iter();
         let event_types = accounts.chain(&FOLLOWED).map(ToString::to_string).collect();
         let filter = Filter { event_types, ..Filter::default() };
@@ -113,6 +145,9 @@ impl Native {
             for event in &page.events {
                 self.fold(store, event).await?;
                 self.folded_to = event.position;
+                if until.is_some() && until == self.height() {
+                    return Ok(());
+                }
             }
             self.folded_to = page.scanned_to;
         }
@@ -122,7 +157,9 @@ impl Native {
     async fn fold(&mut self, store: &EventStore, stored: &StoredEvent) -> Result<(), StoreError> {
         match stored.stream.category() {
             Account::CATEGORY => {
-                self.mempool.fold(&lane::read(stored)?);
+                let event = lane::read(stored)?;
+                self.mempool.fold(&event);
+                self.remember(&event, stored.position);
                 return Ok(());
             }
             ValidatorSet::CATEGORY => return self.choose(stored),
@@ -165,6 +202,7 @@ impl Native {
         let document = String::from_utf8_lossy(&document);
         let own = Own::begin(genesis, &document).map_err(|fault| unusable(stored, &fault))?;
         self.mempool = Mempool::new(own.ledger.parameters().mempool_txs_max);
+        self.genesis_at = stored.position;
         self.own = Some(own);
         Ok(())
     }
@@ -195,12 +233,18 @@ impl Native {
         self.punished.extend(evidence.iter().map(|one| (one.hash(), one.height())));
         self.mempool.executed(transactions);
         own.goes_on(ledger, applied, proposed);
+        self.applied_at = stored.position;
         Ok(())
     }
 
-    /// Every transaction that waits.
-    pub(super) fn waiting(&self) -> Vec<Transaction> {
-        self.mempool.all().cloned().collect()
+    /// Remembers where a transaction was accepted, and forgets those that have long been executed.
+    fn remember(&mut self, event: &transaction::Event, position: u64) {
+        if let transaction::Event::TransactionAccepted(accepted) = event {
+            self.arrived.insert(accepted.hash, position);
+        }
+        if self.arrived.len() > ARRIVED_MIN.max(2 * self.mempool.all().len()) {
+            self.arrived.retain(|hash, _| self.mempool.known(hash).is_some());
+        }
     }
 }
 
@@ -218,7 +262,7 @@ async fn followed(
 }
 
 /// How a block was recorded.
-async fn proposal(
+pub(super) async fn proposal(
     store: &EventStore,
     stored: &StoredEvent,
     hash: Hash,

@@ -14,7 +14,7 @@ use domain::{
     light::ValidatorSet,
     parameters::Parameters,
     replica::{self, Own, context_of, offers},
-    transaction::Transaction,
+    transaction::{self, Room, Transaction},
     values::{ChainId, Hash, Height},
 };
 use event_store::StoreError;
@@ -33,8 +33,10 @@ pub struct NextBlock {
     pub ledger: Ledger,
     /// The protocol parameters in force.
     pub parameters: Parameters,
-    /// Every transaction that waits, in no order.
-    pub waiting: Vec<Transaction>,
+    /// The transactions it has room for, in their order.
+    pub transactions: Vec<Transaction>,
+    /// What waits, these among it.
+    pub waiting: transaction::Mempool,
 }
 
 /// All that must be known to judge a block.
@@ -47,16 +49,24 @@ pub(crate) struct Judged {
 }
 
 impl Commands {
-    /// What our own chain's next block is made of, up to the newest event of the log; none before
-    /// the chain has begun.
-    pub async fn next_block(&self) -> Result<Option<NextBlock>, StoreError> {
+    /// What our own chain's next block is made of, up to the newest event of the log, when it needs
+    /// so many bytes for all but its transactions; none before the chain has begun. It costs what
+    /// the block holds, however much waits.
+    pub async fn next_block(&self, bytes_other: usize) -> Result<Option<NextBlock>, StoreError> {
         let native = self.native(Duration::ZERO).await?;
         let Some(own) = native.own() else { return Ok(None) };
+        let parameters = own.genesis.parameters.clone();
+        let size = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+        let room = Room {
+            bytes_max: size(parameters.block_bytes_max).saturating_sub(bytes_other),
+            transactions_max: size(parameters.block_txs_max),
+        };
         Ok(own.ground().map(|ground| NextBlock {
             ground,
             ledger: own.ledger.clone(),
-            parameters: own.genesis.parameters.clone(),
-            waiting: native.waiting(),
+            parameters,
+            transactions: native.mempool().fill(&own.ledger, room),
+            waiting: native.mempool().summary(),
         }))
     }
 

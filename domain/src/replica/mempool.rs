@@ -1,19 +1,33 @@
-//! What waits of all senders: the transactions, how many, and who would have to go first.
+//! What waits of all senders: the transactions, how many, who would have to go first, and which of
+//! them the next block holds.
 //!
 //! Does not know balances: whether a block may hold a transaction, its execution says.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
+};
 
 use crate::{
-    transaction::{self, Event, FeeRate, Transaction},
+    ledger::Ledger,
+    transaction::{self, Event, FeeRate, Room, Transaction},
     values::{Address, Hash, Nonce},
 };
+
+/// How many transactions in a row are tried that do not fit into what is left of a block; then it
+/// is full.
+const MISFITS_MAX: u32 = 1_000;
+
+/// By what transactions are compared: the fee rate; among equals the lower hash is better.
+type Rank = (FeeRate, Reverse<Hash>);
 
 /// The transactions that wait, by what they pay for each byte.
 #[derive(Clone, Debug, Default)]
 pub struct Mempool {
-    by_rate: BTreeSet<(FeeRate, Hash)>,
-    by_place: HashMap<(Address, Nonce), Hash>,
+    by_rate: BTreeSet<Rank>,
+    by_place: BTreeMap<(Address, Nonce), Hash>,
+    /// Of each sender the one with the lowest nonce.
+    first: BTreeSet<Rank>,
     waiting: HashMap<Hash, Transaction>,
     /// What went without being executed while the next block is agreed on, and while the one before
     /// it was: a block that was found valid before may hold it and become final.
@@ -25,6 +39,19 @@ impl Mempool {
     /// With room for so many.
     pub fn new(count_max: u32) -> Mempool {
         Mempool { count_max, ..Mempool::default() }
+    }
+
+    /// As it was left: what waits, and what went a moment ago and a block before that.
+    pub fn resumed(
+        count_max: u32,
+        waiting: &[Transaction],
+        gone: [Vec<Transaction>; 2],
+    ) -> Mempool {
+        let named = |gone: Vec<Transaction>| gone.into_iter().map(|one| (one.hash(), one));
+        let gone = gone.map(|gone| named(gone).collect());
+        let mut mempool = Mempool { count_max, ..Mempool::default() };
+        waiting.iter().for_each(|one| mempool.comes(one));
+        Mempool { gone, ..mempool }
     }
 
     /// Takes in what happened to an account.
@@ -42,12 +69,19 @@ impl Mempool {
     }
 
     fn comes(&mut self, transaction: &Transaction) {
-        let hash = transaction.hash();
-        if let Some(held) = self.by_place.insert(place(transaction), hash) {
+        let (hash, (sender, nonce)) = (transaction.hash(), place(transaction));
+        if let Some(held) = self.by_place.get(&(sender, nonce)).copied() {
             self.removed(&held);
         }
-        self.by_place.insert(place(transaction), hash);
-        self.by_rate.insert((transaction.fee_rate(), hash));
+        let before = self.first_of(sender);
+        if before.is_none_or(|(first, _)| nonce < first) {
+            if let Some((_, second)) = before {
+                self.first.remove(&self.rank(&second));
+            }
+            self.first.insert(rank(transaction));
+        }
+        self.by_place.insert((sender, nonce), hash);
+        self.by_rate.insert(rank(transaction));
         self.waiting.insert(hash, transaction.clone());
         self.gone.iter_mut().for_each(|gone| drop(gone.remove(&hash)));
     }
@@ -60,8 +94,13 @@ impl Mempool {
 
     fn removed(&mut self, hash: &Hash) -> Option<Transaction> {
         let transaction = self.waiting.remove(hash)?;
-        self.by_rate.remove(&(transaction.fee_rate(), *hash));
+        self.by_rate.remove(&rank(&transaction));
         self.by_place.remove(&place(&transaction));
+        if self.first.remove(&rank(&transaction))
+            && let Some((_, next)) = self.first_of(transaction.sender())
+        {
+            self.first.insert(self.rank(&next));
+        }
         Some(transaction)
     }
 
@@ -87,8 +126,52 @@ impl Mempool {
     }
 
     /// All that waits, in no order.
-    pub fn all(&self) -> impl Iterator<Item = &Transaction> {
+    pub fn all(&self) -> impl ExactSizeIterator<Item = &Transaction> {
         self.waiting.values()
+    }
+
+    /// What went without being executed, a moment ago and a block before that.
+    pub fn gone(&self) -> [Vec<&Transaction>; 2] {
+        [0, 1].map(|age: usize| self.gone[age].values().collect())
+    }
+
+    /// Fills the next block after a state, in the order of [`fill_block`](transaction::fill_block),
+    /// from those senders whose next transaction is there and has not expired. It takes as long as
+    /// the block is large, and longer only for senders whose next transaction is missing.
+    pub fn fill(&self, ledger: &Ledger, room: Room) -> Vec<Transaction> {
+        let Some(height) = ledger.next_height() else { return Vec::new() };
+        let mut firsts = self.first.iter().rev().copied().peekable();
+        let mut followers: BinaryHeap<Rank> = BinaryHeap::new();
+        let (mut block, mut bytes_left, mut misfits) = (Vec::new(), room.bytes_max, 0);
+        while block.len() < room.transactions_max && misfits < MISFITS_MAX {
+            let follows = followers.peek().is_some_and(|one| firsts.peek().is_none_or(|f| one > f));
+            let next = if follows { followers.pop() } else { firsts.next() };
+            let Some((_, Reverse(hash))) = next else { break };
+            let Some(transaction) = self.waiting.get(&hash) else { continue };
+            let (sender, nonce) = place(transaction);
+            if !follows {
+                let expected = ledger.account(sender).nonce;
+                if nonce < expected {
+                    // Executed under another hash, and not evicted yet.
+                    followers.extend(self.rank_at(sender, expected));
+                }
+                if nonce != expected {
+                    continue;
+                }
+            }
+            if transaction.envelope().expires_at_height.is_some_and(|last| last < height) {
+                continue;
+            }
+            // What does not fit ends its sender's part: nothing after it may come before it.
+            let Some(left) = bytes_left.checked_sub(transaction.bytes().len()) else {
+                misfits += 1;
+                continue;
+            };
+            (bytes_left, misfits) = (left, 0);
+            followers.extend(self.rank_at(sender, nonce.next()));
+            block.push(transaction.clone());
+        }
+        block
     }
 
     /// All that a decision must know of it.
@@ -100,6 +183,27 @@ impl Mempool {
             transactions,
         }
     }
+
+    /// A sender's transaction with the lowest nonce.
+    fn first_of(&self, sender: Address) -> Option<(Nonce, Hash)> {
+        let mut own = self.by_place.range((sender, Nonce::FIRST)..);
+        let ((of, nonce), hash) = own.next()?;
+        (*of == sender).then_some((*nonce, *hash))
+    }
+
+    fn rank_at(&self, sender: Address, nonce: Nonce) -> Option<Rank> {
+        self.by_place.get(&(sender, nonce)).map(|hash| self.rank(hash))
+    }
+
+    /// The rank of one that waits.
+    fn rank(&self, hash: &Hash) -> Rank {
+        let rate = self.waiting.get(hash).map_or(FeeRate::ZERO, Transaction::fee_rate);
+        (rate, Reverse(*hash))
+    }
+}
+
+fn rank(transaction: &Transaction) -> Rank {
+    (transaction.fee_rate(), Reverse(transaction.hash()))
 }
 
 fn place(transaction: &Transaction) -> (Address, Nonce) {

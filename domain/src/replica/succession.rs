@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     chain::GenesisInitialised,
     light::{self, ParseFault},
@@ -52,6 +54,17 @@ pub struct Succession {
     epoch_blocks: u32,
 }
 
+/// The sets around a height, as they are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sets {
+    last: Vec<Member>,
+    current: Vec<Member>,
+    following: Vec<Member>,
+    chosen: BTreeMap<Epoch, Vec<Member>>,
+    settled: Epoch,
+}
+
 impl Succession {
     /// The first set signs until another is chosen in time.
     pub fn begin(genesis: &GenesisInitialised) -> Result<Succession, ParseFault> {
@@ -64,6 +77,31 @@ impl Succession {
             following: first,
             chosen: BTreeMap::new(),
             settled: second.epoch(epoch_blocks),
+            epoch_blocks,
+        })
+    }
+
+    /// As it is kept.
+    pub fn sets(&self) -> Sets {
+        let members = |set: &Set| set.members.clone();
+        Sets {
+            last: members(&self.last),
+            current: members(&self.current),
+            following: members(&self.following),
+            chosen: self.chosen.iter().map(|(epoch, set)| (*epoch, members(set))).collect(),
+            settled: self.settled,
+        }
+    }
+
+    /// As it was kept, of a chain with epochs of so many blocks.
+    pub fn resumed(sets: &Sets, epoch_blocks: u32) -> Result<Succession, ParseFault> {
+        let chosen = sets.chosen.iter().map(|(epoch, of)| Ok((*epoch, Set::of(of)?)));
+        Ok(Succession {
+            last: Set::of(&sets.last)?,
+            current: Set::of(&sets.current)?,
+            following: Set::of(&sets.following)?,
+            chosen: chosen.collect::<Result<_, ParseFault>>()?,
+            settled: sets.settled,
             epoch_blocks,
         })
     }

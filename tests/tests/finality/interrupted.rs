@@ -181,7 +181,7 @@ async fn a_final_block_that_names_another_state_halts_the_chain_for_good() {
     let running = Reactions::start(&commands, PROCESSES);
     network::one_height(&commands, 1).await;
     network::started(&commands, 2).await;
-    let next = commands.next_block().await.unwrap().unwrap();
+    let next = network::next_block(&commands).await;
     let mut ground = next.ground;
     ground.app_hash = "00".repeat(32).parse().unwrap();
     let last_commit = network::commit(&commands, 1).await;

@@ -43,8 +43,8 @@ async fn a_block_of_ten_thousand_transactions_becomes_final_and_leaves_what_does
         commands.applied(&network::chain(), height(1)).await.unwrap().unwrap();
     assert_eq!(u64::from(applied.transactions), BLOCK_TXS);
     assert!(execution.receipts.iter().all(|receipt| receipt.failure.is_none()));
-    let next = commands.next_block().await.unwrap().unwrap();
-    assert_eq!(next.waiting.len(), 50);
+    let next = network::next_block(&commands).await;
+    assert_eq!(next.waiting.transactions, 50);
     let totals = next.ledger.totals();
     assert_eq!(totals.sum(), Some(next.ledger.supply()));
     running.stop().await;

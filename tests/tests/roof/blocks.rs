@@ -138,3 +138,41 @@ async fn a_sign_of_life_is_taken_whole_or_refused_and_the_newest_of_each_is_show
     pool.close().await;
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_are_made_and_pruned_over_http_by_whoever_may() {
+    let (app, http) = start().await;
+    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
+    let token = auth::issue_token(&pool, "operator-1", Role::Operator).await.unwrap();
+    let operator = Http::new(format!("http://{}", app.server.address()), token);
+    http.post("/api/v1/chains", &network::genesis()).await.expect(201);
+    let commands = app.server.commands();
+    for number in 1..=2 {
+        network::one_height(commands, number).await;
+        network::started(commands, number + 1).await;
+    }
+    let create = format!("/api/v1/chains/{}/create-snapshot", network::chain());
+    let prune = format!("/api/v1/chains/{}/prune-before", network::chain());
+    let at = |height: &str| json!({ "height": height });
+    let refused = operator.post(&create, &at("2")).await.expect(403);
+    assert_eq!(refused["permission"], "chain:snapshot", "{refused:#}");
+    let refused = operator.post(&prune, &at("2")).await.expect(403);
+    assert_eq!(refused["permission"], "chain:prune", "{refused:#}");
+    let refused = http.post(&prune, &at("2")).await.expect(422);
+    assert_eq!(refused["refusal"], json!({"code": "no-snapshot-kept", "before": "2"}));
+    let refused = http.post(&create, &at("3")).await.expect(422);
+    let numbers = json!({"code": "above-head", "head": "2", "height": "3"});
+    assert_eq!(refused["refusal"], numbers);
+    let older = http.post(&create, &at("1")).await.expect(200);
+    let made = http.post(&create, &at("2")).await.expect(200);
+    assert_eq!((types(&older), types(&made)), (types(&made), vec!["state-snapshot-created.v1"]));
+    let pruned = http.post(&prune, &at("2")).await.expect(200);
+    assert_eq!(types(&pruned), ["state-pruned.v1"]);
+    let data = &pruned["events"][0]["data"];
+    assert_eq!(data["dropped"], json!([older["events"][0]["data"]]));
+    assert_eq!(data["kept"], made["events"][0]["data"]);
+    let refused = http.post(&create, &at("1")).await.expect(422);
+    assert_eq!(refused["refusal"], json!({"code": "pruned", "before": "2", "height": "1"}));
+    pool.close().await;
+    app.stop().await;
+}
