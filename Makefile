@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test crash attack bench lint sqlx clean
+.PHONY: help prepare run dev test crash attack mempool start bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,14 @@ attack: ## lie, delay, repeat, forge and crash on thousands of schedules (SCHEDU
 	@scripts/prepare with-tests
 	@NODE0_SCHEDULES=$(or $(SCHEDULES),5000) scripts/test --profile campaign \
 		two_blocks_never whatever_goes_wrong many_votes_at_once
+
+mempool: ## fill the mempool (TXS, default 200000) of the real server, and measure it
+	@scripts/prepare with-tests
+	@NODE0_MEMPOOL_TXS=$(or $(TXS),200000) scripts/test --profile campaign full_mempool_stays
+
+start: ## start on a chain of BLOCKS blocks (default 2000) from genesis and from a snapshot
+	@scripts/prepare with-tests
+	@NODE0_BLOCKS=$(or $(BLOCKS),2000) scripts/test --profile campaign a_start_costs
 
 bench: prepare ## measure us, the raw database and a bare server in one run (ARGS="--only append --rounds 1")
 	@scripts/bench $(ARGS)

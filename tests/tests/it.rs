@@ -12,6 +12,7 @@ mod contract;
 mod crash;
 mod demo;
 mod finality;
+mod full;
 mod journeys;
 mod promises;
 mod roof;
