@@ -11,6 +11,7 @@ pub mod consensus;
 pub mod evidence;
 pub mod genesis;
 pub mod hashes;
+pub mod identity;
 mod json;
 pub mod ledger;
 pub mod light;

@@ -6,6 +6,8 @@ mod amount;
 mod crypto;
 mod document;
 mod number;
+mod principal;
+mod sealed;
 mod text;
 mod time;
 
@@ -14,6 +16,8 @@ pub(crate) use crypto::key_from_history;
 pub use crypto::{Address, AppHash, Hash, PublicKey, Signature};
 pub use document::{Algorithm, Digest, Label, MEMO_BYTES_MAX, Memo};
 pub use number::{Epoch, Height, Nonce, Round};
+pub use principal::{ApiKeyId, PermissionName, PrincipalId, RoleName, SessionId};
+pub use sealed::{BlindIndex, Sealed};
 pub use text::{ChainId, Contact, Moniker, Operator, Reason, Reservation, Website};
 pub use time::Moment;
 

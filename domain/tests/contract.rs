@@ -1,7 +1,11 @@
 //! What the surface relies on: names, examples and codes that agree with what serde reads and
 //! writes.
 
-use domain::{block, chain, consensus, transaction, validator, validator_set};
+use domain::{
+    block, chain, consensus,
+    identity::{principal, role},
+    transaction, validator, validator_set,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,6 +47,8 @@ fn every_command_has_an_example_that_parses() {
         transaction::Command::name,
     );
     check(consensus::Command::NAMES, consensus::Command::examples(), consensus::Command::name);
+    check(principal::Command::NAMES, principal::Command::examples(), principal::Command::name);
+    check(role::Command::NAMES, role::Command::examples(), role::Command::name);
     assert_eq!(validator::Command::example("bond").unwrap()["amount"], "1000000");
     assert_eq!(validator::Command::example("reboot"), None);
 }

@@ -6,13 +6,15 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use domain::{
     aggregate::{Event, read},
-    block, chain, consensus, transaction, validator, validator_set,
+    block, chain, consensus,
+    identity::{principal, role},
+    transaction, validator, validator_set,
 };
 use serde_json::Value;
 
 use crate::{
-    block as blocks, chain as chains, consensus as heights, fixture, spec::assert_survives_storage,
-    transaction as transactions, validator as validators,
+    block as blocks, chain as chains, consensus as heights, fixture, identity,
+    spec::assert_survives_storage, transaction as transactions, validator as validators,
 };
 
 /// The variable that writes golden files instead of comparing them.
@@ -109,6 +111,16 @@ fn every_event_of_a_height_has_a_golden_file() {
 }
 
 #[test]
+fn every_event_of_a_principal_has_a_golden_file() {
+    check::<principal::Event>(identity::one_of_each());
+}
+
+#[test]
+fn every_event_of_a_role_has_a_golden_file() {
+    check::<role::Event>(identity::both_of_a_role());
+}
+
+#[test]
 fn every_golden_file_belongs_to_an_event() {
     let known = [
         validator::Event::NAMES,
@@ -116,6 +128,8 @@ fn every_golden_file_belongs_to_an_event() {
         block::Event::NAMES,
         chain::Event::NAMES,
         consensus::Event::NAMES,
+        principal::Event::NAMES,
+        role::Event::NAMES,
         transaction::Event::NAMES,
     ]
     .concat();

@@ -17,6 +17,7 @@ mod fixture;
 mod genesis;
 mod golden;
 mod hashes;
+mod identity;
 mod ledger;
 mod ledger_properties;
 mod light;
