@@ -2,8 +2,12 @@
 //! writes.
 
 use domain::{
-    block, chain, consensus,
+    block, chain,
+    configuration::{flag, setting},
+    consensus,
     identity::{principal, role},
+    monitoring::{alert, rule, slo},
+    network::{partition, peer},
     transaction, validator, validator_set,
 };
 use serde_json::{Value, json};
@@ -49,6 +53,13 @@ fn every_command_has_an_example_that_parses() {
     check(consensus::Command::NAMES, consensus::Command::examples(), consensus::Command::name);
     check(principal::Command::NAMES, principal::Command::examples(), principal::Command::name);
     check(role::Command::NAMES, role::Command::examples(), role::Command::name);
+    check(setting::Command::NAMES, setting::Command::examples(), setting::Command::name);
+    check(flag::Command::NAMES, flag::Command::examples(), flag::Command::name);
+    check(peer::Command::NAMES, peer::Command::examples(), peer::Command::name);
+    check(partition::Command::NAMES, partition::Command::examples(), partition::Command::name);
+    check(rule::Command::NAMES, rule::Command::examples(), rule::Command::name);
+    check(alert::Command::NAMES, alert::Command::examples(), alert::Command::name);
+    check(slo::Command::NAMES, slo::Command::examples(), slo::Command::name);
     assert_eq!(validator::Command::example("bond").unwrap()["amount"], "1000000");
     assert_eq!(validator::Command::example("reboot"), None);
 }
@@ -116,4 +127,36 @@ fn every_type_of_the_contract_has_a_schema() {
     assert!(sent["properties"]["signature"].is_object(), "{sent}");
     let amount = serde_json::to_value(domain::values::Amount::schema()).unwrap();
     assert_eq!(amount["type"], "string");
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn the_younger_contexts_have_schemas_as_well() {
+    use domain::aggregate::Event as _;
+    use utoipa::PartialSchema as _;
+    let alternatives = |schema| {
+        serde_json::to_value::<utoipa::openapi::RefOr<utoipa::openapi::Schema>>(schema).unwrap()
+            ["oneOf"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(alternatives(principal::Command::schema()), principal::Command::NAMES.len());
+    assert_eq!(alternatives(principal::Event::schema()), principal::Event::NAMES.len());
+    assert_eq!(alternatives(role::Command::schema()), role::Command::NAMES.len());
+    assert_eq!(alternatives(role::Event::schema()), role::Event::NAMES.len());
+    assert_eq!(alternatives(setting::Command::schema()), setting::Command::NAMES.len());
+    assert_eq!(alternatives(setting::Event::schema()), setting::Event::NAMES.len());
+    assert_eq!(alternatives(flag::Command::schema()), flag::Command::NAMES.len());
+    assert_eq!(alternatives(flag::Event::schema()), flag::Event::NAMES.len());
+    assert_eq!(alternatives(peer::Command::schema()), peer::Command::NAMES.len());
+    assert_eq!(alternatives(peer::Event::schema()), peer::Event::NAMES.len());
+    assert_eq!(alternatives(partition::Command::schema()), partition::Command::NAMES.len());
+    assert_eq!(alternatives(partition::Event::schema()), partition::Event::NAMES.len());
+    assert_eq!(alternatives(rule::Command::schema()), rule::Command::NAMES.len());
+    assert_eq!(alternatives(rule::Event::schema()), rule::Event::NAMES.len());
+    assert_eq!(alternatives(alert::Command::schema()), alert::Command::NAMES.len());
+    assert_eq!(alternatives(alert::Event::schema()), alert::Event::NAMES.len());
+    assert_eq!(alternatives(slo::Command::schema()), slo::Command::NAMES.len());
+    assert_eq!(alternatives(slo::Event::schema()), slo::Event::NAMES.len());
 }

@@ -6,15 +6,20 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use domain::{
     aggregate::{Event, read},
-    block, chain, consensus,
+    block, chain,
+    configuration::{flag, setting},
+    consensus,
     identity::{principal, role},
+    monitoring::{alert, rule, slo},
+    network::{partition, peer},
     transaction, validator, validator_set,
 };
 use serde_json::Value;
 
 use crate::{
-    block as blocks, chain as chains, consensus as heights, fixture, identity,
-    spec::assert_survives_storage, transaction as transactions, validator as validators,
+    block as blocks, chain as chains, configuration, consensus as heights, fixture, identity,
+    monitoring, network, spec::assert_survives_storage, transaction as transactions,
+    validator as validators,
 };
 
 /// The variable that writes golden files instead of comparing them.
@@ -121,6 +126,41 @@ fn every_event_of_a_role_has_a_golden_file() {
 }
 
 #[test]
+fn every_event_of_a_setting_has_a_golden_file() {
+    check::<setting::Event>(configuration::one_of_each_of_a_setting());
+}
+
+#[test]
+fn every_event_of_a_flag_has_a_golden_file() {
+    check::<flag::Event>(configuration::one_of_each_of_a_flag());
+}
+
+#[test]
+fn every_event_of_a_peer_has_a_golden_file() {
+    check::<peer::Event>(network::one_of_each_of_a_peer());
+}
+
+#[test]
+fn every_event_of_a_partition_has_a_golden_file() {
+    check::<partition::Event>(network::both_of_a_partition());
+}
+
+#[test]
+fn every_event_of_a_rule_has_a_golden_file() {
+    check::<rule::Event>(monitoring::one_of_each_of_a_rule());
+}
+
+#[test]
+fn every_event_of_an_alert_has_a_golden_file() {
+    check::<alert::Event>(monitoring::one_of_each_of_an_alert());
+}
+
+#[test]
+fn every_event_of_an_objective_has_a_golden_file() {
+    check::<slo::Event>(monitoring::both_of_an_slo());
+}
+
+#[test]
 fn every_golden_file_belongs_to_an_event() {
     let known = [
         validator::Event::NAMES,
@@ -130,6 +170,13 @@ fn every_golden_file_belongs_to_an_event() {
         consensus::Event::NAMES,
         principal::Event::NAMES,
         role::Event::NAMES,
+        setting::Event::NAMES,
+        flag::Event::NAMES,
+        peer::Event::NAMES,
+        partition::Event::NAMES,
+        rule::Event::NAMES,
+        alert::Event::NAMES,
+        slo::Event::NAMES,
         transaction::Event::NAMES,
     ]
     .concat();

@@ -11,6 +11,7 @@
 mod agreement;
 mod block;
 mod chain;
+mod configuration;
 mod consensus;
 mod contract;
 mod fixture;
@@ -23,7 +24,9 @@ mod ledger_properties;
 mod light;
 mod made_chain;
 mod mempool;
+mod monitoring;
 mod native;
+mod network;
 mod parameters;
 mod properties;
 mod proposer;

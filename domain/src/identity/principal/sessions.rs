@@ -76,7 +76,7 @@ pub(super) fn record_failure(
     let failures = identity.failures.saturating_add(1);
     let failed = LoginFailed { cause, failures, origin: origin.cloned() };
     let mut events = vec![Event::LoginFailed(failed)];
-    if failures % FAILURES_BEFORE_LOCK == 0 {
+    if failures.is_multiple_of(FAILURES_BEFORE_LOCK) {
         let until = lock_until(failures, known.now);
         events.push(Event::PrincipalLocked(PrincipalLocked { failures, until }));
     }
