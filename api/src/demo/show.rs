@@ -263,8 +263,8 @@ fn summary(
 fn say_where(network: &Network, address: &str, terminal: Terminal) -> Result<(), Failure> {
     let (chain, count) = (&network.chain, network.members.len());
     let places = [
-        ("blocks", format!("{address}/api/v1/blocks")),
-        ("transactions", format!("{address}/api/v1/transactions")),
+        ("chains", format!("{address}/api/v1/chains")),
+        ("heartbeats", format!("{address}/api/v1/heartbeats")),
         ("validators", format!("{address}/api/v1/validators")),
         ("activity", format!("{address}/api/v1/activity")),
         ("API documentation", format!("{address}/docs")),
