@@ -26,6 +26,9 @@ use crate::{
     server::App,
 };
 
+/// How long the first row asked for waits for others, to be read by the same statement. Resolving
+/// the fields of a long list takes a busy machine more than the loader's own millisecond.
+const GATHERING: Duration = Duration::from_millis(3);
 /// Milliseconds a subscription waits for a read model to show what it is about to tell.
 const CATCH_UP_MS_MAX: u64 = 30_000;
 
@@ -66,7 +69,7 @@ impl Asker {
         let (wanted, reflected) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
         let view = Arc::new(View { app: app.clone(), wanted, reflected });
         let rows = Rows::new(app.clone(), Arc::clone(&view));
-        let rows = Arc::new(DataLoader::new(rows, tokio::spawn));
+        let rows = Arc::new(DataLoader::new(rows, tokio::spawn).delay(GATHERING));
         Asker { app, caller, view, rows }
     }
 

@@ -223,7 +223,7 @@ async fn a_list_costs_the_same_number_of_statements_however_long_it_is() {
     for first in [2, 40] {
         // The followers' polling speaks now and then: the least of several is the query's own.
         let mut least = u64::MAX;
-        for _ in 0..8 {
+        for _ in 0..20 {
             let before = proxy.statements();
             let data = http.graphql(query, json!({"first": first})).await;
             assert_eq!(data["validators"]["nodes"].as_array().unwrap().len() as u64, first);
