@@ -4,7 +4,8 @@
 
 use bytes::{Buf, Bytes};
 use futures::TryStreamExt;
-use sqlx::PgConnection;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
 use crate::error::{RecordError, StoreError};
@@ -204,21 +205,37 @@ impl Page {
     }
 }
 
+/// A connection on which a COPY is under way. Given up half-way it is closed: the rest of the rows
+/// would be taken for the answer to whatever the next user of the connection asks.
+struct Copying<'c> {
+    connection: &'c mut PoolConnection<Postgres>,
+    is_over: bool,
+}
+
+impl Drop for Copying<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 /// All events after one position up to another, by binary COPY: the records are slices of what the
 /// socket brought, and nothing is decoded that is not needed.
-pub(crate) async fn scan(
-    connection: &mut PgConnection,
+async fn scan(
+    connection: &mut PoolConnection<Postgres>,
     after: u64,
     to: u64,
 ) -> Result<Vec<StoredEvent>, StoreError> {
     if to <= after {
         return Ok(Vec::new());
     }
+    let mut copying = Copying { connection, is_over: false };
     let statement = format!(
         "copy (select position, record from events where position > {after} and position <= {to} \
          order by position) to stdout (format binary)"
     );
-    let mut rows = connection.copy_out_raw(&statement).await?;
+    let mut rows = copying.connection.copy_out_raw(&statement).await?;
     let expected = usize::try_from(to - after).unwrap_or(usize::MAX);
     let mut events = Vec::with_capacity(expected.min(PAGE_EVENTS_MAX));
     while let Some(chunk) = rows.try_next().await? {
@@ -229,6 +246,8 @@ pub(crate) async fn scan(
         }
         events.push(stored_event(position, record)?);
     }
+    drop(rows);
+    copying.is_over = true;
     if events.len() != expected {
         return Err(missing(after + 1 + events.len() as u64));
     }

@@ -3,6 +3,7 @@
 //! Does not know commands, HTTP or GraphQL. A read model never decides anything.
 
 pub mod activity;
+mod begin;
 pub mod chains;
 mod checkpoint;
 mod columns;

@@ -7,6 +7,7 @@ use event_store::{Filter, StoreError};
 use sqlx::PgConnection;
 
 use crate::{
+    begin::begin,
     checkpoint::{self, Checkpoint, Id},
     event::Event,
     projection::{ApplyError, Projection},
@@ -66,7 +67,7 @@ impl Projections {
         let id = member.id();
         let incarnation = self.reader.store().head().await?.incarnation;
         checkpoint::open(&self.pool, id, incarnation).await?;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         checkpoint::lock(&mut tx, id).await?;
         member.projection.reset(&mut tx).await?;
         checkpoint::reset(&mut tx, id, incarnation).await?;
@@ -93,7 +94,7 @@ impl Projections {
     async fn redrive_stretch(&self, member: &Member, key: &str) -> Result<Stretch, RepairError> {
         let id = member.id();
         let log = self.reader.store().head().await?.incarnation;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         let (checkpoint, from) = locked_key(&mut tx, id, key).await?;
         if checkpoint.incarnation != log {
             return Err(RepairError::OtherLog(id.name.to_owned()));

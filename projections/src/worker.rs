@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    begin::begin,
     checkpoint::{self, Id},
     event::{Chunk, Event, Segment},
     projection::{ApplyError, Projection},
@@ -210,7 +211,7 @@ impl Worker {
         segment: &Segment,
         careful: bool,
     ) -> Result<Attempt, WorkError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         let Some(found) = checkpoint::lock(&mut tx, self.id()).await? else {
             return Ok(Attempt::Overtaken);
         };

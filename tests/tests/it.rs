@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod finality;
 mod full;
+mod given_up;
 mod journeys;
 mod promises;
 mod roof;

@@ -10,6 +10,7 @@ mod database;
 #[path = "../../../domain/tests/fixture.rs"]
 #[allow(dead_code, reason = "the domain's own tests use the rest")]
 mod fixture;
+mod given_up;
 mod history;
 mod models;
 mod parking;
