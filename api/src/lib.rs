@@ -25,6 +25,7 @@ pub mod params;
 pub mod problem;
 pub mod rest;
 pub mod router;
+pub mod rpc;
 pub mod serve;
 pub mod server;
 pub mod shutdown;

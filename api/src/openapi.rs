@@ -6,6 +6,7 @@
 mod commands;
 mod live;
 mod queries;
+mod rpc;
 mod schemas;
 mod shared;
 
@@ -89,6 +90,7 @@ fn tags() -> Value {
         {"name": "heights", "description": "What a height's validators proposed and voted."},
         {"name": "log", "description": "The event log and what happened, in sentences."},
         {"name": "projections", "description": "How the read models are."},
+        {"name": "rpc", "description": "Our own chain for light clients and CosmJS."},
         {"name": "graphql", "description": "The same questions over GraphQL."},
         {"name": "server", "description": "Health, metrics and documents."},
     ])

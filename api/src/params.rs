@@ -104,7 +104,8 @@ impl Params {
     }
 }
 
-fn decode(query: &str) -> Vec<(String, String)> {
+/// The pairs of a query string, decoded.
+pub fn decode(query: &str) -> Vec<(String, String)> {
     // Cannot fail: every string is a list of pairs to this parser.
     let uri = axum::http::Uri::builder().path_and_query(format!("/?{query}")).build();
     uri.ok()

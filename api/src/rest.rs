@@ -12,6 +12,7 @@ pub mod follow;
 pub mod headers;
 pub mod health;
 pub mod heartbeats;
+pub mod light_blocks;
 pub mod projections;
 pub mod reply;
 pub mod slashings;

@@ -18,8 +18,9 @@ use crate::{
     problem::{Kind, Problem},
     rest::{
         activity, blobs, chains, delegations, documents, events, follow, headers, health,
-        heartbeats, projections, slashings, validator_sets, validators,
+        heartbeats, light_blocks, projections, slashings, validator_sets, validators,
     },
+    rpc,
     server::App,
     submit::{batch, command, create, transactions},
 };
@@ -53,6 +54,10 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/chains/{chain}/forks", get(chains::forks))
         .route("/api/v1/chains/{chain}/rejections", get(headers::rejections))
         .route("/api/v1/headers/{hash}", get(headers::get_by_hash))
+        // Our own chain as light clients of others read it
+        .route("/api/v1/chains/{chain}/light-blocks/{height}", get(light_blocks::get))
+        .route("/rpc", post(rpc::post))
+        .route("/rpc/{method}", get(rpc::get))
         // Validators and what happened to them
         .route("/api/v1/validators", get(validators::list).post(create::<Validator>))
         .route("/api/v1/validators/{address}", get(validators::get))

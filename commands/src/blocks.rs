@@ -9,7 +9,7 @@ use domain::{
     ledger::{Execution, Ledger},
     values::{ChainId, Height},
 };
-use event_store::{RecordError, StoreError};
+use event_store::StoreError;
 
 use crate::{
     error::CommandError,
@@ -54,18 +54,20 @@ impl Commands {
         chain: &ChainId,
         height: Height,
     ) -> Result<Option<(BlockApplied, Execution)>, StoreError> {
+        let Some((applied, _)) = self.applied_at(chain, height).await? else { return Ok(None) };
+        let execution = self.results(&applied).await?;
+        Ok(Some((applied, execution)))
+    }
+
+    /// What was applied at a height of a chain of our own, with its position in the log.
+    pub(crate) async fn applied_at(
+        &self,
+        chain: &ChainId,
+        height: Height,
+    ) -> Result<Option<(BlockApplied, u64)>, StoreError> {
         let parameters = self.parameters(Some(chain)).await?;
         let stream = ChainStream::of(chain.clone(), height, parameters.epoch_blocks);
-        let Some((applied, position)) = self.applied_in(&stream, height).await? else {
-            return Ok(None);
-        };
-        let unreadable =
-            |why: String| StoreError::Unreadable { position, reason: RecordError::Malformed(why) };
-        let results = self.store.blob(applied.results.as_bytes()).await?;
-        let results = results.ok_or_else(|| unreadable("its results are not kept".to_owned()))?;
-        let execution =
-            Execution::from_bytes(&results).map_err(|fault| unreadable(fault.to_string()))?;
-        Ok(Some((applied, execution)))
+        self.applied_in(&stream, height).await
     }
 
     async fn applied_in(

@@ -6,6 +6,7 @@ mod blocks;
 mod books;
 pub mod error;
 mod execute;
+mod final_block;
 mod lane;
 mod ledger;
 pub mod policy;
@@ -16,6 +17,7 @@ mod snapshots;
 
 pub use error::CommandError;
 pub use execute::{Commands, CommandsOptions, Handled};
+pub use final_block::{FinalBlock, OwnHead};
 pub use lane::Answer;
 pub use ledger::NextBlock;
 pub use policy::{Permission, Role};

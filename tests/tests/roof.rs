@@ -12,6 +12,7 @@ mod metrics;
 mod outage;
 mod proxy;
 mod queries;
+mod rpc;
 mod subscriptions;
 mod transactions;
 

@@ -5,7 +5,7 @@
 use domain::transaction;
 use serde_json::{Map, Value, json};
 
-use super::{commands, live, permission, schemas, security, shared};
+use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
     rest::heartbeats,
@@ -83,6 +83,9 @@ pub fn operation(entry: &Entry) -> Value {
     }
     if takes_graphql(entry) {
         operation["requestBody"] = graphql_body();
+    }
+    if entry.operation == Operation::CallRpc {
+        operation["requestBody"] = rpc::body();
     }
     operation
 }
@@ -163,6 +166,7 @@ pub fn path_parameter(name: &str) -> Value {
             "A chain's name, and one of its heights.",
             text("^[A-Za-z0-9._-]{1,50}-[1-9][0-9]{0,18}$", "node0-local-1"),
         ),
+        "method" => ("A method of CometBFT's RPC.", one_of(crate::rpc::METHODS.iter().copied())),
         "epoch" => ("An epoch, from 0.", number),
         "position" => ("A position of the log, from 1.", number),
         "stream" => (
@@ -477,6 +481,16 @@ fn doc(operation: Operation) -> Doc {
         ),
         Operation::GetHeaderByHash => {
             plain("chains", "The header with a hash", Reply::One("HeaderRow"))
+        }
+        Operation::GetLightBlock => plain(
+            "chains",
+            "A final header of our own chain with its commit and the set that signed it, in \
+             CometBFT's JSON: what its light clients verify",
+            Reply::Form("application/json"),
+        ),
+        Operation::CallRpc => plain("rpc", rpc::SUMMARY, Reply::Form("application/json")),
+        Operation::AskRpc => {
+            asked("rpc", rpc::SUMMARY, rpc::query(), Reply::Form("application/json"))
         }
         Operation::ListValidators => asked(
             "validators",

@@ -1,0 +1,221 @@
+//! The methods of CometBFT's RPC, each answered from the record of our own chain.
+//!
+//! Does not know how a call came in.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use commands::{FinalBlock, OwnHead};
+use domain::{
+    consensus::HeightStarted,
+    values::{Address, Hash, Height, PublicKey},
+};
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+
+use super::{arguments::Arguments, shapes};
+use crate::{
+    problem::{Kind, Problem},
+    server::App,
+};
+
+/// What there is.
+pub const METHODS: &[&str] =
+    &["health", "status", "genesis", "block_results", "header", "commit", "validators"];
+
+/// Whose shapes these are: clients choose by it how they read them.
+const COMETBFT_VERSION: &str = "0.38.0";
+/// The protocol of blocks those are of, and that of peers, which is not spoken here.
+const BLOCK_PROTOCOL: u64 = 11;
+const PEER_PROTOCOL: u64 = 0;
+/// Validators on a page, when it is not said how many, and at most.
+const VALIDATORS_PER_PAGE: usize = 30;
+const VALIDATORS_PER_PAGE_MAX: usize = 100;
+const PAGES_MAX: usize = 1_000_000;
+
+/// The answer of a method; none when there is none by that name.
+pub async fn answer(
+    app: &App,
+    method: &str,
+    arguments: Arguments,
+) -> Option<Result<Value, Problem>> {
+    Some(match method {
+        "health" => arguments.finish().map(|()| json!({})),
+        "status" => status(app, arguments).await,
+        "genesis" => genesis(app, arguments).await,
+        "block_results" => block_results(app, arguments).await,
+        "header" => header(app, arguments).await,
+        "commit" => commit(app, arguments).await,
+        "validators" => validators(app, arguments).await,
+        _ => return None,
+    })
+}
+
+/// Our own chain.
+async fn own(app: &App) -> Result<OwnHead, Problem> {
+    let own = app.commands.own_head().await?;
+    own.ok_or_else(|| Problem::new(Kind::NotFound, "no chain of our own has begun here"))
+}
+
+/// The final block at a height, or the newest one.
+async fn final_block(app: &App, asked: Option<Height>) -> Result<FinalBlock, Problem> {
+    let own = own(app).await?;
+    let newest = own.height.ok_or_else(|| Problem::new(Kind::NotFound, "no block is final yet"))?;
+    let height = asked.unwrap_or(newest);
+    let beyond = || {
+        let detail = format!("height {height} is not final: the newest that is is {newest}");
+        Problem::invalid_parameter("height", detail)
+    };
+    if height > newest {
+        return Err(beyond());
+    }
+    let found = app.commands.final_block(&own.genesis.chain_id, height).await?;
+    found.ok_or_else(beyond)
+}
+
+async fn status(app: &App, arguments: Arguments) -> Result<Value, Problem> {
+    arguments.finish()?;
+    let own = own(app).await?;
+    let chain = &own.genesis.chain_id;
+    let first = match own.height {
+        Some(_) => app.commands.final_block(chain, own.genesis.initial_height).await?,
+        None => None,
+    };
+    let last = match own.height {
+        Some(height) => app.commands.final_block(chain, height).await?,
+        None => None,
+    };
+    let (key, id) = nobody(app);
+    let mut sync = json!({"catching_up": false});
+    for (which, block) in [("earliest", first), ("latest", last)] {
+        let header = block.as_ref().map(|block| &block.proposed.header);
+        let app_hash = header.map(|header| hex::encode_upper(header.app_hash().as_bytes()));
+        let time = header.map_or(shapes::NO_TIME.to_owned(), |h| shapes::time(h.header().time));
+        sync[format!("{which}_block_hash")] =
+            json!(header.map_or(String::new(), |header| header.hash().to_string()));
+        sync[format!("{which}_app_hash")] = json!(app_hash.unwrap_or_default());
+        sync[format!("{which}_block_height")] =
+            json!(header.map_or("0".to_owned(), |header| header.height().to_string()));
+        sync[format!("{which}_block_time")] = json!(time);
+    }
+    Ok(json!({
+        "node_info": {
+            "protocol_version": {
+                "p2p": PEER_PROTOCOL.to_string(),
+                "block": BLOCK_PROTOCOL.to_string(),
+                "app": "1",
+            },
+            "id": id.to_string().to_lowercase(),
+            "listen_addr": "tcp://0.0.0.0:0",
+            "network": chain,
+            "version": COMETBFT_VERSION,
+            "channels": "",
+            "moniker": "node0",
+            "other": {"tx_index": "on", "rpc_address": ""},
+        },
+        "sync_info": sync,
+        "validator_info": {
+            "address": key.address(),
+            "pub_key": shapes::public_key(key),
+            "voting_power": "0",
+        },
+    }))
+}
+
+/// The server validates nothing: it has a key and an id in name only, for those who read replies
+/// that must have them. They are derived from the log's incarnation, and nobody's.
+fn nobody(app: &App) -> (PublicKey, Address) {
+    let seed = Hash::of(app.store.incarnation().as_bytes());
+    let key = SigningKey::from_bytes(seed.as_bytes()).verifying_key();
+    let key = PublicKey::from_bytes(key.to_bytes()).expect("a key of a seed is of full order");
+    (key, key.address())
+}
+
+async fn genesis(app: &App, arguments: Arguments) -> Result<Value, Problem> {
+    arguments.finish()?;
+    let own = own(app).await?;
+    let bytes = app.store.blob(own.genesis.genesis_hash.as_bytes()).await?;
+    let document = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let document = document.ok_or_else(|| Problem::internal("the genesis document is not kept"))?;
+    Ok(json!({"genesis": shapes::genesis(document, &own.genesis)}))
+}
+
+async fn header(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {
+    let height = arguments.height();
+    arguments.finish()?;
+    let block = final_block(app, height).await?;
+    Ok(json!({"header": shapes::header(&block.proposed.header)}))
+}
+
+async fn commit(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {
+    let height = arguments.height();
+    arguments.finish()?;
+    let block = final_block(app, height).await?;
+    Ok(json!({"signed_header": shapes::signed_header(&block), "canonical": block.is_canonical}))
+}
+
+/// The set of a final height, or of the one that is being agreed on: light clients check by it what
+/// the newest final header says of the next set.
+async fn validators(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {
+    let asked = arguments.height();
+    let page = arguments.count("page", 1, PAGES_MAX);
+    let per_page = arguments.count("per_page", VALIDATORS_PER_PAGE, VALIDATORS_PER_PAGE_MAX);
+    arguments.finish()?;
+    let own = own(app).await?;
+    let height = asked.or(own.height).unwrap_or(own.genesis.initial_height);
+    let started = app.commands.height_started(&own.genesis.chain_id, height).await?;
+    let started = started.ok_or_else(|| {
+        Problem::invalid_parameter("height", format!("height {height} has not started"))
+    })?;
+    let members = &started.members;
+    let pages = members.len().div_ceil(per_page);
+    if page > pages {
+        let detail = format!("is {page}, and there are {pages} pages");
+        return Err(Problem::invalid_parameter("page", detail));
+    }
+    let shown = members.iter().skip((page - 1) * per_page).take(per_page);
+    let shown: Vec<Value> = shown.map(shapes::validator).collect();
+    Ok(json!({
+        "block_height": height.to_string(),
+        "count": shown.len().to_string(),
+        "total": members.len().to_string(),
+        "validators": shown,
+    }))
+}
+
+async fn block_results(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {
+    let height = arguments.height();
+    arguments.finish()?;
+    let block = final_block(app, height).await?;
+    let results = app.commands.results(&block.applied).await?;
+    let txs: Vec<Value> = results.receipts.iter().map(shapes::result).collect();
+    Ok(json!({
+        "height": block.applied.height.to_string(),
+        "txs_results": txs,
+        "finalize_block_events": [],
+        "validator_updates": validator_updates(app, &block).await?,
+        "consensus_param_updates": null,
+        "app_hash": STANDARD.encode(results.state_root.as_bytes()),
+    }))
+}
+
+/// Who has another power two heights later than at the next one: that is when CometBFT lets what a
+/// block changed take effect. Nobody while those heights have not started.
+async fn validator_updates(app: &App, block: &FinalBlock) -> Result<Vec<Value>, Problem> {
+    let next = block.applied.height.next();
+    let mut sets = Vec::new();
+    for height in [next, next.and_then(Height::next)].into_iter().flatten() {
+        let started = app.commands.height_started(&block.proposed.chain_id, height).await?;
+        sets.extend(started.map(|started| powers(&started)));
+    }
+    let [before, after] = sets.as_slice() else { return Ok(Vec::new()) };
+    let changed = after.iter().filter(|(key, power)| before.get(*key) != Some(*power));
+    let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|key| (key, &0));
+    let mut updates: BTreeMap<&PublicKey, &u64> = changed.collect();
+    updates.extend(gone);
+    Ok(updates.into_iter().map(|(key, power)| shapes::validator_update(*key, *power)).collect())
+}
+
+fn powers(started: &HeightStarted) -> BTreeMap<PublicKey, u64> {
+    started.members.iter().map(|seat| (seat.public_key, seat.power.value())).collect()
+}
