@@ -40,6 +40,9 @@ pub struct Query(
     types::events::EventQueries,
     types::projections::ProjectionQueries,
     types::heartbeats::HeartbeatQueries,
+    types::transactions::TransactionQueries,
+    types::blocks::BlockQueries,
+    types::search::SearchQueries,
 );
 
 /// The schema.

@@ -3,7 +3,9 @@
 //! Does not know how a read model is made.
 
 pub mod activity;
+pub mod anchors;
 pub mod blobs;
+pub mod blocks;
 pub mod chains;
 pub mod delegations;
 pub mod documents;
@@ -15,6 +17,8 @@ pub mod heartbeats;
 pub mod light_blocks;
 pub mod projections;
 pub mod reply;
+pub mod search;
 pub mod slashings;
+pub mod transactions;
 pub mod validator_sets;
 pub mod validators;

@@ -17,12 +17,13 @@ use crate::{
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        activity, blobs, chains, delegations, documents, events, follow, headers, health,
-        heartbeats, light_blocks, projections, slashings, validator_sets, validators,
+        activity, anchors, blobs, blocks, chains, delegations, documents, events, follow, headers,
+        health, heartbeats, light_blocks, projections, search, slashings, transactions,
+        validator_sets, validators,
     },
     rpc,
     server::App,
-    submit::{batch, command, create, transactions},
+    submit::{self, batch, command, create},
 };
 
 /// The whole surface.
@@ -74,17 +75,34 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/validator-sets/{chain}/epochs/{epoch}", get(validator_sets::of_epoch))
         .route("/api/v1/validator-sets/{chain}/{command}", post(command::<ValidatorSet>))
         // Transactions and the accounts they are sent from
-        .route("/api/v1/transactions", post(transactions::submit))
+        .route("/api/v1/transactions", get(transactions::list).post(submit::transactions::submit))
+        .route("/api/v1/transactions/{hash}", get(transactions::get))
+        .route("/api/v1/mempool", get(transactions::mempool))
+        .route("/api/v1/mempool/transactions", get(transactions::waiting))
+        .route("/api/v1/accounts", get(transactions::accounts))
+        .route("/api/v1/accounts/{address}", get(transactions::account))
+        .route("/api/v1/accounts/{address}/transactions", get(transactions::of_account))
         .route("/api/v1/accounts/{address}/{command}", post(command::<Account>))
+        .route("/api/v1/anchors", get(anchors::list))
+        .route("/api/v1/anchors/{digest}", get(anchors::get))
         // Blocks, and the heights at which they are agreed on
-        .route("/api/v1/blocks", post(create::<Block>))
+        .route("/api/v1/blocks", get(blocks::list).post(create::<Block>))
+        .route("/api/v1/blocks/{hash}", get(blocks::get))
+        .route("/api/v1/blocks/{hash}/transactions", get(blocks::transactions))
         .route("/api/v1/blocks/{hash}/{command}", post(command::<Block>))
+        .route("/api/v1/chains/{chain}/blocks/{height}", get(blocks::at))
+        .route("/api/v1/chains/{chain}/finality", get(blocks::finality))
+        .route("/api/v1/chains/{chain}/heights", get(blocks::heights))
+        .route("/api/v1/chains/{chain}/leaderboard", get(blocks::leaderboard))
+        .route("/api/v1/heights/{chain_height}", get(blocks::height))
         .route("/api/v1/heights/{chain_height}/{command}", post(command::<ConsensusHeight>))
         .route("/api/v1/blobs/{hash}", get(blobs::get))
         // What is staked, and what was burned
         .route("/api/v1/delegations", get(delegations::list))
         .route("/api/v1/unbondings", get(delegations::unbondings))
         .route("/api/v1/slashings", get(slashings::list))
+        // What something is
+        .route("/api/v1/search", get(search::search))
         // What happened
         .route("/api/v1/activity", get(activity::list))
         .route("/api/v1/events", get(events::list))

@@ -9,6 +9,10 @@ use std::{
 
 use axum::Router;
 use commands::Commands;
+use domain::{
+    aggregate,
+    transaction::{self, Transaction},
+};
 use event_store::EventStore;
 use projections::Projections;
 use sqlx::PgPool;
@@ -153,6 +157,22 @@ impl Surface {
             Some(wanted) if wanted > position => Err(reply::behind("the log", position, wanted)),
             Some(_) | None => Ok(position),
         }
+    }
+
+    /// The transactions whose acceptance the log has at these positions, in the order of the log.
+    pub async fn whole_transactions(&self, positions: &[u64]) -> Result<Vec<Transaction>, Problem> {
+        let stored = self.store.read_at(positions).await?;
+        let whole = stored.iter().filter_map(|stored| {
+            let record = stored.parse().ok()?;
+            let event = aggregate::read(record.event_type, record.data.get()).ok()?;
+            match event {
+                transaction::Event::TransactionAccepted(data) => Some(data.transaction),
+                transaction::Event::TransactionEvicted(_)
+                | transaction::Event::ReservationMade(_)
+                | transaction::Event::ReservationReleased(_) => None,
+            }
+        });
+        Ok(whole.collect())
     }
 
     /// Whether all read models reflect a position within the time given.

@@ -20,6 +20,37 @@ pub fn root<L: AsRef<[u8]>>(leaves: &[L]) -> Hash {
     Hash::from_bytes(merkle::simple_hash_from_byte_vectors::<Sha256>(leaves))
 }
 
+/// That a leaf is under a root: its hash, and the hashes beside its way up, the lowest first
+/// (RFC 6962, section 2.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inclusion {
+    /// The hashes beside the way.
+    pub aunts: Vec<Hash>,
+    /// The leaf's hash.
+    pub leaf: Hash,
+}
+
+/// Proves that a leaf is under [`root`]; none when there is no such leaf.
+pub fn inclusion<L: AsRef<[u8]>>(leaves: &[L], index: usize) -> Option<Inclusion> {
+    let leaf = root(&[leaves.get(index)?]);
+    let mut aunts = Vec::new();
+    let (mut under, mut index) = (leaves, index);
+    while under.len() > 1 {
+        // The left part is the largest power of two that leaves something on the right.
+        let (left, right) = under.split_at(under.len().next_power_of_two() / 2);
+        if index < left.len() {
+            aunts.push(root(right));
+            under = left;
+        } else {
+            aunts.push(root(left));
+            index -= left.len();
+            under = right;
+        }
+    }
+    aunts.reverse();
+    Some(Inclusion { aunts, leaf })
+}
+
 /// What a header names the block's transactions by: the root of their hashes in order.
 pub fn data_hash(transactions: &[Hash]) -> Hash {
     root(&transactions.iter().map(Hash::as_bytes).collect::<Vec<_>>())

@@ -380,3 +380,35 @@ proptest! {
         prop_assert_eq!(hashes::root(&leaves), naive_root(&leaves));
     }
 }
+
+/// The root that a proof leads to (RFC 9162, section 2.1.3.2, without its checks of the size).
+fn led_to(of: &hashes::Inclusion, mut index: usize, mut total: usize) -> Hash {
+    let join = |left: Hash, right: Hash| {
+        let mut bytes = vec![1];
+        bytes.extend(left.as_bytes());
+        bytes.extend(right.as_bytes());
+        Hash::of(&bytes)
+    };
+    let mut root = of.leaf;
+    for aunt in &of.aunts {
+        // Where nothing stands beside, the way goes straight up.
+        while index.is_multiple_of(2) && index + 1 == total {
+            (index, total) = (index / 2, total.div_ceil(2));
+        }
+        root = if index % 2 == 1 { join(*aunt, root) } else { join(root, *aunt) };
+        (index, total) = (index / 2, total.div_ceil(2));
+    }
+    root
+}
+
+proptest! {
+    #[test]
+    fn every_leaf_is_proved_to_be_under_its_root(leaves in vec(vec(any::<u8>(), 0..40), 1..70)) {
+        let root = hashes::root(&leaves);
+        for index in 0..leaves.len() {
+            let inclusion = hashes::inclusion(&leaves, index).unwrap();
+            prop_assert_eq!(led_to(&inclusion, index, leaves.len()), root, "leaf {}", index);
+        }
+        prop_assert_eq!(hashes::inclusion(&leaves, leaves.len()), None);
+    }
+}

@@ -50,4 +50,19 @@ impl EventStore {
             .await?;
         Ok(content.map(Bytes::from))
     }
+
+    /// The contents with these SHA-256, as far as they are kept, in no particular order.
+    pub async fn blobs(&self, hashes: &[[u8; 32]]) -> Result<Vec<([u8; 32], Bytes)>, StoreError> {
+        let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+        let rows = sqlx::query!(
+            "select hash, content from blobs where hash = any ($1)",
+            &hashes as &[&[u8]],
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let found = rows
+            .into_iter()
+            .filter_map(|row| Some((row.hash.try_into().ok()?, Bytes::from(row.content))));
+        Ok(found.collect())
+    }
 }

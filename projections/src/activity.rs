@@ -132,6 +132,10 @@ fn subject(fact: &Fact) -> String {
         Fact::Validator(address, _) => address.to_string(),
         Fact::ValidatorSet(chain, _) => chain.to_string(),
         Fact::Chain(stream, _) => stream.chain.to_string(),
+        // Not followed: blocks, heights and transactions have read models of their own.
+        Fact::Account(address, _) => address.to_string(),
+        Fact::Block(hash, _) => hash.to_string(),
+        Fact::Height(stream, _) => stream.to_string(),
     }
 }
 

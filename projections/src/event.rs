@@ -6,13 +6,18 @@ use std::sync::Arc;
 
 use domain::{
     aggregate::{self, Aggregate, Event as _},
+    block::{self, Block},
     chain::{self, Chain, ChainStream},
+    consensus::{self, ConsensusHeight, HeightStream},
+    transaction::{self, Account},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
-    values::{Address, ChainId, Moment},
+    values::{Address, ChainId, Hash, Moment},
 };
 use event_store::{StoredEvent, StreamName};
 use uuid::Uuid;
+
+use crate::{attachment::Attachment, projection::ApplyError};
 
 /// What happened, typed by the context it happened in, with the identity its stream is named by.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +28,12 @@ pub enum Fact {
     ValidatorSet(ChainId, validator_set::Event),
     /// To a chain.
     Chain(ChainStream, chain::Event),
+    /// To an account.
+    Account(Address, transaction::Event),
+    /// To a block.
+    Block(Hash, block::Event),
+    /// At a height.
+    Height(HeightStream, consensus::Event),
 }
 
 impl Fact {
@@ -32,6 +43,9 @@ impl Fact {
             Fact::Validator(_, event) => event.name(),
             Fact::ValidatorSet(_, event) => event.name(),
             Fact::Chain(_, event) => event.name(),
+            Fact::Account(_, event) => event.name(),
+            Fact::Block(_, event) => event.name(),
+            Fact::Height(_, event) => event.name(),
         }
     }
 
@@ -41,6 +55,9 @@ impl Fact {
             Validator::CATEGORY => Ok(Fact::Validator(read_id(id)?, read_event(name, data)?)),
             ValidatorSet::CATEGORY => Ok(Fact::ValidatorSet(read_id(id)?, read_event(name, data)?)),
             Chain::CATEGORY => Ok(Fact::Chain(read_id(id)?, read_event(name, data)?)),
+            Account::CATEGORY => Ok(Fact::Account(read_id(id)?, read_event(name, data)?)),
+            Block::CATEGORY => Ok(Fact::Block(read_id(id)?, read_event(name, data)?)),
+            ConsensusHeight::CATEGORY => Ok(Fact::Height(read_id(id)?, read_event(name, data)?)),
             other => Err(format!("no context of this program has the category {other:?}")),
         }
     }
@@ -71,6 +88,8 @@ pub struct Event {
     pub at: Moment,
     /// What happened, or why that cannot be read.
     pub fact: Result<Fact, String>,
+    /// What the event names by its hash, or why that cannot be read; none when it names nothing.
+    pub attachment: Option<Result<Arc<Attachment>, String>>,
 }
 
 impl Event {
@@ -86,6 +105,7 @@ impl Event {
             correlation,
             at,
             fact,
+            attachment: None,
         };
         match stored.parse() {
             Ok(record) => {
@@ -93,6 +113,15 @@ impl Event {
                 event(&record.actor, record.correlation, Moment::from(record.at), fact)
             }
             Err(error) => event("", Uuid::nil(), Moment::EPOCH, Err(error.to_string())),
+        }
+    }
+
+    /// What it names by its hash; refused when that cannot be read.
+    pub(crate) fn attached(&self) -> Result<&Attachment, ApplyError> {
+        match &self.attachment {
+            Some(Ok(attachment)) => Ok(attachment),
+            Some(Err(why)) => Err(ApplyError::refused(self, why)),
+            None => Err(ApplyError::refused(self, "it names nothing")),
         }
     }
 
@@ -151,7 +180,11 @@ impl<'a> Chunk<'a> {
     pub fn validators(&self) -> impl Iterator<Item = (&'a Event, Address, &'a validator::Event)> {
         self.facts().filter_map(|(event, fact)| match fact {
             Fact::Validator(address, happened) => Some((event, *address, happened)),
-            Fact::ValidatorSet(..) | Fact::Chain(..) => None,
+            Fact::ValidatorSet(..)
+            | Fact::Chain(..)
+            | Fact::Account(..)
+            | Fact::Block(..)
+            | Fact::Height(..) => None,
         })
     }
 
@@ -161,7 +194,11 @@ impl<'a> Chunk<'a> {
     ) -> impl Iterator<Item = (&'a Event, &'a ChainId, &'a validator_set::Event)> {
         self.facts().filter_map(|(event, fact)| match fact {
             Fact::ValidatorSet(chain, happened) => Some((event, chain, happened)),
-            Fact::Validator(..) | Fact::Chain(..) => None,
+            Fact::Validator(..)
+            | Fact::Chain(..)
+            | Fact::Account(..)
+            | Fact::Block(..)
+            | Fact::Height(..) => None,
         })
     }
 
@@ -169,7 +206,11 @@ impl<'a> Chunk<'a> {
     pub fn chains(&self) -> impl Iterator<Item = (&'a Event, &'a ChainStream, &'a chain::Event)> {
         self.facts().filter_map(|(event, fact)| match fact {
             Fact::Chain(stream, happened) => Some((event, stream, happened)),
-            Fact::Validator(..) | Fact::ValidatorSet(..) => None,
+            Fact::Validator(..)
+            | Fact::ValidatorSet(..)
+            | Fact::Account(..)
+            | Fact::Block(..)
+            | Fact::Height(..) => None,
         })
     }
 }

@@ -2,14 +2,19 @@
 //!
 //! Does not know commands, HTTP or GraphQL. A read model never decides anything.
 
+pub mod accounts;
 pub mod activity;
+pub mod anchors;
+pub mod attachment;
 mod begin;
+pub mod blocks;
 pub mod chains;
 mod checkpoint;
 mod columns;
 pub mod delegations;
 pub mod event;
 pub mod headers;
+pub mod heights;
 pub mod page;
 pub mod projection;
 mod read;
@@ -19,6 +24,7 @@ pub mod reputation_history;
 pub mod runner;
 pub mod slashing_history;
 pub mod status;
+pub mod transactions;
 pub mod validator_sets;
 pub mod validators;
 mod worker;
@@ -44,5 +50,10 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(slashing_history::SlashingHistory),
         Arc::new(reputation_history::ReputationHistory),
         Arc::new(activity::Activities),
+        Arc::new(transactions::Transactions),
+        Arc::new(accounts::Accounts),
+        Arc::new(anchors::Anchors),
+        Arc::new(blocks::Blocks),
+        Arc::new(heights::Heights),
     ]
 }

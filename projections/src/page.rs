@@ -287,6 +287,14 @@ pub struct PageOf<T> {
     pub has_next: bool,
 }
 
+impl<T> PageOf<T> {
+    /// The same page of something made of each row.
+    pub(crate) fn map<U>(self, of: impl FnMut(T) -> U) -> PageOf<U> {
+        let PageOf { items, cursors, next, has_next } = self;
+        PageOf { items: items.into_iter().map(of).collect(), cursors, next, has_next }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

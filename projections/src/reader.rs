@@ -9,12 +9,12 @@ use std::{collections::VecDeque, sync::Arc};
 use event_store::{EventStore, Filter, StoreError};
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::event::{Event, Segment};
+use crate::{attachment, event::Segment};
 
 /// The most events of one segment. Segments end at multiples of it, wherever they begin: that is
 /// how projections that are apart come to read the same ones.
 pub const SEGMENT_EVENTS_MAX: u64 = 4_096;
-/// A segment ends early when its records exceed this many bytes.
+/// A segment ends early when its records and what they name exceed this many bytes.
 const SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many events one statement reads.
 const READ_EVENTS_MAX: u64 = 1_024;
@@ -80,7 +80,7 @@ impl Reader {
     async fn load(&self, after: u64) -> Result<Arc<Segment>, Miss> {
         let length = self.segment_events_max;
         let end = (after / length + 1).saturating_mul(length);
-        let (mut stored, mut scanned_to, mut bytes) = (Vec::new(), after, 0);
+        let (mut events, mut scanned_to, mut bytes) = (Vec::new(), after, 0);
         let mut more_follows = true;
         while scanned_to < end && bytes < SEGMENT_BYTES_MAX {
             let limit = (end - scanned_to).min(READ_EVENTS_MAX);
@@ -90,18 +90,18 @@ impl Reader {
             bytes += page.events.iter().map(|event| event.record.len()).sum::<usize>();
             let is_short = page.events.len() < limit;
             scanned_to = page.scanned_to.max(scanned_to);
-            stored.extend(page.events);
+            let decoded = attachment::decode(&self.store, page.events).await;
+            let (decoded, attached_bytes) = decoded.map_err(Miss::Failed)?;
+            events.extend(decoded);
+            bytes += attached_bytes;
             if is_short {
                 more_follows = false;
                 break;
             }
         }
-        if stored.is_empty() {
+        if events.is_empty() {
             return Err(Miss::AtHead);
         }
-        let decode = move || stored.iter().map(Event::decode).collect();
-        let events = tokio::task::spawn_blocking(decode).await;
-        let events = events.map_err(|_| Miss::Failed(StoreError::Closed))?;
         // Every read of the log makes sure that it is still the one that was opened.
         let incarnation = self.store.incarnation();
         Ok(Arc::new(Segment { incarnation, events, scanned_to, more_follows }))

@@ -7,6 +7,7 @@ use event_store::{Filter, StoreError};
 use sqlx::PgConnection;
 
 use crate::{
+    attachment,
     begin::begin,
     checkpoint::{self, Checkpoint, Id},
     event::Event,
@@ -102,9 +103,10 @@ impl Projections {
         let categories = member.projection.follows().iter().map(|c| (*c).to_owned()).collect();
         let filter = Filter { categories, ..Filter::default() };
         let page = self.reader.store().read_all(from - 1, &filter, REDRIVE_EVENTS_MAX).await?;
-        let stored = page.events.iter().filter(|event| event.position <= checkpoint.position);
-        let events: Vec<Event> =
-            stored.map(Event::decode).filter(|event| event.key() == key).collect();
+        let mut stored = page.events;
+        stored.retain(|event| event.position <= checkpoint.position);
+        let (mut events, _) = attachment::decode(self.reader.store(), stored).await?;
+        events.retain(|event| event.key() == key);
         let (applied, parked_again) =
             apply_key(&*member.projection, &events, &mut tx).await.map_err(database)?;
         // Nothing of the key is left between here and the checkpoint.

@@ -7,7 +7,7 @@ mod fold;
 mod read;
 
 pub use fold::Validators;
-pub use read::{by_keys, get, list};
+pub use read::{by_keys, by_moniker, get, list};
 
 use std::str::FromStr;
 

@@ -9,6 +9,7 @@ mod graphql;
 mod input;
 mod live;
 mod metrics;
+mod network;
 mod outage;
 mod proxy;
 mod queries;

@@ -7,8 +7,8 @@ use std::{collections::HashMap, hash::Hash as Hashable, sync::Arc};
 use async_graphql::dataloader::Loader;
 use domain::values::{Address, ChainId, Epoch, Hash, Height};
 use projections::{
-    PageOf, PageRequest, chains, delegations, headers, reputation_history, slashing_history,
-    validator_sets, validators,
+    PageOf, PageRequest, blocks, chains, delegations, headers, reputation_history,
+    slashing_history, transactions, validator_sets, validators,
 };
 
 use super::context::View;
@@ -42,6 +42,58 @@ pub struct FirstSlashings(pub Address, pub u32);
 /// The first so many changes of a validator's reputation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FirstReputations(pub Address, pub u32);
+
+/// A block by its hash; the hash alone is a header's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BlockHash(pub Hash);
+
+/// A transaction by its hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TransactionHash(pub Hash);
+
+/// What the sender of a transaction signed, by the position of its acceptance and its hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Signed(pub u64, pub Hash);
+
+impl Loader<BlockHash> for Rows {
+    type Value = blocks::Block;
+    type Error = Problem;
+
+    async fn load(&self, keys: &[BlockHash]) -> Result<HashMap<BlockHash, Self::Value>, Problem> {
+        self.view.reach(&[blocks::NAME]).await?;
+        let hashes: Vec<Hash> = keys.iter().map(|key| key.0).collect();
+        let rows = blocks::by_hashes(&self.app.pool, &hashes).await.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| (BlockHash(row.hash), row)).collect())
+    }
+}
+
+impl Loader<TransactionHash> for Rows {
+    type Value = transactions::Transaction;
+    type Error = Problem;
+
+    async fn load(
+        &self,
+        keys: &[TransactionHash],
+    ) -> Result<HashMap<TransactionHash, Self::Value>, Problem> {
+        self.view.reach(&[transactions::NAME]).await?;
+        let hashes: Vec<Hash> = keys.iter().map(|key| key.0).collect();
+        let rows = transactions::by_hashes(&self.app.pool, &hashes).await.map_err(read_problem)?;
+        Ok(rows.into_iter().map(|row| (TransactionHash(row.hash), row)).collect())
+    }
+}
+
+impl Loader<Signed> for Rows {
+    type Value = domain::transaction::Transaction;
+    type Error = Problem;
+
+    async fn load(&self, keys: &[Signed]) -> Result<HashMap<Signed, Self::Value>, Problem> {
+        let positions: Vec<u64> = keys.iter().map(|key| key.0).collect();
+        let whole = self.app.whole_transactions(&positions).await?;
+        let whole: HashMap<Hash, _> = whole.into_iter().map(|t| (t.hash(), t)).collect();
+        let of = |key: &Signed| Some((*key, whole.get(&key.1)?.clone()));
+        Ok(keys.iter().filter_map(of).collect())
+    }
+}
 
 impl Loader<Address> for Rows {
     type Value = validators::Validator;

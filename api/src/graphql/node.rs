@@ -8,8 +8,12 @@ use domain::values;
 
 use super::{
     context::{self, Asker},
+    loaders::{BlockHash, TransactionHash},
     scalars::Position,
-    types::{chains::Chain, headers::Header, validator_sets::ValidatorSet, validators::Validator},
+    types::{
+        blocks::Block, chains::Chain, headers::Header, transactions::Transaction,
+        validator_sets::ValidatorSet, validators::Validator,
+    },
 };
 use crate::problem::Problem;
 
@@ -17,17 +21,22 @@ use crate::problem::Problem;
 const NODES_MAX: usize = 100;
 /// The read models behind nodes.
 const MODELS: &[&str] = &[
+    projections::blocks::NAME,
     projections::chains::NAME,
     projections::headers::NAME,
+    projections::transactions::NAME,
     projections::validator_sets::NAME,
     projections::validators::NAME,
 ];
 
 /// Anything with an identity.
 #[derive(Interface)]
-#[expect(clippy::large_enum_variant, reason = "nodes are held one at a time, never in bulk")]
 #[graphql(field(name = "id", ty = "ID", desc = "Names this node for ever."))]
 pub enum Node {
+    /// A block.
+    Block(Block),
+    /// A transaction.
+    Transaction(Transaction),
     /// A chain.
     Chain(Chain),
     /// A header of a chain.
@@ -45,6 +54,8 @@ pub fn id(kind: &str, key: impl std::fmt::Display) -> ID {
 
 /// What an id names.
 enum Key {
+    Block(values::Hash),
+    Transaction(values::Hash),
     Chain(values::ChainId),
     Header(values::Hash),
     Validator(values::Address),
@@ -57,6 +68,8 @@ fn parse(id: &ID) -> Result<Key, Problem> {
     let text = String::from_utf8(bytes).map_err(|_| wrong())?;
     let (kind, key) = text.split_once(':').ok_or_else(wrong)?;
     Ok(match kind {
+        "Block" => Key::Block(key.parse().map_err(|_| wrong())?),
+        "Transaction" => Key::Transaction(key.parse().map_err(|_| wrong())?),
         "Chain" => Key::Chain(key.parse().map_err(|_| wrong())?),
         "Header" => Key::Header(key.parse().map_err(|_| wrong())?),
         "Validator" => Key::Validator(key.parse().map_err(|_| wrong())?),
@@ -72,6 +85,12 @@ fn parse(id: &ID) -> Result<Key, Problem> {
 async fn read(asker: &Asker, key: Key) -> Result<Option<Node>, Problem> {
     let rows = asker.rows();
     Ok(match key {
+        Key::Block(hash) => {
+            rows.load_one(BlockHash(hash)).await?.map(|row| Node::Block(row.into()))
+        }
+        Key::Transaction(hash) => {
+            rows.load_one(TransactionHash(hash)).await?.map(|row| Node::Transaction(row.into()))
+        }
         Key::Chain(id) => rows.load_one(id).await?.map(|row| Node::Chain(Chain(row))),
         Key::Header(hash) => rows.load_one(hash).await?.map(|row| Node::Header(Header(row))),
         Key::Validator(address) => {

@@ -24,6 +24,12 @@ scalar!(Amount, "Amount", "A sum in base units: a decimal string of an unsigned 
 pub struct ChainId(pub values::ChainId);
 scalar!(ChainId, "ChainId", "A chain's name: 1 to 50 of A-Z a-z 0-9 . _ -");
 
+/// What stands for a document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub values::Digest);
+scalar!(Digest, "Digest", "A document's digest: 1 to 64 bytes in hex.");
+
 /// A run of heights with one validator set.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -9,22 +9,32 @@ use async_graphql::{Context, Result, SimpleObject, Subscription};
 use domain::{
     aggregate::Aggregate as _,
     chain::{Chain, ChainStream},
+    transaction::Account,
     validator::Validator as ValidatorAggregate,
+    values::Hash,
 };
 use event_store::{Filter, RecordError, StoreError, StoredEvent, StreamName};
 use futures::{Stream, StreamExt, stream::BoxStream};
-use projections::{headers, validators};
+use projections::{blocks, headers, transactions, validators};
 use serde::Deserialize;
 
 use super::{
     context::{self, Asker},
+    loaders::{BlockHash, TransactionHash},
     scalars::{Address, ChainId, Position},
-    types::{events::Event, headers::Header, validators::Validator},
+    types::{
+        blocks::Block, events::Event, headers::Header, transactions::Transaction,
+        validators::Validator,
+    },
 };
 use crate::{live::Feed, problem::Problem};
 
 /// The stored name of what a header is recorded by.
 const HEADER_OBSERVED: &str = "header-observed.v1";
+/// The stored name of what a block is executed by.
+const BLOCK_APPLIED: &str = "block-applied.v1";
+/// The stored names of what happens to a transaction before it is final.
+const SENT: &[&str] = &["transaction-accepted.v1", "transaction-evicted.v1"];
 /// Names in one list of a filter.
 const FILTER_NAMES_MAX: usize = 32;
 
@@ -47,6 +57,27 @@ pub struct ObservedHeader {
     position: Position,
     /// The header as it is now.
     header: Option<Header>,
+}
+
+/// A block of our own chain was executed.
+#[derive(SimpleObject)]
+pub struct AppliedBlock {
+    /// The position of the event: follow `after` it to go on.
+    position: Position,
+    /// The block as it is now.
+    block: Option<Block>,
+}
+
+/// Something happened to a transaction before it was final.
+#[derive(SimpleObject)]
+pub struct TransactionChange {
+    /// The position of the event: follow `after` it to go on.
+    position: Position,
+    /// The stored name of what happened.
+    #[graphql(name = "type")]
+    event_type: String,
+    /// The transaction as it is now, the change included.
+    transaction: Option<Transaction>,
 }
 
 /// Everything that can be followed.
@@ -104,19 +135,14 @@ impl Subscription {
         }))
     }
 
-    /// The headers of an observed chain, as they are verified and recorded.
-    async fn header_observed(
+    /// The blocks of our own chain, as they are executed: then their transactions are final.
+    async fn block_applied(
         &self,
         context: &Context<'_>,
         chain_id: ChainId,
         after: Option<Position>,
-    ) -> Result<impl Stream<Item = Result<ObservedHeader, Problem>>> {
-        let filter = Filter {
-            categories: vec![Chain::CATEGORY.to_owned()],
-            event_types: vec![HEADER_OBSERVED.to_owned()],
-            ..Filter::all()
-        };
-        let (asker, stored) = follow(context, after, filter).await?;
+    ) -> Result<impl Stream<Item = Result<AppliedBlock, Problem>>> {
+        let (asker, stored) = follow(context, after, of_chains(BLOCK_APPLIED)).await?;
         let of_chain = move |stored: &Result<StoredEvent, Problem>| {
             ready(stored.as_ref().map_or(true, |stored| is_of(stored, &chain_id)))
         };
@@ -124,22 +150,84 @@ impl Subscription {
             let asker = asker.clone();
             async move {
                 let stored = stored?;
-                let position = stored.position;
-                let record = stored.parse().map_err(unreadable(position))?;
-                let observed: Observed =
-                    serde_json::from_str(record.data.get()).map_err(Problem::internal)?;
+                let (position, hash) = (stored.position, named_hash(&stored)?);
+                asker.catch_up(&[blocks::NAME, transactions::NAME], position).await?;
+                let row = asker.rows().load_one(BlockHash(hash)).await?;
+                Ok(AppliedBlock { position: Position(position), block: row.map(Block::from) })
+            }
+        }))
+    }
+
+    /// The transactions of a sender, each time one is accepted or taken out. (That they are final
+    /// is told with their block.)
+    async fn transaction_changed(
+        &self,
+        context: &Context<'_>,
+        sender: Address,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<TransactionChange, Problem>>> {
+        let stream = StreamName::of(Account::CATEGORY, sender.0).map_err(Problem::internal)?;
+        let event_types = SENT.iter().map(ToString::to_string).collect();
+        let filter = Filter { streams: vec![stream], event_types, ..Filter::all() };
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let stored = stored?;
+                let (position, hash) = (stored.position, named_hash(&stored)?);
+                let event_type = stored.parse().map_err(unreadable(position))?.event_type.into();
+                asker.catch_up(&[transactions::NAME], position).await?;
+                let row = asker.rows().load_one(TransactionHash(hash)).await?;
+                let (position, transaction) = (Position(position), row.map(Transaction::from));
+                Ok(TransactionChange { position, event_type, transaction })
+            }
+        }))
+    }
+
+    /// The headers of an observed chain, as they are verified and recorded.
+    async fn header_observed(
+        &self,
+        context: &Context<'_>,
+        chain_id: ChainId,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<ObservedHeader, Problem>>> {
+        let (asker, stored) = follow(context, after, of_chains(HEADER_OBSERVED)).await?;
+        let of_chain = move |stored: &Result<StoredEvent, Problem>| {
+            ready(stored.as_ref().map_or(true, |stored| is_of(stored, &chain_id)))
+        };
+        Ok(stored.filter(of_chain).then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let stored = stored?;
+                let (position, hash) = (stored.position, named_hash(&stored)?);
                 asker.catch_up(&[headers::NAME], position).await?;
-                let row = asker.rows().load_one(observed.hash).await?;
+                let row = asker.rows().load_one(hash).await?;
                 Ok(ObservedHeader { position: Position(position), header: row.map(Header) })
             }
         }))
     }
 }
 
-/// What is read of a header's event.
+/// What is read of an event about a header, a block or a transaction.
 #[derive(Deserialize)]
-struct Observed {
-    hash: domain::values::Hash,
+struct Named {
+    hash: Hash,
+}
+
+/// The hash of what an event is about.
+fn named_hash(stored: &StoredEvent) -> Result<Hash, Problem> {
+    let record = stored.parse().map_err(unreadable(stored.position))?;
+    let named: Named = serde_json::from_str(record.data.get()).map_err(Problem::internal)?;
+    Ok(named.hash)
+}
+
+/// What happens to chains, of one type.
+fn of_chains(event_type: &str) -> Filter {
+    Filter {
+        categories: vec![Chain::CATEGORY.to_owned()],
+        event_types: vec![event_type.to_owned()],
+        ..Filter::all()
+    }
 }
 
 /// The events that pass, for as long as the subscription holds its place.

@@ -3,6 +3,7 @@
 //! Each wraps a row of a read model and shows it; none decides or folds anything.
 
 pub mod activity;
+pub mod blocks;
 pub mod chains;
 pub mod delegations;
 pub mod events;
@@ -10,5 +11,7 @@ pub mod headers;
 pub mod heartbeats;
 pub mod histories;
 pub mod projections;
+pub mod search;
+pub mod transactions;
 pub mod validator_sets;
 pub mod validators;

@@ -96,8 +96,8 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
         found.push(path_parameter(part.trim_end_matches('}').trim_start_matches('*')));
     }
     for (name, words, schema) in &doc.query {
-        let required =
-            matches!(*name, "query") || (*name == "delegator" && !entry.path.contains("{address}"));
+        let required = matches!(*name, "query" | "q")
+            || (*name == "delegator" && !entry.path.contains("{address}"));
         found.push(json!({
             "name": name, "in": "query", "description": words, "schema": schema,
             "required": required,
@@ -151,11 +151,11 @@ pub fn path_parameter(name: &str) -> Value {
     let (words, schema) = match name {
         "chain" => ("The chain's name.", text("^[A-Za-z0-9._-]{1,50}$", "node0-local")),
         "address" => (
-            "The validator's address.",
+            "The address of a validator or an account.",
             text("^[0-9A-F]{40}$", "D5B865BA26FDF5285105626B708E8556809737F7"),
         ),
         "hash" => (
-            "A hash: of a header, which names the block, or of content.",
+            "A hash: of a header, which names the block, of a transaction, or of content.",
             text(
                 "^[0-9A-F]{64}$",
                 "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889",
@@ -165,6 +165,13 @@ pub fn path_parameter(name: &str) -> Value {
         "chain_height" => (
             "A chain's name, and one of its heights.",
             text("^[A-Za-z0-9._-]{1,50}-[1-9][0-9]{0,18}$", "node0-local-1"),
+        ),
+        "digest" => (
+            "A document's digest, in hex.",
+            text(
+                "^([0-9A-Fa-f]{2}){1,64}$",
+                "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+            ),
         ),
         "method" => ("A method of CometBFT's RPC.", one_of(crate::rpc::METHODS.iter().copied())),
         "epoch" => ("An epoch, from 0.", number),
@@ -415,6 +422,16 @@ fn order() -> (&'static str, &'static str, Value) {
     )
 }
 
+fn payload_kind() -> (&'static str, &'static str, Value) {
+    ("kind", "That do this.", one_of(transaction::Payload::TYPES.iter().copied()))
+}
+
+fn last() -> (&'static str, &'static str, Value) {
+    let most = projections::blocks::FINALITY_BLOCKS_MAX;
+    let schema = json!({"type": "integer", "minimum": 1, "maximum": most, "default": 100});
+    ("last", "How many of the newest heights are looked at.", schema)
+}
+
 fn doc(operation: Operation) -> Doc {
     use crate::rest::{headers, validators};
     use domain::validator::Offence;
@@ -630,6 +647,109 @@ fn doc(operation: Operation) -> Doc {
         Operation::RebuildProjection => {
             plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
         }
+        Operation::ListTransactions => asked(
+            "accounts",
+            "Transactions in the order in which they were accepted",
+            vec![
+                ("account", "Sent by this account, or concerning it.", address()),
+                ("sender", "Sent by this account.", address()),
+                payload_kind(),
+                order(),
+            ],
+            Reply::Page("TransactionRow"),
+        ),
+        Operation::GetTransaction => plain(
+            "accounts",
+            "A transaction: what its sender signed, and what became of it",
+            Reply::One("TransactionInFull"),
+        ),
+        Operation::GetMempool => {
+            plain("accounts", "What waits, in numbers", Reply::One("MempoolSummary"))
+        }
+        Operation::ListMempool => plain(
+            "accounts",
+            "What waits for a block: who pays most for each byte comes first",
+            Reply::Page("TransactionRow"),
+        ),
+        Operation::ListAccounts => plain(
+            "accounts",
+            "Accounts as the last executed block left them, the greatest balance first",
+            Reply::Page("AccountRow"),
+        ),
+        Operation::GetAccount => plain(
+            "accounts",
+            "An account as the last executed block left it, with what it has at stake",
+            Reply::One("AccountWithStakes"),
+        ),
+        Operation::ListAccountTransactions => asked(
+            "accounts",
+            "What an account sent, and what concerns it",
+            vec![payload_kind(), order()],
+            Reply::Page("TransactionRow"),
+        ),
+        Operation::ListAnchors => asked(
+            "accounts",
+            "Notarised documents",
+            vec![
+                ("digest", "Of this document.", text()),
+                ("owner", "Of this account.", address()),
+                order(),
+            ],
+            Reply::Page("AnchorRow"),
+        ),
+        Operation::GetAnchor => {
+            plain("accounts", "The first anchor of a document", Reply::One("AnchorRow"))
+        }
+        Operation::ListBlocks => asked(
+            "blocks",
+            "Blocks of our own chain, by height",
+            vec![
+                ("chain_id", "Of this chain.", schemas::reference("ChainId")),
+                (
+                    "state",
+                    "That are this now.",
+                    one_of(projections::blocks::BlockState::ALL.iter().map(|s| s.as_str())),
+                ),
+                ("proposer", "Made by this validator.", address()),
+                order(),
+            ],
+            Reply::Page("BlockRow"),
+        ),
+        Operation::GetBlock => plain("blocks", "A block", Reply::One("BlockRow")),
+        Operation::ListBlockTransactions => plain(
+            "blocks",
+            "The transactions of an executed block, in its order",
+            Reply::Page("TransactionRow"),
+        ),
+        Operation::GetBlockAtHeight => {
+            plain("blocks", "The final block of a height", Reply::One("BlockRow"))
+        }
+        Operation::GetFinality => asked(
+            "blocks",
+            "How long the newest blocks took, from being recorded to being executed",
+            vec![last()],
+            Reply::One("BlockFinality"),
+        ),
+        Operation::ListHeights => {
+            asked("heights", "Heights of our own chain", vec![order()], Reply::Page("HeightRow"))
+        }
+        Operation::GetHeight => plain(
+            "heights",
+            "A height with its rounds, its votes, and who contradicted themselves",
+            Reply::One("HeightInFull"),
+        ),
+        Operation::GetLeaderboard => asked(
+            "heights",
+            "How validators did their duties at the newest heights: who signed most comes first",
+            vec![last()],
+            Reply::One("Leaderboard"),
+        ),
+        Operation::Search => asked(
+            "server",
+            "What a hash, an address, a height, a digest or a name stands for, and where it is",
+            vec![("q", "What to look for, in full.", text())],
+            Reply::One("SearchResults"),
+        ),
         Operation::Batch => {
             plain("server", "Many commands, one result each, in order", Reply::Results)
         }

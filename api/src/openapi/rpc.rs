@@ -38,7 +38,9 @@ pub fn query() -> Vec<(&'static str, &'static str, Value)> {
     let text = || json!({"type": "string"});
     vec![
         ("height", "A height; the newest final one without it.", text()),
+        ("hash", "A transaction's hash: hex behind `0x`, or base64.", text()),
         ("page", "A page of validators, from 1.", text()),
         ("per_page", "Validators on a page.", text()),
+        ("prove", "Whether to prove that the transaction is in its block.", text()),
     ]
 }

@@ -4,8 +4,8 @@
 
 use domain::{block, chain, consensus, transaction, validator, validator_set};
 use projections::{
-    activity, chains, delegations, headers, reputation_history, slashing_history, validator_sets,
-    validators,
+    accounts, activity, anchors, blocks, chains, delegations, headers, heights, reputation_history,
+    slashing_history, transactions, validator_sets, validators,
 };
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -16,8 +16,8 @@ use utoipa::{
 use crate::{
     heartbeats,
     rest::{
-        documents, events, health, heartbeats as beats, projections as status,
-        validator_sets as sets,
+        documents, events, health, heartbeats as beats, projections as status, search,
+        transactions as sent, validator_sets as sets,
     },
 };
 
@@ -26,7 +26,19 @@ type Found = Vec<(String, RefOr<Schema>)>;
 /// Every schema, by name.
 pub fn all() -> Value {
     let mut found: Found = Vec::new();
+    with::<accounts::Account>(&mut found);
+    with::<accounts::AccountWithStakes>(&mut found);
     with::<activity::Activity>(&mut found);
+    with::<anchors::Anchor>(&mut found);
+    with::<blocks::Block>(&mut found);
+    with::<blocks::Finality>(&mut found);
+    with::<heights::HeightAgreed>(&mut found);
+    with::<heights::HeightInFull>(&mut found);
+    with::<heights::Leaderboard>(&mut found);
+    with::<search::SearchResults>(&mut found);
+    with::<sent::TransactionInFull>(&mut found);
+    with::<transactions::MempoolSummary>(&mut found);
+    with::<transactions::Transaction>(&mut found);
     with::<chains::Chain>(&mut found);
     with::<chains::Fork>(&mut found);
     with::<delegations::Delegation>(&mut found);

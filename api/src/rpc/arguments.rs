@@ -1,9 +1,10 @@
 //! What a call of CometBFT's RPC is given: by name, as JSON or as a query string.
 //!
-//! Does not know which method takes what. Numbers of 64 bits are texts or numbers, and nothing is
-//! null or absent, as CometBFT takes them.
+//! Does not know which method takes what. Numbers of 64 bits are texts or numbers, nothing is null
+//! or absent, bytes are base64 or (with `0x`) hex, as CometBFT takes them.
 
-use domain::values::Height;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::values::{Hash, Height};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -63,6 +64,38 @@ impl Arguments {
         }
     }
 
+    /// A hash, which must be given.
+    pub fn hash(&mut self) -> Option<Hash> {
+        let Some(text) = self.text("hash") else {
+            self.fault("hash", "must be given");
+            return None;
+        };
+        let bytes = match text.strip_prefix("0x") {
+            Some(digits) => hex::decode(digits).ok(),
+            None if text.len() == 2 * 32 => hex::decode(&text).ok(),
+            None => STANDARD.decode(&text).ok(),
+        };
+        let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        if hash.is_none() {
+            self.fault("hash", "must be 32 bytes in base64, or in hex behind 0x");
+        }
+        hash.map(Hash::from_bytes)
+    }
+
+    /// Yes or no; no when it is not given.
+    pub fn flag(&mut self, name: &'static str) -> bool {
+        match self.given.remove(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(flag)) => flag,
+            Some(Value::String(text)) if text == "true" => true,
+            Some(Value::String(text)) if text == "false" || text.is_empty() => false,
+            Some(Value::String(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                self.fault(name, "must be true or false");
+                false
+            }
+        }
+    }
+
     /// Everything that was wrong, unknown arguments included.
     pub fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in std::mem::take(&mut self.given) {
@@ -81,6 +114,17 @@ impl Arguments {
         };
         let number = text.parse();
         number.map_err(|_| self.fault(name, "must be a whole number that is not negative")).ok()
+    }
+
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        match self.given.remove(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                self.fault(name, format!("must be a text, not {other}"));
+                None
+            }
+        }
     }
 
     fn fault(&mut self, name: &'static str, detail: impl Into<String>) {

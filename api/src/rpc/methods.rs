@@ -8,14 +8,17 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use commands::{FinalBlock, OwnHead};
 use domain::{
     consensus::HeightStarted,
+    hashes,
     values::{Address, Hash, Height, PublicKey},
 };
 use ed25519_dalek::SigningKey;
+use projections::transactions;
 use serde_json::{Value, json};
 
 use super::{arguments::Arguments, shapes};
 use crate::{
     problem::{Kind, Problem},
+    rest::reply::read_problem,
     server::App,
 };
 
@@ -43,10 +46,12 @@ pub async fn answer(
         "health" => arguments.finish().map(|()| json!({})),
         "status" => status(app, arguments).await,
         "genesis" => genesis(app, arguments).await,
+        "block" => block(app, arguments).await,
         "block_results" => block_results(app, arguments).await,
         "header" => header(app, arguments).await,
         "commit" => commit(app, arguments).await,
         "validators" => validators(app, arguments).await,
+        "tx" => tx(app, arguments).await,
         _ => return None,
     })
 }
@@ -138,6 +143,66 @@ async fn genesis(app: &App, arguments: Arguments) -> Result<Value, Problem> {
     let document = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let document = document.ok_or_else(|| Problem::internal("the genesis document is not kept"))?;
     Ok(json!({"genesis": shapes::genesis(document, &own.genesis)}))
+}
+
+async fn block(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {
+    let height = arguments.height();
+    arguments.finish()?;
+    let block = final_block(app, height).await?;
+    let transactions = bytes(app, &block.body.transactions).await?;
+    Ok(json!({
+        "block_id": shapes::block_id(Some(&block.proposed.block_id)),
+        "block": shapes::block(&block.proposed.header, &block.body, &transactions),
+    }))
+}
+
+/// The bytes of final transactions, in this order. They were accepted before the block was final:
+/// the read model is waited for until it shows them.
+async fn bytes(app: &App, hashes: &[Hash]) -> Result<Vec<Vec<u8>>, Problem> {
+    if hashes.is_empty() {
+        return Ok(Vec::new());
+    }
+    app.reach(&[transactions::NAME], Some(app.head())).await?;
+    let rows = transactions::by_hashes(&app.pool, hashes).await.map_err(read_problem)?;
+    let positions: Vec<u64> = rows.iter().map(|row| row.position).collect();
+    let whole = app.whole_transactions(&positions).await?.into_iter();
+    let whole: BTreeMap<Hash, Vec<u8>> = whole.map(|t| (t.hash(), t.bytes().to_vec())).collect();
+    let missing = |hash: &Hash| Problem::internal(format!("transaction {hash} is not found"));
+    let found = hashes.iter().map(|hash| whole.get(hash).cloned().ok_or_else(|| missing(hash)));
+    found.collect()
+}
+
+async fn tx(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {
+    let hash = arguments.hash();
+    let proves = arguments.flag("prove");
+    arguments.finish()?;
+    let Some(hash) = hash else { return Err(Problem::internal("a hash is given")) };
+    let row = transactions::get(&app.pool, hash).await.map_err(read_problem)?;
+    let placed = row.and_then(|row| Some((row.height?, usize::try_from(row.place?).ok()?)));
+    let (height, index) = placed.ok_or_else(|| Problem::not_found("final transaction", hash))?;
+    let block = final_block(app, Some(height)).await?;
+    let results = app.commands.results(&block.applied).await?;
+    let receipt = results.receipts.get(index).filter(|receipt| receipt.hash == hash);
+    let receipt = receipt.ok_or_else(|| Problem::internal(format!("{hash} has no receipt")))?;
+    let tx = STANDARD.encode(bytes(app, &[hash]).await?.concat());
+    let mut found = json!({
+        "hash": hash,
+        "height": height.to_string(),
+        "index": index,
+        "tx_result": shapes::result(receipt),
+        "tx": tx,
+    });
+    if proves {
+        let leaves: Vec<&[u8]> =
+            block.body.transactions.iter().map(|hash| hash.as_bytes().as_slice()).collect();
+        let inclusion = hashes::inclusion(&leaves, index);
+        found["proof"] = json!({
+            "root_hash": block.body.data_hash(),
+            "data": found["tx"],
+            "proof": inclusion.map(|of| shapes::proof(&of, leaves.len(), index)),
+        });
+    }
+    Ok(found)
 }
 
 async fn header(app: &App, mut arguments: Arguments) -> Result<Value, Problem> {

@@ -1,22 +1,24 @@
-//! CometBFT's JSON: headers, commits, validators and results as its RPC writes them.
+//! CometBFT's JSON: headers, commits, blocks, validators and results as its RPC writes them.
 //!
-//! Does not know where they come from. Integers of 64 bits are texts, hashes upper hex; keys and
-//! signatures base64. Go writes nothing as an empty object, never as null: so does
+//! Does not know where they come from. Integers of 64 bits are texts, hashes upper hex; keys,
+//! signatures and transactions base64. Go writes nothing as an empty object, never as null: so does
 //! this, because clients in other languages rely on it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use commands::FinalBlock;
 use domain::{
-    block::Header,
+    block::{Body, Header},
     chain::GenesisInitialised,
     commit::Commit,
+    evidence::Evidence,
+    hashes::Inclusion,
     ledger::Receipt,
     proposer::Seat,
     values::{Hash, PublicKey},
     vote::BlockId,
 };
 use serde_json::{Value, json};
-use tendermint::{Time, block::CommitSig};
+use tendermint::{Time, Vote, block::CommitSig};
 
 /// The time that Go has before it has any.
 pub const NO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -113,6 +115,47 @@ pub fn light_block(block: &FinalBlock) -> Value {
     json!({"signed_header": signed_header(block), "validator_set": set})
 }
 
+/// `types.Block`, with the transactions' own bytes.
+pub fn block(of: &Header, body: &Body, transactions: &[Vec<u8>]) -> Value {
+    let txs: Vec<String> = transactions.iter().map(|bytes| STANDARD.encode(bytes)).collect();
+    json!({
+        "header": header(of),
+        "data": {"txs": txs},
+        "evidence": {"evidence": body.evidence.iter().map(evidence).collect::<Vec<_>>()},
+        "last_commit": commit(body.last_commit.as_ref()),
+    })
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    let inner = evidence.evidence();
+    json!({
+        "type": "tendermint/DuplicateVoteEvidence",
+        "value": {
+            "vote_a": vote(&inner.vote_a),
+            "vote_b": vote(&inner.vote_b),
+            "TotalVotingPower": inner.total_voting_power.value().to_string(),
+            "ValidatorPower": inner.validator_power.value().to_string(),
+            "Timestamp": time(inner.timestamp),
+        },
+    })
+}
+
+fn vote(vote: &Vote) -> Value {
+    let id = vote.block_id.as_ref().and_then(BlockId::from_tendermint);
+    json!({
+        "type": i32::from(vote.vote_type),
+        "height": vote.height.value().to_string(),
+        "round": vote.round.value(),
+        "block_id": block_id(id.as_ref()),
+        "timestamp": vote.timestamp.map_or(NO_TIME.to_owned(), time),
+        "validator_address": vote.validator_address.to_string(),
+        "validator_index": vote.validator_index.value(),
+        "signature": signature_text(vote.signature.as_ref()),
+        "extension": null,
+        "extension_signature": null,
+    })
+}
+
 fn signature_text(signature: Option<&tendermint::Signature>) -> Option<String> {
     signature.map(|signature| STANDARD.encode(signature.as_bytes()))
 }
@@ -149,6 +192,17 @@ pub fn result(receipt: &Receipt) -> Value {
         "gas_used": "0",
         "events": [],
         "codespace": if receipt.code() == 0 { "" } else { "node0" },
+    })
+}
+
+/// `crypto.Proof`.
+pub fn proof(of: &Inclusion, total: usize, index: usize) -> Value {
+    let base64 = |hash: &Hash| STANDARD.encode(hash.as_bytes());
+    json!({
+        "total": total.to_string(),
+        "index": index.to_string(),
+        "leaf_hash": base64(&of.leaf),
+        "aunts": of.aunts.iter().map(base64).collect::<Vec<_>>(),
     })
 }
 

@@ -144,6 +144,15 @@ pub async fn by_keys(pool: &PgPool, addresses: &[Address]) -> Result<Vec<Validat
     Ok(rows.into_iter().map(Validator::try_from).collect::<Result<_, _>>()?)
 }
 
+/// The validators of this name, at most twenty.
+pub async fn by_moniker(pool: &PgPool, moniker: &str) -> Result<Vec<Validator>, ReadError> {
+    let mut sql = QueryBuilder::new("select ");
+    sql.push(COLUMNS).push(" from read.validators where moniker = ").push_bind(moniker);
+    sql.push(" order by address limit 20");
+    let rows: Vec<Stored> = sql.build_query_as().fetch_all(pool).await?;
+    Ok(rows.into_iter().map(Validator::try_from).collect::<Result<_, _>>()?)
+}
+
 /// A page of the validators that pass the filter, in this order.
 pub async fn list(
     pool: &PgPool,

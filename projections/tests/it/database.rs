@@ -35,6 +35,19 @@ pub const TABLES: &[&str] = &[
     "reputation_history_v1.reputations",
     "reputation_history_v1.performances",
     "activity_v1.activity",
+    "transactions_v1.accepted",
+    "transactions_v1.included",
+    "transactions_v1.evicted",
+    "transactions_v1.waiting",
+    "transactions_v1.senders",
+    "accounts_v1.accounts",
+    "accounts_v1.stakes",
+    "anchors_v1.anchors",
+    "blocks_v1.blocks",
+    "heights_v1.heights",
+    "heights_v1.rounds",
+    "heights_v1.votes",
+    "heights_v1.equivocations",
 ];
 
 /// A database of a test's own, with the log in it.
@@ -90,9 +103,17 @@ impl Database {
         position
     }
 
+    /// Keeps content that events name.
+    pub async fn keep(&self, blobs: &[Vec<u8>]) {
+        for blob in blobs {
+            self.store.put_blob(blob).await.unwrap();
+        }
+    }
+
     /// A log filled with a whole history.
     pub async fn filled(history: &History) -> (Database, u64) {
         let database = Database::create().await;
+        database.keep(&history.blobs).await;
         let head = database.append(&history.steps).await;
         (database, head)
     }

@@ -24,15 +24,6 @@ const VALIDATORS: u8 = 12;
 /// Heights in an epoch of the observed chain.
 const EPOCH_HEADERS: u32 = 8;
 const FOUR: &[(u8, u64)] = &[(101, 10), (102, 10), (103, 10), (104, 10)];
-/// What happens to the chain of our own.
-const NATIVE: &[&str] = &[
-    include_str!("../../../domain/tests/golden/genesis-initialised.v1.json"),
-    include_str!("../../../domain/tests/golden/block-applied.v1.json"),
-    include_str!("../../../domain/tests/golden/state-snapshot-created.v1.json"),
-    include_str!("../../../domain/tests/golden/state-pruned.v1.json"),
-    include_str!("../../../domain/tests/golden/chain-halted.v1.json"),
-];
-
 /// What one command left behind.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -49,6 +40,8 @@ pub struct Step {
 #[derive(Default)]
 pub struct History {
     pub steps: Vec<Step>,
+    /// Content that events name by its hash.
+    pub blobs: Vec<Vec<u8>>,
     pub validators: BTreeMap<Address, Validator>,
     pub sets: BTreeMap<ChainId, ValidatorSet>,
     /// Every epoch's stream of every observed chain.
@@ -67,7 +60,7 @@ impl History {
     /// Of so many commands that were accepted.
     pub fn of(seed: u64, commands: usize) -> History {
         let mut history = History::empty(seed);
-        NATIVE.iter().for_each(|event| history.native(event));
+        history.own_chain();
         history.observe_first();
         while history.steps.len() < commands {
             history.next();
@@ -270,14 +263,6 @@ impl History {
             Fact::ValidatorSet(id.clone(), event)
         });
         self.sets.insert(chain, state);
-    }
-
-    fn native(&mut self, golden: &str) {
-        let event: chain::Event = serde_json::from_str(golden).unwrap();
-        let stored = NewEvent::new(event.name(), &Data(&event)).unwrap();
-        let stream = ChainStream { chain: "node0-local".parse().unwrap(), epoch: Epoch::FIRST };
-        let name = StreamName::of(Chain::CATEGORY, &stream).unwrap();
-        self.push(name, vec![stored], vec![Fact::Chain(stream, event)]);
     }
 
     fn stream(&self) -> ChainStream {

@@ -13,6 +13,7 @@ mod fixture;
 mod given_up;
 mod history;
 mod models;
+mod own_chain;
 mod parking;
 mod running;
 mod waiting;

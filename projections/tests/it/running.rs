@@ -180,6 +180,7 @@ async fn two_runners_at_once_do_the_work_of_one() {
     let history = History::of(7, COMMANDS);
     let expected = undisturbed(&history).await;
     let database = Database::create().await;
+    database.keep(&history.blobs).await;
     let another = database.another_store().await;
     let one = database.start(9);
     let two = Projections::start(another.clone(), database.pool.clone(), quick(9));
@@ -201,6 +202,7 @@ async fn a_rebuild_equals_what_it_replaces_while_events_come() {
     let history = History::of(8, COMMANDS);
     let expected = undisturbed(&history).await;
     let database = Database::create().await;
+    database.keep(&history.blobs).await;
     let (before, after) = history.steps.split_at(COMMANDS / 2);
     let projections = database.start(50);
     let head = database.append(before).await;

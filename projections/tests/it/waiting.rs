@@ -71,7 +71,7 @@ async fn a_wait_in_vain_says_how_far_behind_the_model_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_tells_of_an_outage_and_of_the_recovery() {
-    let history = History::of(15, 40);
+    let history = History::of(15, 120);
     let (database, head) = Database::filled(&history).await;
     database.execute("alter table validators_v1.validators rename to hidden").await;
     let projections = database.start(100);

@@ -114,6 +114,66 @@ async fn light_clients_of_others_verify_every_height_by_what_the_rpc_tells() {
     app.stop().await;
 }
 
+/// What CosmJS reads of our chain.
+async fn cosmjs(url: String, hashes: Vec<String>) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cosmjs");
+    let mut command = tokio::process::Command::new("node");
+    command.arg("read.cjs").arg(url).args(hashes).current_dir(folder);
+    let told = command.output().await.expect("node is there");
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{said} (make prepare installs what it needs)");
+    serde_json::from_slice(&told.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cosmjs_reads_the_chain_with_the_hashes_that_are_recorded() {
+    let (app, http) = start().await;
+    let commands = app.server.commands();
+    make_chain(&http, commands).await;
+    let url = format!("http://{}/rpc", app.server.address());
+    let sent: Vec<_> =
+        (0..HEIGHTS).map(|nonce| transfer(1, nonce, sender(2).address(), 100, 5)).collect();
+    let hashes = sent.iter().map(|transaction| transaction.hash().to_string()).collect();
+    let told = cosmjs(url, hashes).await;
+    assert_eq!(told["comet38"], true);
+    assert_eq!((&told["chain"], &told["genesis"]), (&json!(chain()), &json!(chain())));
+    assert_eq!(told["genesisValidators"], 4);
+    let heights = told["heights"].as_array().unwrap();
+    assert_eq!(heights.len() as u64, HEIGHTS);
+    let mut last = Value::Null;
+    for (number, height) in (1..).zip(heights) {
+        let recorded = commands.final_block(&chain(), network::height(number)).await.unwrap();
+        let recorded = recorded.unwrap();
+        let header = &recorded.proposed.header;
+        assert_eq!(height["height"], number, "{height:#}");
+        assert_eq!(height["hash"], json!(header.hash()));
+        assert_eq!(height["commits"], height["hash"]);
+        assert_eq!((&height["last"], &height["lastCommit"]), (&last, &last), "{height:#}");
+        assert_eq!(height["canonical"], number < HEIGHTS);
+        assert_eq!(height["appHash"], json!(header.app_hash()));
+        assert_eq!(height["proposer"], json!(recorded.proposed.proposer));
+        let seats = recorded.started.members.iter();
+        let seats: Vec<Value> =
+            seats.map(|seat| json!([seat.address, seat.power.to_string()])).collect();
+        assert_eq!(height["validators"], json!(seats));
+        assert_eq!(height["signatures"], seats.len());
+        let transaction = &sent[usize::try_from(number).unwrap() - 1];
+        assert_eq!(height["txs"], json!([hex::encode_upper(transaction.bytes())]));
+        assert_eq!(height["codes"], json!([0]));
+        last = height["hash"].clone();
+    }
+    assert_eq!(told["newest"], last);
+    for (number, (found, transaction)) in
+        (1..).zip(told["txs"].as_array().unwrap().iter().zip(&sent))
+    {
+        assert_eq!(found["hash"], json!(transaction.hash()));
+        assert_eq!(found["tx"], hex::encode_upper(transaction.bytes()));
+        assert_eq!((&found["height"], &found["index"]), (&json!(number), &json!(0)));
+        assert_eq!((&found["code"], &found["total"]), (&json!(0), &json!(1)));
+    }
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_answered_says_why() {
     let (app, http) = start().await;
@@ -132,6 +192,10 @@ async fn a_call_that_cannot_be_answered_says_why() {
         ("validators", json!({"height": "9"}), -32_602, "height 9 has not started"),
         ("validators", json!({"page": 2}), -32_602, "there are 1 pages"),
         ("validators", json!({"per_page": 101}), -32_602, "must be 1 to 100"),
+        ("tx", json!({"hash": "x"}), -32_602, "must be 32 bytes in base64"),
+        ("tx", json!({"hash": "AA==", "prove": 1}), -32_602, "prove must be true or false"),
+        ("tx", json!({}), -32_602, "hash must be given"),
+        ("tx", json!({"hash": "0x".to_owned() + &"AB".repeat(32)}), -32_603, "final transaction"),
         ("broadcast_tx_sync", json!({"tx": "AA=="}), -32_601, "there is no"),
     ] {
         let answer = call(&http, method, params.clone()).await;

@@ -1,0 +1,266 @@
+//! What happens on our own chain, asked over REST.
+//!
+//! Does not know how a read model is made: what was sent and agreed on is found again.
+
+use domain::{
+    transaction::{Envelope, Payload, Transaction},
+    values::{Amount, Nonce},
+};
+use serde_json::{Value, json};
+use tests::{
+    http::Http,
+    network::{self, BALANCE, chain, sender, submit, transfer},
+    socket::Socket,
+};
+
+use super::{faults, problem, start};
+
+const DIGEST: &str = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
+
+fn anchor(n: u64, nonce: u64) -> Transaction {
+    let envelope = Envelope {
+        chain_id: chain(),
+        expires_at_height: None,
+        fee: Amount::new(9),
+        memo: None,
+        nonce: Nonce::new(nonce).unwrap(),
+        payload: Payload::Anchor {
+            algorithm: "sha-256".parse().unwrap(),
+            digest: DIGEST.parse().unwrap(),
+            label: "the empty document".to_owned().try_into().unwrap(),
+        },
+        sender: sender(n).public(),
+    };
+    envelope.sign(sender(n).signing())
+}
+
+/// One item, once the read models show the log as it is now.
+async fn now(http: &Http, path: &str, head: u64) -> Value {
+    let request = http.request(reqwest::Method::GET, path).header("min-position", head);
+    let answer = super::send(request).await;
+    assert_eq!(answer.status, 200, "{path}: {:#}", answer.body);
+    answer.body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_and_agreed_on_is_found_by_whatever_names_it() {
+    let (app, http) = start().await;
+    let commands = app.server.commands();
+    http.post("/api/v1/chains", &network::genesis()).await.expect(201);
+    network::started(commands, 1).await;
+    let (paid, noted) = (transfer(1, 0, sender(2).address(), 100, 5), anchor(2, 0));
+    submit(commands, &paid).await;
+    submit(commands, &noted).await;
+    let block = network::one_height(commands, 1).await;
+    network::started(commands, 2).await;
+    // Two that wait: one may be in the next block, one is too early.
+    let (next, early) = (transfer(1, 1, sender(3).address(), 7, 5), anchor(2, 4));
+    submit(commands, &next).await;
+    submit(commands, &early).await;
+    let head = commands.store().head().await.unwrap().position;
+    let hash = block.header.hash();
+
+    let found = now(&http, &format!("/api/v1/transactions/{}", paid.hash()), head).await;
+    assert_eq!((&found["state"], &found["height"]), (&json!("final"), &json!("1")), "{found:#}");
+    assert_eq!(found["block_hash"], json!(hash));
+    assert_eq!(found["transaction"], serde_json::to_value(&paid).unwrap());
+    let found = now(&http, &format!("/api/v1/transactions/{}", early.hash()), head).await;
+    assert_eq!((&found["state"], &found["height"]), (&json!("queued"), &Value::Null));
+    let waiting = now(&http, "/api/v1/mempool/transactions", head).await;
+    let states: Vec<&Value> =
+        waiting["items"].as_array().unwrap().iter().map(|item| &item["state"]).collect();
+    assert_eq!(states.len(), 2, "{waiting:#}");
+    assert!(states.contains(&&json!("pending")) && states.contains(&&json!("queued")));
+    let mempool = now(&http, "/api/v1/mempool", head).await;
+    assert_eq!((&mempool["transactions"], &mempool["senders"]), (&json!("2"), &json!("2")));
+
+    let one = sender(1).address();
+    let account = now(&http, &format!("/api/v1/accounts/{one}"), head).await;
+    assert_eq!(
+        (&account["balance"], &account["nonce"]),
+        (&json!((BALANCE - 105).to_string()), &json!("1"))
+    );
+    let of_one = now(&http, &format!("/api/v1/accounts/{one}/transactions"), head).await;
+    assert_eq!(of_one["items"].as_array().unwrap().len(), 2);
+    let of_two = format!("/api/v1/accounts/{}/transactions?kind=transfer", sender(2).address());
+    let of_two = now(&http, &of_two, head).await;
+    assert_eq!(of_two["items"][0]["hash"], json!(paid.hash()), "received: {of_two:#}");
+    let accounts = now(&http, "/api/v1/accounts?first=2", head).await;
+    assert_eq!(accounts["page"]["has_next"], true);
+
+    let found = now(&http, &format!("/api/v1/anchors/{DIGEST}"), head).await;
+    assert_eq!((&found["transaction"], &found["revoked"]), (&json!(noted.hash()), &Value::Null));
+    let owned = format!("/api/v1/anchors?owner={}", sender(2).address());
+    assert_eq!(now(&http, &owned, head).await["items"][0], found);
+
+    let told = now(&http, &format!("/api/v1/blocks/{hash}"), head).await;
+    assert_eq!((&told["state"], &told["transactions"]), (&json!("final"), &json!(2)));
+    assert_eq!((&told["failed"], &told["fees"]), (&json!(0), &json!("14")));
+    let at = now(&http, &format!("/api/v1/chains/{}/blocks/1", chain()), head).await;
+    assert_eq!(at, told);
+    let held = now(&http, &format!("/api/v1/blocks/{hash}/transactions?first=1"), head).await;
+    assert_eq!((&held["items"][0]["place"], &held["page"]["has_next"]), (&json!(0), &json!(true)));
+    let blocks = now(&http, "/api/v1/blocks?state=final", head).await;
+    assert_eq!(blocks["items"], json!([told]));
+    let finality = now(&http, &format!("/api/v1/chains/{}/finality?last=5", chain()), head).await;
+    assert_eq!((&finality["blocks"], &finality["transactions"]), (&json!(1), &json!("2")));
+    assert!(finality["p95_ms"].as_f64().unwrap() > 0.0);
+
+    let height = now(&http, &format!("/api/v1/heights/{}-1", chain()), head).await;
+    assert_eq!((&height["block_hash"], &height["committed_round"]), (&json!(hash), &json!(0)));
+    assert_eq!(height["votes"].as_array().unwrap().len(), 8, "{height:#}");
+    assert_eq!(height["rounds"][0]["polka"], true);
+    let heights = now(&http, &format!("/api/v1/chains/{}/heights", chain()), head).await;
+    assert_eq!(heights["items"].as_array().unwrap().len(), 2);
+    let board = now(&http, &format!("/api/v1/chains/{}/leaderboard", chain()), head).await;
+    let board = board["items"].as_array().unwrap();
+    assert_eq!(board.len(), 4);
+    assert!(board.iter().all(|one| one["missed"] == 0), "{board:#?}");
+    assert_eq!(board.iter().filter(|one| one["proposed"] == 1).count(), 1);
+
+    for (text, kinds) in [
+        (hash.to_string(), vec!["block"]),
+        (paid.hash().to_string().to_lowercase(), vec!["transaction"]),
+        (DIGEST.to_owned(), vec!["anchor"]),
+        (one.to_string(), vec!["account"]),
+        (chain().to_string(), vec!["chain"]),
+        ("1".to_owned(), vec!["block"]),
+        ("nothing%20at%20all".to_owned(), vec![]),
+    ] {
+        let found = now(&http, &format!("/api/v1/search?q={text}"), head).await;
+        let items = found["items"].as_array().unwrap();
+        let is: Vec<&str> = items.iter().map(|item| item["kind"].as_str().unwrap()).collect();
+        assert_eq!(is, kinds, "{text}");
+        for item in items {
+            http.get(item["path"].as_str().unwrap()).await.expect(200);
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_or_asked_wrongly_is_said() {
+    let (app, http) = start().await;
+    let hash = "00".repeat(32).to_uppercase();
+    for path in [
+        format!("/api/v1/transactions/{hash}"),
+        format!("/api/v1/blocks/{hash}"),
+        format!("/api/v1/blocks/{hash}/transactions"),
+        format!("/api/v1/anchors/{hash}"),
+        format!("/api/v1/accounts/{}", "00".repeat(20)),
+        "/api/v1/chains/no-chain/blocks/1".to_owned(),
+        "/api/v1/heights/no-chain-1".to_owned(),
+    ] {
+        let answer = http.get(&path).await;
+        assert_eq!((answer.status, problem(&answer).as_str()), (404, "not-found"), "{path}");
+    }
+    for (path, wrong) in [
+        ("/api/v1/transactions?kind=gift&sender=x", vec!["kind", "sender"]),
+        ("/api/v1/blocks?state=lost", vec!["state"]),
+        ("/api/v1/anchors?digest=zz", vec!["digest"]),
+        ("/api/v1/search", vec!["q"]),
+        ("/api/v1/chains/a/finality?last=0", vec!["last"]),
+        ("/api/v1/chains/a/leaderboard?last=1001", vec!["last"]),
+        ("/api/v1/heights/x", vec!["chain_height"]),
+        ("/api/v1/mempool/transactions?after=x", vec!["after"]),
+    ] {
+        let answer = http.get(path).await;
+        assert_eq!(
+            (answer.status, faults(&answer)),
+            (400, wrong.iter().map(ToString::to_string).collect()),
+            "{path}"
+        );
+    }
+    // An address that only was written to, and never paid, is none.
+    assert!(http.get("/api/v1/mempool").await.expect(200)["oldest_at"].is_null());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_is_found_over_graphql_and_followed_as_it_happens() {
+    let (app, http) = start().await;
+    let commands = app.server.commands();
+    http.post("/api/v1/chains", &network::genesis()).await.expect(201);
+    network::started(commands, 1).await;
+    let mut socket = Socket::ready(&app.server.address().to_string(), None).await;
+    let blocks = format!(
+        "subscription {{ blockApplied(chainId: \"{}\", after: 0) {{
+            block {{ hash height state appliedAt }} }} }}",
+        chain()
+    );
+    socket.subscribe("b", &blocks, json!({})).await;
+    let (paid, noted) = (transfer(1, 0, sender(2).address(), 100, 5), anchor(2, 0));
+    let mut sent = Socket::ready(&app.server.address().to_string(), None).await;
+    let follow = "subscription($of: Address!) { transactionChanged(sender: $of, after: 0) {
+        type transaction { hash state } } }";
+    sent.subscribe("t", follow, json!({"of": sender(1).address()})).await;
+    submit(commands, &paid).await;
+    let told = sent.message().await["payload"]["data"]["transactionChanged"].clone();
+    assert_eq!(told["type"], "transaction-accepted.v1", "{told:#}");
+    assert_eq!(told["transaction"], json!({"hash": paid.hash(), "state": "PENDING"}));
+    submit(commands, &noted).await;
+    let block = network::one_height(commands, 1).await;
+    let told = socket.message().await["payload"]["data"]["blockApplied"]["block"].clone();
+    assert_eq!((&told["hash"], &told["height"]), (&json!(block.header.hash()), &json!("1")));
+    assert_eq!(told["state"], "FINAL");
+    assert!(told["appliedAt"].is_string());
+    network::started(commands, 2).await;
+    let head = commands.store().head().await.unwrap().position;
+    let query =
+        "query($chain: ChainId!, $hash: Hash!, $digest: Digest!, $of: Address!, $at: Position) {
+        transaction(hash: $hash, minPosition: $at) {
+            id state fee height place signed block { hash proposer transactions } }
+        transactions(account: $of, minPosition: $at) { nodes { hash kind } }
+        mempool(minPosition: $at) { transactions bytes oldestAt }
+        mempoolTransactions { nodes { hash } }
+        account(address: $of, minPosition: $at) { balance nonce stakes { kind } }
+        accounts(first: 1, minPosition: $at) { nodes { address } pageInfo { hasNextPage } }
+        anchor(digest: $digest, minPosition: $at) {
+            label owner transaction { state block { height } } }
+        anchors(owner: $of) { nodes { label } }
+        block(chainId: $chain, height: \"1\", minPosition: $at) {
+            id hash fees failed proposerValidator { moniker } }
+        blocks(chainId: $chain, state: FINAL) { nodes { height round } }
+        finality(chainId: $chain, last: 10) { blocks p50Ms transactions }
+        consensusHeight(chainId: $chain, height: \"1\", minPosition: $at) {
+            height { tookMs block { hash } } rounds { round polka failed }
+            votes { type validator blockHash } equivocations { kind } }
+        consensusHeights(chainId: $chain) { nodes { height committedRound } }
+        leaderboard(chainId: $chain) { address signed missed proposed validator { moniker } }
+        search(q: $digest) { kind path } }";
+    // (GraphQL has one type for a text to search, and one for a digest.)
+    let query = query.replace("search(q: $digest)", &format!("search(q: \"{DIGEST}\")"));
+    let asked = json!({
+        "chain": chain(), "hash": paid.hash(), "digest": DIGEST, "of": sender(1).address(),
+        "at": head,
+    });
+    let data = http.graphql(&query, asked).await;
+    let hash = block.header.hash();
+    assert_eq!(data["transaction"]["state"], "FINAL", "{data:#}");
+    assert_eq!(data["transaction"]["signed"], serde_json::to_value(&paid).unwrap());
+    assert_eq!(data["transaction"]["block"]["hash"], json!(hash));
+    assert_eq!(data["transactions"]["nodes"], json!([{"hash": paid.hash(), "kind": "transfer"}]));
+    assert_eq!(data["mempool"], json!({"transactions": "0", "bytes": "0", "oldestAt": null}));
+    assert_eq!(data["account"]["balance"], (BALANCE - 105).to_string());
+    assert_eq!(data["accounts"]["pageInfo"]["hasNextPage"], true);
+    assert_eq!(data["anchor"]["owner"], json!(sender(2).address()));
+    assert_eq!(data["anchor"]["transaction"]["block"]["height"], "1");
+    assert_eq!(data["block"]["hash"], json!(hash));
+    assert_eq!(data["blocks"]["nodes"], json!([{"height": "1", "round": 0}]));
+    assert_eq!(
+        (&data["finality"]["blocks"], &data["finality"]["transactions"]),
+        (&json!(1), &json!("2"))
+    );
+    assert_eq!(data["consensusHeight"]["height"]["block"]["hash"], json!(hash));
+    assert_eq!(data["consensusHeight"]["votes"].as_array().unwrap().len(), 8);
+    assert_eq!(data["consensusHeights"]["nodes"][1]["committedRound"], 0);
+    assert_eq!(data["leaderboard"].as_array().unwrap().len(), 4);
+    assert_eq!(data["search"][0]["kind"], "anchor");
+    for node in ["transaction", "block"] {
+        let id = &data[node]["id"];
+        let found =
+            http.graphql("query($id: ID!) { node(id: $id) { id } }", json!({"id": id})).await;
+        assert_eq!(found["node"]["id"], *id);
+    }
+    app.stop().await;
+}
