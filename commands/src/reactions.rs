@@ -7,7 +7,9 @@
 //! itself is waited for; and when there is no going on, the process is parked with the reason. A
 //! parked process is tried again when it is started again.
 
+mod epochs;
 mod finality;
+mod penalty;
 mod pruning;
 
 use std::time::Duration;
@@ -24,7 +26,7 @@ use crate::{
     execute::Commands,
     ledger::Unexecuted,
     policy::Role,
-    request::{Actor, RequestContext},
+    request::{Actor, Outcome, RequestContext},
 };
 
 /// How long a process waits before it tries again, in milliseconds.
@@ -40,18 +42,25 @@ const CHECKPOINT_MS_MAX: u64 = 1_000;
 pub enum Process {
     /// From an agreed block to the next height.
     BlockFinality,
+    /// From an epoch's last block to what its end asks for.
+    EpochClose,
+    /// From stake that was burned to the validator's own record.
+    Penalty,
     /// From a state that is no longer wanted to the space it took.
     StatePruning,
 }
 
 impl Process {
     /// Every process.
-    pub const ALL: &'static [Process] = &[Process::BlockFinality, Process::StatePruning];
+    pub const ALL: &'static [Process] =
+        &[Process::BlockFinality, Process::EpochClose, Process::Penalty, Process::StatePruning];
 
     /// Its name: that of its checkpoint, and part of the ids of its commands.
     pub const fn name(self) -> &'static str {
         match self {
             Process::BlockFinality => "block-finality",
+            Process::EpochClose => "epoch-close",
+            Process::Penalty => "penalty",
             Process::StatePruning => "state-pruning",
         }
     }
@@ -60,6 +69,8 @@ impl Process {
     fn follows(self) -> &'static [&'static str] {
         match self {
             Process::BlockFinality => finality::FOLLOWED,
+            Process::EpochClose => epochs::FOLLOWED,
+            Process::Penalty => penalty::FOLLOWED,
             Process::StatePruning => pruning::FOLLOWED,
         }
     }
@@ -67,6 +78,8 @@ impl Process {
     async fn react(self, commands: &Commands, cause: &Cause<'_>) -> Result<(), Stuck> {
         match self {
             Process::BlockFinality => Box::pin(finality::react(commands, cause)).await,
+            Process::EpochClose => Box::pin(epochs::react(commands, cause)).await,
+            Process::Penalty => Box::pin(penalty::react(commands, cause)).await,
             Process::StatePruning => pruning::react(commands, cause).await,
         }
     }
@@ -160,6 +173,17 @@ impl From<Unexecuted> for Stuck {
             | Unexecuted::Panicked
             | Unexecuted::NotKept(_) => Stuck::Refused(reason.to_string()),
         }
+    }
+}
+
+/// Whether a step was done. A refusal by the domain is an answer: there was nothing to do.
+fn unless_refused<R: std::fmt::Display>(
+    done: Result<Outcome, CommandError<R>>,
+) -> Result<bool, Stuck> {
+    match done {
+        Ok(_) => Ok(true),
+        Err(CommandError::Refused(_)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

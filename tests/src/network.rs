@@ -11,6 +11,7 @@ use domain::{
     block::{self, Block, Body, Contents, Standing},
     commit::Commit,
     consensus::{self, ConsensusHeight, HeightStream, Started},
+    evidence::Evidence,
     transaction::{self, Account, Envelope, Payload, Transaction},
     values::{Address, Amount, ChainId, Height, Moment, Nonce, Round, Signature},
     vote::{BlockId, Proposal, Vote, VoteType},
@@ -216,10 +217,23 @@ pub async fn next_block(commands: &Commands) -> NextBlock {
 /// # Panics
 /// When there is no ground to make one on.
 pub async fn make(commands: &Commands, number: u64, last_commit: Option<Commit>) -> Contents {
+    make_with(commands, number, last_commit, Vec::new()).await
+}
+
+/// The same, with evidence.
+///
+/// # Panics
+/// When there is no ground to make one on.
+pub async fn make_with(
+    commands: &Commands,
+    number: u64,
+    last_commit: Option<Commit>,
+    evidence: Vec<Evidence>,
+) -> Contents {
     let NextBlock { ground, parameters, transactions, .. } = next_block(commands).await;
     assert_eq!(ground.height, height(number));
     let transactions = transactions.iter().map(Transaction::hash).collect();
-    let body = Body { evidence: Vec::new(), last_commit, transactions };
+    let body = Body { evidence, last_commit, transactions };
     let proposer = started(commands, number).await.proposer(Round::FIRST);
     ground.build(body, proposer, &parameters).expect("the commit of the block before is there")
 }
@@ -237,7 +251,11 @@ pub async fn record(commands: &Commands, contents: &Contents) -> Standing {
     block.proposed().expect("recorded").standing.clone()
 }
 
-async fn tell(commands: &Commands, number: u64, command: consensus::Command) -> Vec<String> {
+/// Tells a height something; the types of what came of it.
+///
+/// # Panics
+/// When it is refused.
+pub async fn tell(commands: &Commands, number: u64, command: consensus::Command) -> Vec<String> {
     let told = commands.execute::<ConsensusHeight>(stream(number), command, as_validator());
     let told = told.await.unwrap_or_else(|error| panic!("height {number}: {error}"));
     told.events.into_iter().map(|event| event.event_type).collect()
@@ -248,11 +266,20 @@ async fn tell(commands: &Commands, number: u64, command: consensus::Command) -> 
 /// # Panics
 /// When they do not come to an agreement.
 pub async fn agree(commands: &Commands, number: u64, id: BlockId) {
+    agree_without(commands, number, id, None).await;
+}
+
+/// The same, while one of them says nothing.
+///
+/// # Panics
+/// When they do not come to an agreement.
+pub async fn agree_without(commands: &Commands, number: u64, id: BlockId, silent: Option<Address>) {
     let begun = started(commands, number).await;
     let proposed = consensus::Command::Propose(proposal(&begun, id));
     assert_eq!(tell(commands, number, proposed).await, ["proposal-accepted.v1"]);
     let begun = started(commands, number).await;
-    let members: Vec<Address> = begun.start().members.iter().map(|seat| seat.address).collect();
+    let members = begun.start().members.iter().map(|seat| seat.address);
+    let members: Vec<Address> = members.filter(|member| Some(*member) != silent).collect();
     let cast = |kind: VoteType, by: &[Address]| consensus::Command::CastVotes {
         votes: by.iter().map(|by| vote(&begun, *by, kind, Some(id))).collect(),
     };

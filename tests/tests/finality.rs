@@ -1,6 +1,7 @@
 //! From a signed transfer to a final block, height after height, whatever happens to the process
 //! between.
 
+mod epochs;
 mod interrupted;
 mod large;
 mod mempool;

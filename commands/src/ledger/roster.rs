@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::{
     aggregate::Aggregate,
-    validator::{Event, StandingName, Validator},
+    validator::{Event, Record, StandingName, Validator},
     validator_set::Candidate,
     values::{Amount, ChainId, Epoch},
 };
@@ -60,6 +60,19 @@ impl Commands {
             Some(_) | None => 0,
         };
         Ok(ActiveSet { candidates, joined })
+    }
+}
+
+impl Commands {
+    /// Everybody who ever registered for a chain, as they are now, by address.
+    pub(crate) async fn registered(&self, chain_id: &ChainId) -> Result<Vec<Record>, StoreError> {
+        let mut roster = self.rooms.ledger.roster.lock().await;
+        roster.catch_up(&self.store).await?;
+        let records = roster.validators.values().filter_map(Validator::record);
+        let of_chain = records.filter(|record| record.chain_id == *chain_id);
+        let mut found: Vec<Record> = of_chain.cloned().collect();
+        found.sort_unstable_by_key(|record| record.address);
+        Ok(found)
     }
 }
 

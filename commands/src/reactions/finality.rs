@@ -5,23 +5,29 @@
 //! final stays so; a block that names another state than ours halts the chain.
 //!
 //! The steps: the block is finalized by its commit; it is executed on our own chain's state, and
-//! what it came to is kept; the chain applies it, in the stream of its epoch; at an epoch's last
-//! height the books are closed and the next ones opened; the next height starts with its epoch's
-//! set. A chain's first height starts when the chain begins.
+//! what it came to is kept; the chain applies it, in the stream of its epoch; two heights before an
+//! epoch's last the next epoch's set is chosen, because the last one's header announces it; at an
+//! epoch's last height the books are closed and the next ones opened; the next height starts with
+//! its epoch's set. A chain's first height starts when the chain begins.
 
 use domain::{
     block::{self, Block},
     chain::{self, Chain, ChainStream},
     consensus::{self, BlockCommitted, ConsensusHeight, HeightStream},
     replica::Own,
+    validator_set::{self, ValidatorSet},
     values::{Hash, Height},
 };
+use tracing::warn;
 
-use super::{Cause, Stuck};
+use super::{Cause, Stuck, unless_refused};
 use crate::{error::CommandError, execute::Commands};
 
 /// What is followed.
 pub(super) const FOLLOWED: &[&str] = &["genesis-initialised.v1", "block-committed.v1"];
+
+/// The next epoch's set is chosen so many heights before that epoch's first.
+const ANNOUNCED_HEIGHTS: u64 = 3;
 
 /// Does what must come of an event.
 pub(super) async fn react(commands: &Commands, cause: &Cause<'_>) -> Result<(), Stuck> {
@@ -50,6 +56,7 @@ pub(super) async fn react(commands: &Commands, cause: &Cause<'_>) -> Result<(), 
         Agreed { commands, cause, own: &own, height: stream.height, committed: &committed };
     agreed.finalize().await?;
     agreed.apply().await?;
+    agreed.rotate().await?;
     agreed.turn_the_page().await?;
     match stream.height.next() {
         Some(next) => start(commands, cause, &own, next).await,
@@ -127,6 +134,33 @@ impl Agreed<'_> {
             Chain::Native(native) => native.halted.as_ref().map_or(Ok(()), |h| Err(is_halted(h))),
             Chain::Unbegun | Chain::Observed(_) => Ok(()),
         }
+    }
+
+    /// Chooses the next epoch's set of the active validators, in time for the header that announces
+    /// it. A chain without any goes on with the set it has.
+    async fn rotate(&self) -> Result<(), Stuck> {
+        let parameters = &self.own.genesis.parameters;
+        let chain = &self.own.genesis.chain_id;
+        let first = Height::new(self.height.value() + ANNOUNCED_HEIGHTS).ok();
+        let epoch = first.map(|first| first.epoch(parameters.epoch_blocks));
+        let Some(epoch) =
+            epoch.filter(|epoch| epoch.first_height(parameters.epoch_blocks) == first)
+        else {
+            return Ok(());
+        };
+        let active = self.commands.active_set(chain, epoch, parameters.power_reduction).await?;
+        if active.candidates.is_empty() {
+            return Ok(());
+        }
+        let request = self.cause.request("rotate");
+        let rotate = validator_set::Command::Rotate { epoch };
+        // Refused when somebody chose it before, or another epoch's would be the next: the set that
+        // is in force then goes on.
+        let chosen = self.commands.execute::<ValidatorSet>(chain.clone(), rotate, request).await;
+        if !unless_refused(chosen)? {
+            warn!(%chain, %epoch, "the set of the epoch was not chosen by its process");
+        }
+        Ok(())
     }
 
     /// After an epoch's last block its books are closed and the next ones opened.
