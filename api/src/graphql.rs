@@ -43,6 +43,7 @@ pub struct Query(
     types::transactions::TransactionQueries,
     types::blocks::BlockQueries,
     types::search::SearchQueries,
+    types::processes::ProcessQueries,
 );
 
 /// The schema.

@@ -89,6 +89,7 @@ fn tags() -> Value {
         {"name": "blocks", "description": "Blocks of our own chain: proposed, judged and final."},
         {"name": "heights", "description": "What a height's validators proposed and voted."},
         {"name": "log", "description": "The event log and what happened, in sentences."},
+        {"name": "processes", "description": "What follows from events by itself."},
         {"name": "projections", "description": "How the read models are."},
         {"name": "rpc", "description": "Our own chain for light clients and CosmJS."},
         {"name": "graphql", "description": "The same questions over GraphQL."},

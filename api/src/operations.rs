@@ -132,6 +132,9 @@ pub enum Operation {
     GetBlob,
     GetEvent,
     ReadStream,
+    ListProcesses,
+    GetProcess,
+    ResumeProcess,
     ListProjections,
     RebuildProjection,
 }
@@ -509,6 +512,24 @@ pub const TABLE: &[Entry] = &[
         "read-stream",
         "/api/v1/streams/{stream}",
         Access::Needs(Permission::EventRead),
+    ),
+    get(
+        Operation::ListProcesses,
+        "list-processes",
+        "/api/v1/processes",
+        Access::Public(Permission::MonitorRead),
+    ),
+    get(
+        Operation::GetProcess,
+        "get-process",
+        "/api/v1/processes/{process}",
+        Access::Public(Permission::MonitorRead),
+    ),
+    post(
+        Operation::ResumeProcess,
+        "resume-process",
+        "/api/v1/processes/{process}/resume",
+        Access::Needs(Permission::ChainManage),
     ),
     get(
         Operation::ListProjections,

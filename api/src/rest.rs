@@ -15,6 +15,7 @@ pub mod headers;
 pub mod health;
 pub mod heartbeats;
 pub mod light_blocks;
+pub mod processes;
 pub mod projections;
 pub mod reply;
 pub mod search;

@@ -18,7 +18,7 @@ use crate::{
     problem::{Kind, Problem},
     rest::{
         activity, anchors, blobs, blocks, chains, delegations, documents, events, follow, headers,
-        health, heartbeats, light_blocks, projections, search, slashings, transactions,
+        health, heartbeats, light_blocks, processes, projections, search, slashings, transactions,
         validator_sets, validators,
     },
     rpc,
@@ -110,6 +110,10 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/consensus/stream", get(follow::follow_consensus))
         .route("/api/v1/events/{position}", get(events::get))
         .route("/api/v1/streams/{stream}", get(events::stream))
+        // Processes
+        .route("/api/v1/processes", get(processes::list))
+        .route("/api/v1/processes/{process}", get(processes::get))
+        .route("/api/v1/processes/{process}/resume", post(processes::resume))
         // Read models
         .route("/api/v1/projections", get(projections::list))
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))

@@ -5,7 +5,7 @@
 //! the effect is durable; every step is a command whose id is derived from the event and the
 //! process, so that a step that was done before a crash comes to nothing after it; what passes by
 //! itself is waited for; and when there is no going on, the process is parked with the reason. A
-//! parked process is tried again when it is started again.
+//! parked process tries again when it is resumed, and when it is started again.
 
 mod epochs;
 mod finality;
@@ -31,6 +31,8 @@ use crate::{
 
 /// How long a process waits before it tries again, in milliseconds.
 const RETRY_MS: u64 = 100;
+/// How often a parked process looks whether it was resumed, in milliseconds.
+const RESUME_MS: u64 = 500;
 /// How often an event is tried before its refusal is taken for the last word: another process of
 /// the same name may be in the midst of it.
 const TRIES_MAX: u32 = 3;
@@ -65,8 +67,29 @@ impl Process {
         }
     }
 
+    /// The process of a name.
+    pub fn named(name: &str) -> Option<Process> {
+        Process::ALL.iter().copied().find(|process| process.name() == name)
+    }
+
+    /// What it is for, as a sentence.
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Process::BlockFinality => {
+                "From an agreed block to the next height: finalize, execute, apply, choose the next \
+                 set, close the books"
+            }
+            Process::EpochClose => {
+                "At an epoch's end: record duties, punish downtime, release what has matured, \
+                 complete exits"
+            }
+            Process::Penalty => "Punish whoever a block burned the stake of",
+            Process::StatePruning => "Give back the space of states that were dropped",
+        }
+    }
+
     /// The types of the events it follows.
-    fn follows(self) -> &'static [&'static str] {
+    pub fn follows(self) -> &'static [&'static str] {
         match self {
             Process::BlockFinality => finality::FOLLOWED,
             Process::EpochClose => epochs::FOLLOWED,
@@ -224,7 +247,7 @@ enum Ended {
     Lost(StoreError),
 }
 
-/// One process, until it is parked or dropped; it may be dropped at any moment.
+/// One process, until it is dropped; it may be dropped at any moment.
 pub async fn run(commands: Commands, process: Process) {
     let name = process.name();
     loop {
@@ -232,7 +255,8 @@ pub async fn run(commands: Commands, process: Process) {
             Ended::Parked { position, because } => {
                 error!(critical = true, process = name, position, %because, "parked");
                 park(commands.store(), name, position, &because).await;
-                return;
+                resumed(commands.store(), name).await;
+                info!(process = name, position, "resumed");
             }
             Ended::Lost(reason) if reason.is_unavailable() => {
                 warn!(process = name, %reason, "waits for the log");
@@ -242,6 +266,16 @@ pub async fn run(commands: Commands, process: Process) {
                 error!(critical = true, process = name, %reason, "cannot follow the log");
                 return;
             }
+        }
+    }
+}
+
+/// Waits until somebody resumes a parked process, here or elsewhere.
+async fn resumed(store: &EventStore, name: &str) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(RESUME_MS)).await;
+        if store.checkpoint(name).await.is_ok_and(|checkpoint| checkpoint.parked.is_none()) {
+            return;
         }
     }
 }

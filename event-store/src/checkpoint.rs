@@ -94,4 +94,19 @@ impl EventStore {
         .await?;
         Ok(())
     }
+
+    /// Lets a parked follower try again the event that it could not deal with; whether it was
+    /// parked.
+    pub async fn unpark(&self, name: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query!(
+            "update reactions
+                set parked_position = null, parked_because = null, parked_since = null
+              where name = $1 and incarnation = $2 and parked_position is not null",
+            name,
+            self.incarnation(),
+        )
+        .execute(self.pool())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
 }

@@ -1,7 +1,7 @@
 //! Transactions: what was accepted, what waits for a block and in which order, what became of each.
 //!
-//! Does not hold them whole: the event at a row's position does. Does not execute: what a block made
-//! of them is attached to the event that says so.
+//! Does not hold them whole: the event at a row's position does. Does not execute: what a block
+//! made of them is attached to the event that says so.
 
 mod fold;
 mod read;

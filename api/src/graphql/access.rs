@@ -36,6 +36,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("consensusHeight", Access::Public(Permission::ConsensusRead)),
     ("consensusHeights", Access::Public(Permission::ConsensusRead)),
     ("leaderboard", Access::Public(Permission::ConsensusRead)),
+    ("processes", Access::Public(Permission::MonitorRead)),
     ("search", Access::Public(Permission::ChainRead)),
     ("event", Access::Needs(Permission::EventRead)),
     ("events", Access::Needs(Permission::EventRead)),

@@ -10,6 +10,7 @@ pub mod events;
 pub mod headers;
 pub mod heartbeats;
 pub mod histories;
+pub mod processes;
 pub mod projections;
 pub mod search;
 pub mod transactions;

@@ -166,6 +166,10 @@ pub fn path_parameter(name: &str) -> Value {
             "A chain's name, and one of its heights.",
             text("^[A-Za-z0-9._-]{1,50}-[1-9][0-9]{0,18}$", "node0-local-1"),
         ),
+        "process" => (
+            "A process's name.",
+            one_of(::commands::Process::ALL.iter().map(|process| process.name())),
+        ),
         "digest" => (
             "A document's digest, in hex.",
             text(
@@ -641,6 +645,19 @@ fn doc(operation: Operation) -> Doc {
         ),
         Operation::GetEvent => plain("log", "The event at a position", Reply::One("Event")),
         Operation::ReadStream => plain("log", "The events of one stream", Reply::Log),
+        Operation::ListProcesses => plain(
+            "processes",
+            "How far each process is, and which are parked",
+            Reply::One("ProcessStatuses"),
+        ),
+        Operation::GetProcess => {
+            plain("processes", "How far a process is", Reply::One("ProcessStatus"))
+        }
+        Operation::ResumeProcess => plain(
+            "processes",
+            "Lets a parked process try again the event that it could not deal with",
+            Reply::One("ProcessStatus"),
+        ),
         Operation::ListProjections => {
             plain("projections", "How the read models are", Reply::One("ProjectionStatuses"))
         }

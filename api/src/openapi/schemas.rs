@@ -16,7 +16,7 @@ use utoipa::{
 use crate::{
     heartbeats,
     rest::{
-        documents, events, health, heartbeats as beats, projections as status, search,
+        documents, events, health, heartbeats as beats, processes, projections as status, search,
         transactions as sent, validator_sets as sets,
     },
 };
@@ -54,6 +54,7 @@ pub fn all() -> Value {
     with::<events::EventPage>(&mut found);
     with::<events::Event>(&mut found);
     with::<events::EventRecord>(&mut found);
+    with::<processes::ProcessStatuses>(&mut found);
     with::<status::ProjectionStatuses>(&mut found);
     with::<status::RebuildStarted>(&mut found);
     with::<heartbeats::Heartbeat>(&mut found);

@@ -31,7 +31,7 @@ async fn command(commands: &Commands, n: u64, command: validator::Command) {
 }
 
 /// A chain whose validators are registered, and may be chosen.
-async fn begin(commands: &Commands, mut parameters: Value) {
+pub async fn begin(commands: &Commands, mut parameters: Value) {
     // All of them may join in the first epoch.
     parameters["churn_per_epoch_max"] = json!({"floor": VALIDATORS, "one_in": 50});
     network::begin_with(commands, parameters).await;

@@ -199,9 +199,51 @@ async fn a_final_block_that_names_another_state_halts_the_chain_for_good() {
     assert_eq!(count(&commands, "chain-halted.v1").await, 1);
     assert_eq!(count(&commands, "block-applied.v1").await, 1);
     assert_eq!(count(&commands, "height-started.v1").await, 2);
-    // Tried again by a new process it comes to the same.
-    let again = process(&database).await;
-    let ended = tokio::time::timeout(Duration::from_secs(20), reactions::run(again, PROCESSES[0]));
-    ended.await.unwrap();
+    // Resumed, it is tried again, and comes to the same.
+    assert!(commands.store().unpark(PROCESSES[0].name()).await.unwrap());
+    assert!(!commands.store().unpark(PROCESSES[0].name()).await.unwrap(), "it is resumed");
+    let running = Reactions::start(&process(&database).await, &PROCESSES[..1]);
+    let because = parked(&commands).await;
+    assert!(because.contains("halted"), "{because}");
+    assert!(commands.store().unpark(PROCESSES[0].name()).await.unwrap());
+    let because = parked(&commands).await;
+    assert!(because.contains("halted"), "the same runner tried again: {because}");
+    running.stop().await;
     assert_eq!(count(&commands, "chain-halted.v1").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_s_end_is_done_once_however_often_its_process_is_dropped() {
+    let database = TestDatabase::create().await;
+    let commands = process(&database).await;
+    super::epochs::begin(&commands, serde_json::json!({})).await;
+    let running = Reactions::start(&commands, &[Process::BlockFinality]);
+    let heights = 3 * u64::from(EPOCH_BLOCKS);
+    for number in 1..=heights {
+        network::one_height(&commands, number).await;
+        network::started(&commands, number + 1).await;
+    }
+    running.stop().await;
+    let closed = count(&commands, "epoch-closed.v1").await;
+    assert!(closed >= 2, "{closed} epochs are closed");
+    let last = last_closed(&commands).await;
+    let mut lives = 0;
+    while commands.store().checkpoint(Process::EpochClose.name()).await.unwrap().position < last {
+        // Each life is a little longer than the one before, and begins with nothing in memory.
+        lives += 1;
+        let life = reactions::run(process(&database).await, Process::EpochClose);
+        dropped_after(lives, life).await;
+        assert!(lives < 500, "it does not come to an end");
+    }
+    assert!(lives > 5, "it was dropped only {lives} times");
+    let recorded = count(&commands, "performance-recorded.v1").await;
+    assert_eq!(recorded, closed * usize::try_from(network::VALIDATORS).unwrap());
+}
+
+/// Where the log has the end of the last epoch.
+async fn last_closed(commands: &Commands) -> u64 {
+    let event_types = vec!["epoch-closed.v1".to_owned()];
+    let filter = Filter { event_types, ..Filter::default() };
+    let page = commands.store().read_all(0, &filter, 10_000).await.unwrap();
+    page.events.last().unwrap().position
 }

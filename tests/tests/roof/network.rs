@@ -264,3 +264,32 @@ async fn the_same_is_found_over_graphql_and_followed_as_it_happens() {
     }
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_say_how_far_they_are_and_a_parked_one_is_resumed() {
+    let (app, http) = start().await;
+    let store = app.server.commands().store();
+    let told = http.get("/api/v1/processes").await.expect(200);
+    let names: Vec<&str> =
+        told["items"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["block-finality", "epoch-close", "penalty", "state-pruning"]);
+    let path = "/api/v1/processes/state-pruning";
+    assert!(http.get(path).await.expect(200)["parked"].is_null());
+    let not_parked = http.post(&format!("{path}/resume"), &Value::Null).await;
+    assert_eq!((not_parked.status, problem(&not_parked).as_str()), (409, "conflict"));
+    store.park("state-pruning", 7, "the disk is full").await.unwrap();
+    let parked = http.get(path).await.expect(200)["parked"].clone();
+    assert_eq!(
+        (&parked["position"], &parked["because"]),
+        (&json!("7"), &json!("the disk is full"))
+    );
+    let over = http.graphql("{ processes { name lagEvents parked { because since } } }", json!({}));
+    let over = over.await["processes"].clone();
+    assert_eq!(over[3]["parked"]["because"], "the disk is full");
+    let resumed = http.post(&format!("{path}/resume"), &Value::Null).await.expect(200);
+    assert!(resumed["parked"].is_null(), "{resumed:#}");
+    let unknown = http.get("/api/v1/processes/nothing").await;
+    assert_eq!((unknown.status, problem(&unknown).as_str()), (404, "not-found"));
+    assert_eq!(unknown.body["known"].as_array().unwrap().len(), names.len());
+    app.stop().await;
+}

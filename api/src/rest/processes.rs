@@ -1,0 +1,137 @@
+//! Processes: how far each is, and letting a parked one try again.
+//!
+//! Does not know what a process does.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use commands::Process;
+use domain::values::Moment;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::reply::Asked;
+use crate::{
+    params::{self, PathParams},
+    problem::{Kind, Problem},
+    server::App,
+};
+
+/// A process: something that follows the log, and does what must come of each event it follows.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ProcessStatus {
+    /// Its name.
+    #[schema(example = "block-finality")]
+    pub name: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// The types of the events it follows.
+    pub follows: &'static [&'static str],
+    /// Everything up to here has been dealt with.
+    #[serde(serialize_with = "decimal")]
+    #[schema(value_type = String, example = "42")]
+    pub position: u64,
+    /// How many events of the log come after that.
+    #[serde(serialize_with = "decimal")]
+    #[schema(value_type = String, example = "0")]
+    pub lag_events: u64,
+    /// Why it does not go on; null while it does.
+    pub parked: Option<ParkedProcess>,
+}
+
+/// That a process cannot go on.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ParkedProcess {
+    /// The event it cannot deal with.
+    #[serde(serialize_with = "decimal")]
+    #[schema(value_type = String, example = "42")]
+    pub position: u64,
+    /// Why.
+    pub because: String,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// Every process.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProcessStatuses {
+    /// One for each.
+    pub items: Vec<ProcessStatus>,
+}
+
+fn decimal<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
+}
+
+/// How a process is.
+pub async fn status(app: &App, process: Process) -> Result<ProcessStatus, Problem> {
+    let checkpoint = app.store.checkpoint(process.name()).await?;
+    let head = app.store.head().await?.position;
+    Ok(ProcessStatus {
+        name: process.name(),
+        purpose: process.purpose(),
+        follows: process.follows(),
+        position: checkpoint.position,
+        lag_events: head.saturating_sub(checkpoint.position),
+        parked: checkpoint.parked.map(|parked| ParkedProcess {
+            position: parked.position,
+            because: parked.because,
+            since: parked.since.into(),
+        }),
+    })
+}
+
+/// How every process is.
+pub async fn statuses(app: &App) -> Result<Vec<ProcessStatus>, Problem> {
+    let mut items = Vec::with_capacity(Process::ALL.len());
+    for process in Process::ALL {
+        items.push(status(app, *process).await?);
+    }
+    Ok(items)
+}
+
+fn named(path: &PathParams) -> Result<Process, Problem> {
+    let name = path.text("process");
+    Process::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Process::ALL.iter().map(|process| process.name()).collect();
+        Problem::not_found("process", format!("{name:?}")).with("known", known)
+    })
+}
+
+/// `GET /api/v1/processes`.
+pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let asked = Asked::of_log(&app, &parts).await?;
+    asked.one(&ProcessStatuses { items: statuses(&app).await? })
+}
+
+/// `GET /api/v1/processes/{process}`.
+pub async fn get(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let process = named(&path)?;
+    let asked = Asked::of_log(&app, &parts).await?;
+    asked.one(&status(&app, process).await?)
+}
+
+/// `POST /api/v1/processes/{process}/resume`: a parked process tries again.
+pub async fn resume(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let process = named(&path)?;
+    if !app.store.unpark(process.name()).await? {
+        let detail = format!("the process {} is not parked: it goes on", process.name());
+        return Err(Problem::new(Kind::Conflict, detail));
+    }
+    Ok(Json(status(&app, process).await?).into_response())
+}
