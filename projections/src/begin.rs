@@ -4,11 +4,16 @@
 
 use sqlx::{PgPool, Postgres, Transaction};
 
+/// Effect and checkpoint are in one transaction: a crash of the database that loses the newest ones
+/// loses both, and they are made again from the log, which loses nothing. So no transaction of a
+/// read model waits for the disk, and none takes the log's turn there.
+const BEGIN: &str = "begin; set local synchronous_commit to off";
+
 /// Begins a transaction. A caller that gives up meanwhile (its client is gone, its server stops)
 /// leaves none open on a connection that goes back to the pool: the driver rolls back only what it
 /// has seen begin, so the beginning runs to its end in a task of its own.
 pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
-    let beginning = tokio::spawn(async move { pool.begin().await });
+    let beginning = tokio::spawn(async move { pool.begin_with(BEGIN).await });
     beginning.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }

@@ -51,7 +51,7 @@ impl Default for ProjectionsOptions {
             run: true,
             segment_events_max: SEGMENT_EVENTS_MAX,
             poll_ms: 1_000,
-            gather_ms: 25,
+            gather_ms: 100,
             backoff_ms_max: 5_000,
             wait_poll_ms: 25,
             shutdown_ms_max: 5_000,

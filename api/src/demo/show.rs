@@ -263,12 +263,16 @@ fn summary(
 fn say_where(network: &Network, address: &str, terminal: Terminal) -> Result<(), Failure> {
     let (chain, count) = (&network.chain, network.members.len());
     let places = [
-        ("chains", format!("{address}/api/v1/chains")),
-        ("heartbeats", format!("{address}/api/v1/heartbeats")),
+        ("blocks", format!("{address}/api/v1/blocks")),
+        ("transactions", format!("{address}/api/v1/transactions")),
+        ("accounts", format!("{address}/api/v1/accounts")),
         ("validators", format!("{address}/api/v1/validators")),
+        ("leaderboard", format!("{address}/api/v1/chains/{chain}/leaderboard")),
+        ("processes", format!("{address}/api/v1/processes")),
         ("activity", format!("{address}/api/v1/activity")),
         ("API documentation", format!("{address}/docs")),
         ("GraphQL", format!("{address}/graphql")),
+        ("CometBFT RPC", format!("{address}/rpc/status")),
         ("health", format!("{address}/readyz")),
     ];
     let object = json!({

@@ -1,5 +1,5 @@
-//! Real documents in a real amount: each transaction of bitcoin's block 702861 is anchored by its id,
-//! becomes final, and is found again by it.
+//! Real documents in a real amount: each transaction of bitcoin's block 702861 is anchored by its
+//! id, becomes final, and is found again by it.
 //!
 //! Knows of bitcoin only what names a transaction.
 
