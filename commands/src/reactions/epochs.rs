@@ -31,6 +31,13 @@ struct Duties {
     signed: u32,
 }
 
+/// The heights by which downtime is judged.
+struct Window {
+    from: Height,
+    last: Height,
+    duties: BTreeMap<Address, Duties>,
+}
+
 /// Does what an epoch's end asks for.
 pub(super) async fn react(commands: &Commands, cause: &Cause<'_>) -> Result<(), Stuck> {
     let chain::Event::EpochClosed(closed) = cause.read::<chain::Event>()? else { return Ok(()) };
@@ -45,14 +52,21 @@ pub(super) async fn react(commands: &Commands, cause: &Cause<'_>) -> Result<(), 
     let first = closed.epoch.first_height(parameters.epoch_blocks);
     let first = first.unwrap_or(own.genesis.initial_height).max(own.genesis.initial_height);
     let duties = duties(commands, &stream.chain, first, closed.height).await?;
-    let window = window(closed.height, own.genesis.initial_height, parameters);
+    let from = window(closed.height, own.genesis.initial_height, parameters);
+    let window = match from {
+        Some(from) => {
+            let duties = self::duties(commands, &stream.chain, from, closed.height).await?;
+            Some(Window { from, last: closed.height, duties })
+        }
+        None => None,
+    };
     for record in registered {
         let close = Close { commands, cause, record: &record, epoch: closed.epoch };
         if let Some(duties) = duties.get(&record.address) {
             close.record(*duties).await?;
         }
-        if let Some(from) = window.filter(|_| record.standing.name() == StandingName::Active) {
-            close.judge_downtime(&stream.chain, from, closed.height, parameters).await?;
+        if let Some(window) = &window {
+            close.judge_downtime(&stream.chain, window, parameters).await?;
         }
         close.release().await?;
     }
@@ -122,16 +136,18 @@ impl Close<'_> {
     async fn judge_downtime(
         &self,
         chain: &ChainId,
-        from: Height,
-        last: Height,
+        window: &Window,
         parameters: &Parameters,
     ) -> Result<(), Stuck> {
+        let (from, last) = (window.from, window.last);
+        if self.record.standing.name() != StandingName::Active {
+            return Ok(());
+        }
         let punished = self.record.offences.iter().filter(|(of, _)| *of == Offence::Downtime);
         if punished.map(|(_, height)| *height).max().is_some_and(|height| height >= from) {
             return Ok(());
         }
-        let of = duties(self.commands, chain, from, last).await?;
-        let of = of.get(&self.record.address).copied().unwrap_or_default();
+        let of = window.duties.get(&self.record.address).copied().unwrap_or_default();
         let total = u64::from(of.missed) + u64::from(of.signed);
         let missed_max = u64::from(parameters.downtime_missed_max_bps.value()) * total;
         if u64::from(of.missed) * u64::from(Bps::WHOLE.value()) <= missed_max {
