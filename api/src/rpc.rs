@@ -24,7 +24,7 @@ use crate::{
 };
 use arguments::Arguments;
 
-pub use methods::METHODS;
+pub use methods::Method;
 
 /// Calls in one request; they are answered one after the other.
 pub const RPC_CALLS_MAX: usize = 20;
@@ -65,8 +65,8 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let arguments = Arguments::of_query(request.uri().query().unwrap_or_default());
     let method = path.text("method");
-    let result = methods::answer(&app, method, arguments).await;
-    let result = result.unwrap_or_else(|| Err(Problem::not_found("RPC method", method)))?;
+    let known = Method::named(method).ok_or_else(|| Problem::not_found("RPC method", method))?;
+    let result = methods::answer(&app, known, arguments).await?;
     Ok(Json(json!({"jsonrpc": "2.0", "id": -1, "result": result})).into_response())
 }
 
@@ -80,13 +80,14 @@ async fn answer(app: &App, call: &Value) -> Value {
         Ok(arguments) => arguments,
         Err(problem) => return failed(&id, INVALID_PARAMS, "Invalid params", problem.detail()),
     };
-    match methods::answer(app, method, arguments).await {
-        Some(Ok(result)) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
-        Some(Err(problem)) => failed_by(&id, &problem),
-        None => {
-            let detail = format!("there is no {method:?} here; there are {}", METHODS.join(", "));
-            failed(&id, METHOD_NOT_FOUND, "Method not found", &detail)
-        }
+    let Some(known) = Method::named(method) else {
+        let all = Method::ALL.map(Method::as_str).join(", ");
+        let detail = format!("there is no {method:?} here; there are {all}");
+        return failed(&id, METHOD_NOT_FOUND, "Method not found", &detail);
+    };
+    match methods::answer(app, known, arguments).await {
+        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+        Err(problem) => failed_by(&id, &problem),
     }
 }
 

@@ -11,6 +11,7 @@ use domain::{
     commit::Commit,
     consensus::{ConsensusHeight, HeightStarted, HeightStream},
     ledger::Execution,
+    replica::Head,
     values::{ChainId, Hash, Height},
 };
 use event_store::{RecordError, StoreError};
@@ -39,15 +40,22 @@ pub struct FinalBlock {
 pub struct OwnHead {
     /// How it began.
     pub genesis: Arc<GenesisInitialised>,
+    /// Its newest final block; none before the first.
+    pub head: Option<Arc<Head>>,
+}
+
+impl OwnHead {
     /// Its newest final height; none before the first.
-    pub height: Option<Height>,
+    pub fn height(&self) -> Option<Height> {
+        self.head.as_ref().map(|head| head.applied.height)
+    }
 }
 
 impl Commands {
     /// Our own chain up to the newest event of the log; none before its genesis.
     pub async fn own_head(&self) -> Result<Option<OwnHead>, StoreError> {
         let own = self.own_chain().await?;
-        Ok(own.map(|own| OwnHead { height: own.ledger.height(), genesis: own.genesis }))
+        Ok(own.map(|own| OwnHead { genesis: own.genesis, head: own.head }))
     }
 
     /// The block that became final at a height of a chain of our own, and was applied.

@@ -9,6 +9,7 @@ use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
     rest::heartbeats,
+    rpc::Method,
 };
 
 /// What the table does not say of an operation.
@@ -177,7 +178,7 @@ pub fn path_parameter(name: &str) -> Value {
                 "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
             ),
         ),
-        "method" => ("A method of CometBFT's RPC.", one_of(crate::rpc::METHODS.iter().copied())),
+        "method" => ("A method of CometBFT's RPC.", one_of(Method::ALL.map(Method::as_str))),
         "epoch" => ("An epoch, from 0.", number),
         "position" => ("A position of the log, from 1.", number),
         "stream" => (

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rpc::{METHODS, RPC_CALLS_MAX};
+use crate::rpc::{Method, RPC_CALLS_MAX};
 
 /// What both ways in are for.
 pub const SUMMARY: &str = "CometBFT's RPC (in the shapes of 0.38) as far as its light clients and \
@@ -18,7 +18,7 @@ pub fn body() -> Value {
         "properties": {
             "jsonrpc": {"const": "2.0"},
             "id": {"type": ["string", "integer", "null"]},
-            "method": {"type": "string", "enum": METHODS},
+            "method": {"type": "string", "enum": Method::ALL.map(Method::as_str)},
             "params": {"type": ["object", "null"]},
         },
     });

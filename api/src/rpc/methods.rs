@@ -22,9 +22,55 @@ use crate::{
     server::App,
 };
 
-/// What there is.
-pub const METHODS: &[&str] =
-    &["health", "status", "genesis", "block_results", "header", "commit", "validators"];
+/// A method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is CometBFT's, by its name")]
+pub enum Method {
+    Health,
+    Status,
+    Genesis,
+    Block,
+    BlockResults,
+    Header,
+    Commit,
+    Validators,
+    Tx,
+}
+
+impl Method {
+    /// What there is.
+    pub const ALL: [Method; 9] = [
+        Method::Health,
+        Method::Status,
+        Method::Genesis,
+        Method::Block,
+        Method::BlockResults,
+        Method::Header,
+        Method::Commit,
+        Method::Validators,
+        Method::Tx,
+    ];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Method::Health => "health",
+            Method::Status => "status",
+            Method::Genesis => "genesis",
+            Method::Block => "block",
+            Method::BlockResults => "block_results",
+            Method::Header => "header",
+            Method::Commit => "commit",
+            Method::Validators => "validators",
+            Method::Tx => "tx",
+        }
+    }
+
+    /// The method of a name.
+    pub fn named(name: &str) -> Option<Method> {
+        Method::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+}
 
 /// Whose shapes these are: clients choose by it how they read them.
 const COMETBFT_VERSION: &str = "0.38.0";
@@ -36,24 +82,19 @@ const VALIDATORS_PER_PAGE: usize = 30;
 const VALIDATORS_PER_PAGE_MAX: usize = 100;
 const PAGES_MAX: usize = 1_000_000;
 
-/// The answer of a method; none when there is none by that name.
-pub async fn answer(
-    app: &App,
-    method: &str,
-    arguments: Arguments,
-) -> Option<Result<Value, Problem>> {
-    Some(match method {
-        "health" => arguments.finish().map(|()| json!({})),
-        "status" => status(app, arguments).await,
-        "genesis" => genesis(app, arguments).await,
-        "block" => block(app, arguments).await,
-        "block_results" => block_results(app, arguments).await,
-        "header" => header(app, arguments).await,
-        "commit" => commit(app, arguments).await,
-        "validators" => validators(app, arguments).await,
-        "tx" => tx(app, arguments).await,
-        _ => return None,
-    })
+/// The answer of a method.
+pub async fn answer(app: &App, method: Method, arguments: Arguments) -> Result<Value, Problem> {
+    match method {
+        Method::Health => arguments.finish().map(|()| json!({})),
+        Method::Status => status(app, arguments).await,
+        Method::Genesis => genesis(app, arguments).await,
+        Method::Block => block(app, arguments).await,
+        Method::BlockResults => block_results(app, arguments).await,
+        Method::Header => header(app, arguments).await,
+        Method::Commit => commit(app, arguments).await,
+        Method::Validators => validators(app, arguments).await,
+        Method::Tx => tx(app, arguments).await,
+    }
 }
 
 /// Our own chain.
@@ -65,7 +106,8 @@ async fn own(app: &App) -> Result<OwnHead, Problem> {
 /// The final block at a height, or the newest one.
 async fn final_block(app: &App, asked: Option<Height>) -> Result<FinalBlock, Problem> {
     let own = own(app).await?;
-    let newest = own.height.ok_or_else(|| Problem::new(Kind::NotFound, "no block is final yet"))?;
+    let newest =
+        own.height().ok_or_else(|| Problem::new(Kind::NotFound, "no block is final yet"))?;
     let height = asked.unwrap_or(newest);
     let beyond = || {
         let detail = format!("height {height} is not final: the newest that is is {newest}");
@@ -82,18 +124,15 @@ async fn status(app: &App, arguments: Arguments) -> Result<Value, Problem> {
     arguments.finish()?;
     let own = own(app).await?;
     let chain = &own.genesis.chain_id;
-    let first = match own.height {
+    let first = match &own.head {
         Some(_) => app.commands.final_block(chain, own.genesis.initial_height).await?,
         None => None,
     };
-    let last = match own.height {
-        Some(height) => app.commands.final_block(chain, height).await?,
-        None => None,
-    };
+    let first = first.as_ref().map(|block| &block.proposed.header);
+    let last = own.head.as_ref().map(|head| &head.proposed.header);
     let (key, id) = nobody(app);
     let mut sync = json!({"catching_up": false});
-    for (which, block) in [("earliest", first), ("latest", last)] {
-        let header = block.as_ref().map(|block| &block.proposed.header);
+    for (which, header) in [("earliest", first), ("latest", last)] {
         let app_hash = header.map(|header| hex::encode_upper(header.app_hash().as_bytes()));
         let time = header.map_or(shapes::NO_TIME.to_owned(), |h| shapes::time(h.header().time));
         sync[format!("{which}_block_hash")] =
@@ -227,7 +266,7 @@ async fn validators(app: &App, mut arguments: Arguments) -> Result<Value, Proble
     let per_page = arguments.count("per_page", VALIDATORS_PER_PAGE, VALIDATORS_PER_PAGE_MAX);
     arguments.finish()?;
     let own = own(app).await?;
-    let height = asked.or(own.height).unwrap_or(own.genesis.initial_height);
+    let height = asked.or(own.height()).unwrap_or(own.genesis.initial_height);
     let started = app.commands.height_started(&own.genesis.chain_id, height).await?;
     let started = started.ok_or_else(|| {
         Problem::invalid_parameter("height", format!("height {height} has not started"))

@@ -1,3 +1,0 @@
-//! Calls of CometBFT's RPC: which there are, what they take, and why one cannot be answered.
-//!
-//! Does not answer them.
