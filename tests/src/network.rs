@@ -305,10 +305,23 @@ pub async fn commit(commands: &Commands, number: u64) -> Option<Commit> {
 /// # Panics
 /// When the block is found faulty.
 pub async fn one_height(commands: &Commands, number: u64) -> Contents {
+    one_height_with(commands, number, None, Vec::new()).await
+}
+
+/// The same, while one of them says nothing, and with evidence in the block.
+///
+/// # Panics
+/// When the block is found faulty.
+pub async fn one_height_with(
+    commands: &Commands,
+    number: u64,
+    silent: Option<Address>,
+    evidence: Vec<Evidence>,
+) -> Contents {
     started(commands, number).await;
     let last_commit = commit(commands, number - 1).await;
-    let contents = make(commands, number, last_commit).await;
+    let contents = make_with(commands, number, last_commit, evidence).await;
     assert_eq!(record(commands, &contents).await, Standing::Valid, "height {number}");
-    agree(commands, number, contents.id()).await;
+    agree_without(commands, number, contents.id(), silent).await;
     contents
 }

@@ -142,11 +142,8 @@ impl Subscription {
         chain_id: ChainId,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<AppliedBlock, Problem>>> {
-        let (asker, stored) = follow(context, after, of_chains(BLOCK_APPLIED)).await?;
-        let of_chain = move |stored: &Result<StoredEvent, Problem>| {
-            ready(stored.as_ref().map_or(true, |stored| is_of(stored, &chain_id)))
-        };
-        Ok(stored.filter(of_chain).then(move |stored| {
+        let (asker, stored) = follow_chain(context, after, chain_id, BLOCK_APPLIED).await?;
+        Ok(stored.then(move |stored| {
             let asker = asker.clone();
             async move {
                 let stored = stored?;
@@ -191,11 +188,8 @@ impl Subscription {
         chain_id: ChainId,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<ObservedHeader, Problem>>> {
-        let (asker, stored) = follow(context, after, of_chains(HEADER_OBSERVED)).await?;
-        let of_chain = move |stored: &Result<StoredEvent, Problem>| {
-            ready(stored.as_ref().map_or(true, |stored| is_of(stored, &chain_id)))
-        };
-        Ok(stored.filter(of_chain).then(move |stored| {
+        let (asker, stored) = follow_chain(context, after, chain_id, HEADER_OBSERVED).await?;
+        Ok(stored.then(move |stored| {
             let asker = asker.clone();
             async move {
                 let stored = stored?;
@@ -221,13 +215,23 @@ fn named_hash(stored: &StoredEvent) -> Result<Hash, Problem> {
     Ok(named.hash)
 }
 
-/// What happens to chains, of one type.
-fn of_chains(event_type: &str) -> Filter {
-    Filter {
+/// What happens to a chain, of one type.
+async fn follow_chain(
+    context: &Context<'_>,
+    after: Option<Position>,
+    chain: ChainId,
+    event_type: &str,
+) -> Result<(Asker, BoxStream<'static, Result<StoredEvent, Problem>>), Problem> {
+    let filter = Filter {
         categories: vec![Chain::CATEGORY.to_owned()],
         event_types: vec![event_type.to_owned()],
         ..Filter::all()
-    }
+    };
+    let (asker, stored) = follow(context, after, filter).await?;
+    let of_chain = move |stored: &Result<StoredEvent, Problem>| {
+        ready(stored.as_ref().map_or(true, |stored| is_of(stored, &chain)))
+    };
+    Ok((asker, stored.filter(of_chain).boxed()))
 }
 
 /// The events that pass, for as long as the subscription holds its place.

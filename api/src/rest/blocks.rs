@@ -119,11 +119,17 @@ pub async fn leaderboard(
 fn last(uri: &axum::http::Uri) -> Result<u32, Problem> {
     let mut params = Params::of(uri.query());
     let last = params.take::<u32>("last").unwrap_or(LAST_DEFAULT);
-    if !(1..=blocks::FINALITY_BLOCKS_MAX).contains(&last) {
-        params.fault("last", format!("must be 1 to {}", blocks::FINALITY_BLOCKS_MAX));
+    if let Some(detail) = last_fault(last) {
+        params.fault("last", detail);
     }
     params.finish()?;
     Ok(last)
+}
+
+/// Why so many of the newest heights are not looked at; none when they are.
+pub fn last_fault(last: u32) -> Option<String> {
+    let most = blocks::FINALITY_BLOCKS_MAX;
+    (!(1..=most).contains(&last)).then(|| format!("must be 1 to {most}"))
 }
 
 /// `GET /api/v1/chains/{chain}/heights`.

@@ -64,12 +64,18 @@ pub async fn search(State(app): State<App>, request: Request) -> Result<Response
     let mut params = Params::of(parts.uri.query());
     let text = params.text("q").unwrap_or_default();
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > QUERY_CHARS_MAX {
-        params.fault("q", format!("must have 1 to {QUERY_CHARS_MAX} characters"));
+    if let Some(detail) = fault(text) {
+        params.fault("q", detail);
     }
     params.finish()?;
     let asked = Asked::of(&app, &parts, MODELS).await?;
     asked.one(&SearchResults { items: find(&app, text).await? })
+}
+
+/// Why a text is not looked for; none when it is.
+pub fn fault(text: &str) -> Option<String> {
+    let is_one = (1..=QUERY_CHARS_MAX).contains(&text.chars().count());
+    (!is_one).then(|| format!("must have 1 to {QUERY_CHARS_MAX} characters"))
 }
 
 /// Everything that a text names.

@@ -8,6 +8,7 @@ use ::projections::{
 };
 use axum::{
     extract::{Request, State},
+    http::request::Parts,
     response::Response,
 };
 use domain::{
@@ -43,11 +44,21 @@ pub async fn list(State(app): State<App>, request: Request) -> Result<Response, 
         sender: params.take("sender"),
         kind: kind(&mut params),
     };
+    listed(&app, &parts, params, &filter).await
+}
+
+/// A page of the transactions that pass the filter.
+async fn listed(
+    app: &App,
+    parts: &Parts,
+    mut params: Params,
+    filter: &Filter,
+) -> Result<Response, Problem> {
     let order = params.take::<Order>("sort").unwrap_or_default();
     let page = params.page();
     params.finish()?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    asked.list(&transactions::list(&app.pool, &filter, order, &page).await.map_err(read_problem)?)
+    let asked = Asked::of(app, parts, &[NAME]).await?;
+    asked.list(&transactions::list(&app.pool, filter, order, &page).await.map_err(read_problem)?)
 }
 
 fn kind(params: &mut Params) -> Option<String> {
@@ -123,9 +134,5 @@ pub async fn of_account(
     let account = Some(path.get::<Address>("address")?);
     let mut params = Params::of(parts.uri.query());
     let filter = Filter { account, sender: None, kind: kind(&mut params) };
-    let order = params.take::<Order>("sort").unwrap_or_default();
-    let page = params.page();
-    params.finish()?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    asked.list(&transactions::list(&app.pool, &filter, order, &page).await.map_err(read_problem)?)
+    listed(&app, &parts, params, &filter).await
 }

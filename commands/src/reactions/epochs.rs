@@ -4,7 +4,7 @@
 //! Does not choose the next set: that cannot wait for an epoch's end ([`super::finality`]). Does
 //! nothing for a chain on which nobody registered.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     chain::{self, ChainStream},
@@ -51,15 +51,12 @@ pub(super) async fn react(commands: &Commands, cause: &Cause<'_>) -> Result<(), 
     let parameters = &own.genesis.parameters;
     let first = closed.epoch.first_height(parameters.epoch_blocks);
     let first = first.unwrap_or(own.genesis.initial_height).max(own.genesis.initial_height);
-    let duties = duties(commands, &stream.chain, first, closed.height).await?;
     let from = window(closed.height, own.genesis.initial_height, parameters);
-    let window = match from {
-        Some(from) => {
-            let duties = self::duties(commands, &stream.chain, from, closed.height).await?;
-            Some(Window { from, last: closed.height, duties })
-        }
-        None => None,
-    };
+    let earliest = from.unwrap_or(first).min(first);
+    let heights = agreed(commands, &stream.chain, earliest, closed.height).await?;
+    let duties = duties(&heights, first);
+    let window =
+        from.map(|from| Window { from, last: closed.height, duties: self::duties(&heights, from) });
     for record in registered {
         let close = Close { commands, cause, record: &record, epoch: closed.epoch };
         if let Some(duties) = duties.get(&record.address) {
@@ -80,21 +77,29 @@ fn window(last: Height, initial: Height, parameters: &Parameters) -> Option<Heig
     (blocks > 0 && first >= initial).then_some(first)
 }
 
-/// How everybody did from a height to another, by the commits.
-async fn duties(
+/// What was said from a height to another.
+async fn agreed(
     commands: &Commands,
     chain: &ChainId,
     first: Height,
     last: Height,
-) -> Result<BTreeMap<Address, Duties>, Stuck> {
-    let mut duties: BTreeMap<Address, Duties> = BTreeMap::new();
+) -> Result<Vec<Arc<ConsensusHeight>>, Stuck> {
+    let mut heights = Vec::new();
     for height in (first.value()..=last.value()).filter_map(|number| Height::new(number).ok()) {
         let stream = HeightStream { chain: chain.clone(), height };
-        let state = commands.state::<ConsensusHeight>(&stream).await?.state;
-        let Some(started) = state.started() else { continue };
+        heights.push(commands.state::<ConsensusHeight>(&stream).await?.state);
+    }
+    Ok(heights)
+}
+
+/// How everybody did from a height on, by the commits.
+fn duties(heights: &[Arc<ConsensusHeight>], from: Height) -> BTreeMap<Address, Duties> {
+    let mut duties: BTreeMap<Address, Duties> = BTreeMap::new();
+    let started = heights.iter().filter_map(|height| height.started());
+    for started in started.filter(|started| started.start().height >= from) {
         count(started, &mut duties);
     }
-    Ok(duties)
+    duties
 }
 
 fn count(started: &Started, duties: &mut BTreeMap<Address, Duties>) {

@@ -60,18 +60,14 @@ async fn once(commands: &Commands, n: u64, is: impl Fn(&Record) -> bool) -> Reco
     panic!("it does not come to that: {last:#?}");
 }
 
-/// A height at which one says nothing; what its block holds of evidence.
+/// A height, until the next one has started.
 async fn one_height(
     commands: &Commands,
     number: u64,
     silent: Option<Address>,
     evidence: Vec<Evidence>,
 ) -> domain::block::Contents {
-    network::started(commands, number).await;
-    let last_commit = network::commit(commands, number - 1).await;
-    let contents = network::make_with(commands, number, last_commit, evidence).await;
-    assert_eq!(network::record(commands, &contents).await, domain::block::Standing::Valid);
-    network::agree_without(commands, number, contents.id(), silent).await;
+    let contents = network::one_height_with(commands, number, silent, evidence).await;
     network::started(commands, number + 1).await;
     contents
 }

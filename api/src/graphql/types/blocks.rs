@@ -5,7 +5,7 @@
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject};
 use domain::vote::VoteType as Vote;
 use projections::{
-    blocks::{self, BlockState as State, FINALITY_BLOCKS_MAX, Filter},
+    blocks::{self, BlockState as State, Filter},
     heights,
 };
 
@@ -19,7 +19,10 @@ use crate::{
         scalars::{Address, Amount, ChainId, Hash, Height, Moment, Position, Power},
     },
     problem::Problem,
-    rest::{blocks::LAST_DEFAULT, reply::read_problem},
+    rest::{
+        blocks::{LAST_DEFAULT, last_fault},
+        reply::read_problem,
+    },
 };
 
 /// What became of a block.
@@ -359,11 +362,10 @@ impl Duties {
 
 fn last(last: Option<u32>) -> Result<u32, Problem> {
     let last = last.unwrap_or(LAST_DEFAULT);
-    if (1..=FINALITY_BLOCKS_MAX).contains(&last) {
-        return Ok(last);
+    match last_fault(last) {
+        Some(detail) => Err(Problem::invalid_parameter("last", detail)),
+        None => Ok(last),
     }
-    let detail = format!("must be 1 to {FINALITY_BLOCKS_MAX}");
-    Err(Problem::invalid_parameter("last", detail))
 }
 
 /// Blocks and heights.

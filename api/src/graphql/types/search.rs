@@ -7,7 +7,7 @@ use async_graphql::{Context, Object, Result, SimpleObject};
 use crate::{
     graphql::{context, scalars::Position},
     problem::Problem,
-    rest::search::{self, MODELS, QUERY_CHARS_MAX},
+    rest::search::{self, MODELS},
 };
 
 /// Something that is named by a text.
@@ -35,8 +35,7 @@ impl SearchQueries {
         min_position: Option<Position>,
     ) -> Result<Vec<Found>> {
         let text = q.trim();
-        if text.is_empty() || text.chars().count() > QUERY_CHARS_MAX {
-            let detail = format!("must have 1 to {QUERY_CHARS_MAX} characters");
+        if let Some(detail) = search::fault(text) {
             return Err(Problem::invalid_parameter("q", detail).into());
         }
         let asker = context::enter(context, MODELS, min_position).await?;
