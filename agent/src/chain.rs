@@ -87,7 +87,7 @@ impl Chain {
             .map_err(|fault| Disagreement(format!("The genesis document is no text: {fault}")))?;
         let own = Own::begin(genesis, text)
             .map_err(|fault| Disagreement(format!("No chain begins so: {fault}")))?;
-        self.mempool = Mempool::new(own.ledger.parameters().mempool_txs_max);
+        self.mempool = Mempool::new(own.ledger.parameters());
         self.own = Some(own);
         Ok(())
     }

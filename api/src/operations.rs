@@ -134,6 +134,8 @@ pub enum Operation {
     ReadStream,
     ListProcesses,
     GetProcess,
+    ListProcessRuns,
+    GetProcessRun,
     ResumeProcess,
     ListProjections,
     RebuildProjection,
@@ -523,6 +525,18 @@ pub const TABLE: &[Entry] = &[
         Operation::GetProcess,
         "get-process",
         "/api/v1/processes/{process}",
+        Access::Public(Permission::MonitorRead),
+    ),
+    get(
+        Operation::ListProcessRuns,
+        "list-process-runs",
+        "/api/v1/processes/{process}/runs",
+        Access::Public(Permission::MonitorRead),
+    ),
+    get(
+        Operation::GetProcessRun,
+        "get-process-run",
+        "/api/v1/processes/{process}/runs/{cause}",
         Access::Public(Permission::MonitorRead),
     ),
     post(

@@ -113,6 +113,8 @@ pub fn router(app: App) -> Router {
         // Processes
         .route("/api/v1/processes", get(processes::list))
         .route("/api/v1/processes/{process}", get(processes::get))
+        .route("/api/v1/processes/{process}/runs", get(processes::runs))
+        .route("/api/v1/processes/{process}/runs/{cause}", get(processes::run))
         .route("/api/v1/processes/{process}/resume", post(processes::resume))
         // Read models
         .route("/api/v1/projections", get(projections::list))

@@ -278,7 +278,9 @@ impl Role {
 pub fn validator(command: &validator::Command) -> Permission {
     use validator::Command;
     match command {
-        Command::Register(_) => Permission::ValidatorRegister,
+        Command::Register(_) | Command::RequestRegistration(_) => Permission::ValidatorRegister,
+        // What was asked for is completed or undone by its process.
+        Command::FailRegistration { .. } | Command::Deregister {} => Permission::ChainManage,
         Command::Activate {}
         | Command::UpdateProfile { .. }
         | Command::SetCommission { .. }

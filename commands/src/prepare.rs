@@ -7,7 +7,7 @@ mod agreement;
 use domain::{
     chain::{self, Chain, ChainStream},
     parameters::Parameters,
-    transaction::{self, Account, FeeRate, Mempool},
+    transaction::{self, Account, Eviction, Mempool},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
     values::{Address, Amount, ChainId, Epoch, Moment, Nonce},
@@ -35,7 +35,11 @@ impl Handled for Validator {
         at: Moment,
     ) -> Result<validator::Known, StoreError> {
         let chain_id = match (command, state.record()) {
-            (validator::Command::Register(registration), _) => Some(&registration.chain_id),
+            (
+                validator::Command::Register(registration)
+                | validator::Command::RequestRegistration(registration),
+                _,
+            ) => Some(&registration.chain_id),
             (_, record) => record.map(|record| &record.chain_id),
         };
         let epoch = match chain_id {
@@ -72,6 +76,9 @@ fn joins(command: &validator::Command) -> bool {
     match command {
         Command::Activate {} | Command::Unjail {} => true,
         Command::Register(_)
+        | Command::RequestRegistration(_)
+        | Command::FailRegistration { .. }
+        | Command::Deregister {}
         | Command::UpdateProfile { .. }
         | Command::SetCommission { .. }
         | Command::Bond { .. }
@@ -200,7 +207,7 @@ impl Handled for Account {
         commands: &Commands,
         address: &Address,
         _: &Account,
-        _: &transaction::Command,
+        command: &transaction::Command,
         at: Moment,
     ) -> Result<transaction::Known, StoreError> {
         let nothing = transaction::Known {
@@ -208,11 +215,13 @@ impl Handled for Account {
             balance: Amount::ZERO,
             chain_id: None,
             head: None,
-            mempool: Mempool { fee_per_byte_min: FeeRate::ZERO, full: false, transactions: 0 },
+            mempool: Mempool::EMPTY,
             nonce: Nonce::FIRST,
             now: at,
             parameters: Parameters::default(),
+            superseded: None,
         };
+        let superseded = Box::pin(superseded(commands, command)).await?;
         let Some(standing) = Box::pin(commands.standing()).await? else { return Ok(nothing) };
         let account = standing.ledger.account(*address);
         Ok(transaction::Known {
@@ -222,11 +231,29 @@ impl Handled for Account {
             mempool: standing.mempool,
             nonce: account.nonce,
             parameters: standing.ledger.parameters().clone(),
+            superseded,
             ..nothing
         })
     }
 
     fn lanes(rooms: &Rooms) -> &Lanes<Account> {
         &rooms.accounts
+    }
+}
+
+/// The nonce of the transaction that is to be evicted, when another took its place.
+async fn superseded(
+    commands: &Commands,
+    command: &transaction::Command,
+) -> Result<Option<Nonce>, StoreError> {
+    use transaction::Command;
+    match command {
+        Command::Evict { hash, reason: Eviction::NonceSuperseded } => {
+            commands.superseded(hash).await
+        }
+        Command::Submit { .. }
+        | Command::Evict { .. }
+        | Command::Reserve { .. }
+        | Command::Release { .. } => Ok(None),
     }
 }

@@ -8,9 +8,11 @@
 //! parked process tries again when it is resumed, and when it is started again.
 
 mod epochs;
+mod eviction;
 mod finality;
 mod penalty;
 mod pruning;
+mod registration;
 
 use std::time::Duration;
 
@@ -46,23 +48,35 @@ pub enum Process {
     BlockFinality,
     /// From an epoch's last block to what its end asks for.
     EpochClose,
+    /// From a block to what waits no longer because of it.
+    Eviction,
     /// From stake that was burned to the validator's own record.
     Penalty,
+    /// From a validator that was asked for to one that may be chosen, or to none.
+    Registration,
     /// From a state that is no longer wanted to the space it took.
     StatePruning,
 }
 
 impl Process {
     /// Every process.
-    pub const ALL: &'static [Process] =
-        &[Process::BlockFinality, Process::EpochClose, Process::Penalty, Process::StatePruning];
+    pub const ALL: &'static [Process] = &[
+        Process::BlockFinality,
+        Process::EpochClose,
+        Process::Eviction,
+        Process::Penalty,
+        Process::Registration,
+        Process::StatePruning,
+    ];
 
     /// Its name: that of its checkpoint, and part of the ids of its commands.
     pub const fn name(self) -> &'static str {
         match self {
             Process::BlockFinality => "block-finality",
             Process::EpochClose => "epoch-close",
+            Process::Eviction => "eviction",
             Process::Penalty => "penalty",
+            Process::Registration => "validator-registration",
             Process::StatePruning => "state-pruning",
         }
     }
@@ -83,7 +97,14 @@ impl Process {
                 "At an epoch's end: record duties, punish downtime, release what has matured, \
                  complete exits"
             }
+            Process::Eviction => {
+                "After a block: evict what expired, what was superseded, and what there is no room for"
+            }
             Process::Penalty => "Punish whoever a block burned the stake of",
+            Process::Registration => {
+                "Carry out a registration that was asked for: set the bond aside, register, \
+                 activate; or undo it"
+            }
             Process::StatePruning => "Give back the space of states that were dropped",
         }
     }
@@ -93,7 +114,9 @@ impl Process {
         match self {
             Process::BlockFinality => finality::FOLLOWED,
             Process::EpochClose => epochs::FOLLOWED,
+            Process::Eviction => eviction::FOLLOWED,
             Process::Penalty => penalty::FOLLOWED,
+            Process::Registration => registration::FOLLOWED,
             Process::StatePruning => pruning::FOLLOWED,
         }
     }
@@ -102,7 +125,9 @@ impl Process {
         match self {
             Process::BlockFinality => Box::pin(finality::react(commands, cause)).await,
             Process::EpochClose => Box::pin(epochs::react(commands, cause)).await,
+            Process::Eviction => Box::pin(eviction::react(commands, cause)).await,
             Process::Penalty => Box::pin(penalty::react(commands, cause)).await,
+            Process::Registration => Box::pin(registration::react(commands, cause)).await,
             Process::StatePruning => pruning::react(commands, cause).await,
         }
     }

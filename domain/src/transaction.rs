@@ -54,6 +54,9 @@ use crate::{
 pub const NONCES_AHEAD_MAX: u64 = 1_000;
 /// By how much a replacement's fee must be higher at least: one in so many.
 pub const REPLACEMENT_FEE_ONE_IN: u128 = 10;
+/// How many more than may wait are let in when they pay more than the lowest: one in so many. As
+/// many of the lowest go at the next block.
+pub const MEMPOOL_EXCESS_ONE_IN: u32 = 100;
 /// The most reservations of one account.
 pub const RESERVATIONS_MAX: usize = 100;
 
@@ -76,17 +79,39 @@ pub struct Known {
     pub now: Moment,
     /// The protocol parameters in force.
     pub parameters: Parameters,
+    /// The nonce of the transaction that is to be evicted, when a block executed another with it.
+    pub superseded: Option<Nonce>,
 }
 
 /// What waits of all senders.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mempool {
+    /// The highest fee rate among those that have to go: the lowest there is, unless more wait than
+    /// may.
+    pub fee_per_byte_due: FeeRate,
     /// The lowest fee rate among what waits.
     pub fee_per_byte_min: FeeRate,
     /// Whether there is no room for more.
     pub full: bool,
     /// How many transactions wait.
     pub transactions: u32,
+}
+
+/// The last height whose block may hold a transaction: by its own word, or because it has then
+/// waited `mempool_ttl_blocks` since the head at which it was accepted.
+pub fn last_height(head: Option<Height>, own: Option<Height>, ttl_blocks: u32) -> u64 {
+    let patience = head.map_or(0, Height::value).saturating_add(u64::from(ttl_blocks));
+    own.map_or(patience, |own| own.value().min(patience))
+}
+
+impl Mempool {
+    /// Nothing waits, and there is room.
+    pub const EMPTY: Mempool = Mempool {
+        fee_per_byte_due: FeeRate::ZERO,
+        fee_per_byte_min: FeeRate::ZERO,
+        full: false,
+        transactions: 0,
+    };
 }
 
 impl Aggregate for Account {

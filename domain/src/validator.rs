@@ -8,7 +8,11 @@
 //! and what leaves waits `unbonding_epochs`, so that misbehaviour can still be punished. It may be
 //! jailed and come back; an offence burns stake and reputation by a fixed table ([`Offence`]),
 //! once; equivocation ends it for ever. Who leaves in good order may register anew.
+//!
+//! A registration can also be asked for as one thing ([`Application`]): its bond is set aside in
+//! the account of the same address, the key is registered and activated, or all of it is undone.
 
+mod application;
 mod command;
 mod decide;
 mod event;
@@ -20,13 +24,15 @@ mod penalty;
 mod refusal;
 mod state;
 
+pub use application::{Application, ApplicationStatus};
 pub use command::{Command, Registration};
 pub use event::Event;
 pub use fact::{
     CommissionSet, DelegationAdded, ExitInitiated, PerformanceRecorded, ProfileUpdated,
-    ReputationCause, ReputationChanged, StakeBonded, StakeReleased, UnbondingStarted,
-    UndelegationStarted, ValidatorActivated, ValidatorExited, ValidatorJailed, ValidatorRegistered,
-    ValidatorSlashed, ValidatorTombstoned, ValidatorUnjailed,
+    RegistrationFailed, RegistrationRequested, RegistrationStep, ReputationCause,
+    ReputationChanged, StakeBonded, StakeReleased, UnbondingStarted, UndelegationStarted,
+    ValidatorActivated, ValidatorDeregistered, ValidatorExited, ValidatorJailed,
+    ValidatorRegistered, ValidatorSlashed, ValidatorTombstoned, ValidatorUnjailed,
 };
 pub use offence::{Offence, Penalty};
 pub use refusal::Refusal;

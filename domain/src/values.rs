@@ -20,7 +20,9 @@ pub use number::{Epoch, Height, Nonce, Round};
 pub use peer::{PeerAddress, PeerId};
 pub use principal::{ApiKeyId, PermissionName, PrincipalId, RoleName, SessionId};
 pub use sealed::{BlindIndex, Sealed};
-pub use text::{ChainId, Contact, Moniker, Operator, Reason, Reservation, Website};
+pub use text::{
+    ChainId, Contact, Moniker, Operator, REASON_CHARS_MAX, Reason, Reservation, Website,
+};
 pub use time::Moment;
 
 use std::{fmt, marker::PhantomData, str::FromStr};

@@ -9,6 +9,7 @@
 )]
 
 mod agreement;
+mod application;
 mod block;
 mod chain;
 mod configuration;

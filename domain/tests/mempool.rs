@@ -1,9 +1,10 @@
 //! What waits of all senders, against a list that is searched from end to end.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use domain::{
-    replica::Mempool,
+    parameters::Parameters,
+    replica::{Kept, Mempool},
     transaction::{
         Envelope, Event, Eviction, FeeRate, Payload, Placement, Room, Transaction,
         TransactionAccepted, TransactionEvicted, fill_block,
@@ -20,6 +21,10 @@ use crate::{
 
 const EVERYTHING: Room = Room { bytes_max: usize::MAX, transactions_max: usize::MAX };
 const ROOM_FOR: u32 = 6;
+
+fn parameters() -> Parameters {
+    Parameters { mempool_txs_max: ROOM_FOR, ..Parameters::default() }
+}
 
 /// A transfer of any sender, not signed: a block is filled before anybody asks.
 fn unsigned(sender: u8, number: u64, fee: u128) -> Transaction {
@@ -55,7 +60,7 @@ fn ready(waiting: &[Transaction]) -> Vec<Transaction> {
 
 #[test]
 fn whoever_waits_for_an_earlier_one_of_its_sender_is_left_out_and_so_is_what_has_expired() {
-    let mut mempool = Mempool::new(ROOM_FOR);
+    let mut mempool = Mempool::new(&parameters());
     let (early, gap) = (unsigned(1, 0, 5), unsigned(2, 1, 90));
     let expiring =
         Envelope { expires_at_height: Some(Height::FIRST), ..unsigned(3, 0, 9).envelope().clone() };
@@ -70,6 +75,34 @@ fn whoever_waits_for_an_earlier_one_of_its_sender_is_left_out_and_so_is_what_has
     assert_eq!(mempool.fill(&ledger, EVERYTHING), [early]);
 }
 
+#[test]
+fn what_waited_too_long_has_to_go_and_so_has_what_another_with_its_nonce_superseded() {
+    let mut mempool = Mempool::new(&Parameters { mempool_ttl_blocks: 3, ..parameters() });
+    let height = |number: u64| Height::new(number).unwrap();
+    let at = |head: u64, one: &Transaction, replaces: Option<Hash>| {
+        let Event::TransactionAccepted(data) = accepted(one, replaces) else { unreachable!() };
+        Event::TransactionAccepted(TransactionAccepted { head: Height::new(head).ok(), ..data })
+    };
+    let (first, dearer, other) = (unsigned(1, 0, 5), unsigned(1, 0, 9), unsigned(2, 0, 7));
+    mempool.fold(&at(1, &first, None));
+    mempool.fold(&at(2, &other, None));
+    assert_eq!(mempool.due(height(3), 9), []);
+    assert_eq!(mempool.due(height(4), 9), [(Eviction::Expired, &first)]);
+    assert_eq!(mempool.due(height(5), 9).len(), 2);
+    assert_eq!(mempool.due(height(5), 1).len(), 1);
+    mempool.fold(&at(2, &dearer, Some(first.hash())));
+    assert_eq!(mempool.due(height(4), 9), []);
+    // A block that was agreed on before holds the one that was replaced.
+    mempool.executed([first.hash()]);
+    assert_eq!(mempool.due(height(3), 9), [(Eviction::NonceSuperseded, &dearer)]);
+    let kept = Kept { superseded: vec![dearer.clone()], ..Kept::default() };
+    assert_eq!(Mempool::resumed(&parameters(), kept).due(height(3), 9).len(), 1);
+    mempool.fold(&evicted(&dearer));
+    assert_eq!(mempool.due(height(4), 9), []);
+    mempool.fold(&evicted(&other));
+    assert_eq!(mempool.due(height(9), 9), []);
+}
+
 proptest! {
     #[test]
     fn a_block_is_filled_as_if_all_that_waits_were_looked_at(
@@ -77,7 +110,7 @@ proptest! {
         transactions_max in 0..12_usize,
         bytes in 0..4_000_usize,
     ) {
-        let mut mempool = Mempool::new(ROOM_FOR);
+        let mut mempool = Mempool::new(&parameters());
         let mut model: Vec<Transaction> = Vec::new();
         let mut lost: [BTreeSet<Hash>; 2] = Default::default();
         for (kind, sender, number, fee) in steps {
@@ -127,9 +160,21 @@ proptest! {
         ] {
             prop_assert_eq!(mempool.fill(&ledger, room), fill_block(ready(&model), room));
         }
-        let all: Vec<_> = mempool.all().cloned().collect();
-        let gone = mempool.gone().map(|gone| gone.into_iter().cloned().collect());
-        let again = Mempool::resumed(ROOM_FOR, &all, gone);
+        let due: Vec<_> = mempool.due(Height::FIRST, usize::MAX);
+        let excess = model.len().saturating_sub(ROOM_FOR as usize);
+        prop_assert!(due.iter().all(|(reason, _)| *reason == Eviction::MempoolFull));
+        prop_assert_eq!(due.len(), excess);
+        model.sort_by_key(|one| (one.fee_rate(), Reverse(one.hash())));
+        for ((_, due), lowest) in due.iter().zip(&model) {
+            prop_assert_eq!(*due, lowest);
+            prop_assert!(due.fee_rate() <= mempool.summary().fee_per_byte_due);
+        }
+        let kept = Kept {
+            gone: mempool.gone().map(|gone| gone.into_iter().cloned().collect()),
+            superseded: Vec::new(),
+            waiting: mempool.all().map(|one| (None, one.clone())).collect(),
+        };
+        let again = Mempool::resumed(&parameters(), kept);
         prop_assert_eq!(again.fill(&ledger, EVERYTHING), mempool.fill(&ledger, EVERYTHING));
         prop_assert_eq!(again.summary(), mempool.summary());
         prop_assert!(model.iter().all(|one| again.known(&one.hash()).is_some()));

@@ -8,7 +8,7 @@ use domain::{
     genesis,
     light::{self, LightBlock, SignedHeader, ValidatorSet as LightSet},
     parameters::{Churn, Parameters},
-    validator::{self, Offence, Registration, Standing, StandingName, Validator},
+    validator::{self, Offence, Registration, RegistrationStep, Standing, StandingName, Validator},
     validator_set::{self, Member, ValidatorSet},
     values::{Amount, Bps, Epoch, Hash, Height, Moment, POWER_TOTAL_MAX, Power},
 };
@@ -96,6 +96,15 @@ fn commands() -> impl Strategy<Value = validator::Command> {
         with_delegator.prop_map(|(amount, delegator)| Command::Undelegate { amount, delegator });
     prop_oneof![
         2 => registrations(),
+        2 => registrations().prop_map(|register| match register {
+            Command::Register(registration) => Command::RequestRegistration(registration),
+            other => other,
+        }),
+        1 => Just(Command::FailRegistration {
+            because: "why not".parse().unwrap(),
+            step: RegistrationStep::Activate,
+        }),
+        1 => Just(Command::Deregister {}),
         3 => Just(Command::Activate {}),
         1 => profile,
         2 => commission,
@@ -137,7 +146,23 @@ fn histories() -> impl Strategy<Value = Vec<(validator::Command, validator::Know
         (register_now(), circumstances_at(0)),
         (validator::Command::Activate {}, circumstances_at(0)),
     ];
-    let opening = prop_oneof![9 => Just(opening), 1 => Just(Vec::new())];
+    let asked_for = |reservation: Option<&str>| match register_now() {
+        validator::Command::Register(registration) => Box::new(Registration {
+            reservation: reservation.map(|name| name.parse().unwrap()),
+            ..*registration
+        }),
+        other => panic!("{other:?}"),
+    };
+    let failed = vec![
+        validator::Command::RequestRegistration(asked_for(None)),
+        validator::Command::Register(asked_for(Some("registration-1"))),
+        validator::Command::FailRegistration {
+            because: "why not".parse().unwrap(),
+            step: RegistrationStep::Activate,
+        },
+    ];
+    let failed: Vec<_> = failed.into_iter().map(|one| (one, circumstances_at(0))).collect();
+    let opening = prop_oneof![8 => Just(opening), 1 => Just(failed), 1 => Just(Vec::new())];
     let rest = vec((commands(), circumstances()), 0..60);
     (opening, rest).prop_map(|(opening, rest)| [opening, rest].concat())
 }
@@ -158,8 +183,11 @@ impl Books {
             Event::StakeBonded(data) => self.taken += data.amount.value(),
             Event::DelegationAdded(data) => self.taken += data.amount.value(),
             Event::StakeReleased(data) => self.released += data.amount.value(),
+            Event::ValidatorDeregistered(data) => self.released += data.bond.value(),
             Event::ValidatorSlashed(data) => self.burned += data.burned.value(),
             Event::ValidatorActivated(_)
+            | Event::RegistrationRequested(_)
+            | Event::RegistrationFailed(_)
             | Event::ProfileUpdated(_)
             | Event::CommissionSet(_)
             | Event::UnbondingStarted(_)
@@ -185,7 +213,10 @@ fn said(event: &validator::Event) -> Option<(Amount, Power)> {
         Event::DelegationAdded(data) => Some((data.stake, data.power)),
         Event::UndelegationStarted(data) => Some((data.stake, data.power)),
         Event::ValidatorSlashed(data) => Some((data.stake, data.power)),
+        Event::ValidatorDeregistered(data) => Some((data.stake, data.power)),
         Event::ValidatorActivated(_)
+        | Event::RegistrationRequested(_)
+        | Event::RegistrationFailed(_)
         | Event::ProfileUpdated(_)
         | Event::CommissionSet(_)
         | Event::StakeReleased(_)

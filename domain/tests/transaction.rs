@@ -67,10 +67,11 @@ fn known() -> Known {
         balance: amount(1_000),
         chain_id: Some("node0-local".parse().unwrap()),
         head: Some(height(7)),
-        mempool: Mempool { fee_per_byte_min: FeeRate::ZERO, full: false, transactions: 0 },
+        mempool: Mempool::EMPTY,
         nonce: nonce(0),
         now: moment("2026-01-01T00:00:00Z"),
         parameters: domain::parameters::Parameters::default(),
+        superseded: None,
     }
 }
 
@@ -340,11 +341,18 @@ fn a_sender_has_so_many_waiting_and_a_full_mempool_takes_only_better_ones() {
     executed.when(submit(&transfer(1, 5, 50))).then_named(&["transaction-accepted"]);
 
     let fee_per_byte_min = transfer(0, 5, 50).fee_rate();
-    let mempool = Mempool { fee_per_byte_min, full: true, transactions: 200_000 };
+    let fee_per_byte_due = fee_per_byte_min;
+    let mempool = Mempool { fee_per_byte_due, fee_per_byte_min, full: true, transactions: 200_000 };
     let full = account().knowing(|known| known.mempool = mempool);
     let refusal = full.clone().when(submit(&first)).refused_as("mempool-full");
     assert!(refusal.to_string().contains("full with 200000 transactions"), "{refusal}");
-    full.when(submit(&transfer(0, 6, 50))).then_named(&["transaction-accepted"]);
+    full.clone().when(submit(&transfer(0, 6, 50))).then_named(&["transaction-accepted"]);
+    let nearly = full.knowing(|known| known.mempool.transactions = 201_999);
+    nearly.clone().when(submit(&transfer(0, 6, 50))).then_named(&["transaction-accepted"]);
+    let crowded = nearly.knowing(|known| known.mempool.transactions = 202_000);
+    let (excess_max, maximum, transactions) = (2_000, 200_000, 202_000);
+    let refusal = Refusal::MempoolCrowded { excess_max, maximum, transactions };
+    crowded.when(submit(&transfer(0, 6, 50))).refused(refusal);
 }
 
 #[test]
@@ -398,13 +406,14 @@ fn a_transaction_waits_for_so_many_blocks() {
 }
 
 #[test]
-fn only_the_lowest_fee_is_evicted_for_room() {
+fn only_the_lowest_fees_are_evicted_for_room() {
     let sent = transfer(0, 5, 50);
     let evicted = evict(&sent, Eviction::MempoolFull);
     let story = account().and(submit(&sent));
     story.clone().when(evicted.clone()).refused_as("mempool-not-full");
     let full = |fee: u128| Mempool {
-        fee_per_byte_min: FeeRate { fee: amount(fee), ..sent.fee_rate() },
+        fee_per_byte_due: FeeRate { fee: amount(fee), ..sent.fee_rate() },
+        fee_per_byte_min: FeeRate::ZERO,
         full: true,
         transactions: 200_000,
     };
@@ -422,7 +431,15 @@ fn what_another_transaction_with_its_nonce_superseded_is_evicted_as_such() {
     story.clone().when(evict(&sent, Eviction::NonceSuperseded)).refused(refusal);
     let story = story.knowing(|known| known.nonce = nonce(1));
     story.clone().when(evict(&sent, Eviction::Expired)).refused_as("not-waiting");
-    story.when(evict(&sent, Eviction::NonceSuperseded)).then_named(&["transaction-evicted"]);
+    // A block executed it, for all that is known, unless it is known to have executed another.
+    story.clone().when(evict(&sent, Eviction::NonceSuperseded)).refused_as("not-waiting");
+    let story = story.knowing(|known| known.superseded = Some(nonce(0)));
+    let evicted = &["transaction-evicted"];
+    story.clone().when(evict(&sent, Eviction::NonceSuperseded)).then_named(evicted);
+    // Its sender went on in the meantime.
+    let story = story.and(submit(&transfer(1, 5, 50)));
+    assert_eq!(story.state.nonce_of(&sent.hash()), None);
+    story.when(evict(&sent, Eviction::NonceSuperseded)).then_named(evicted);
 }
 
 #[test]

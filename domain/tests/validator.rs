@@ -57,7 +57,7 @@ fn known() -> Known {
     }
 }
 
-fn registration() -> Registration {
+pub fn registration() -> Registration {
     Registration {
         bond: amount(5_000_000),
         chain_id: chain(),
@@ -112,7 +112,7 @@ fn slash(offence: Offence, at: u64) -> Command {
     Command::Slash { evidence: Hash::of(&at.to_be_bytes()), height: height(at), offence }
 }
 
-fn nobody() -> Given<Validator> {
+pub fn nobody() -> Given<Validator> {
     given(known())
 }
 
@@ -807,6 +807,8 @@ pub fn one_of_each() -> Vec<Event> {
     let leaving = active().and(Command::InitiateExit {});
     events.extend(active().when(Command::InitiateExit {}).events());
     events.extend(leaving.knowing(at_epoch(320)).when(Command::CompleteExit {}).events());
+    events.extend(nobody().when(crate::application::request()).events());
+    events.extend(crate::application::undone().1);
     // The release of a delegation says more than that of the validator's own bond.
     events.sort_by_key(|event| match event {
         Event::StakeReleased(data) => data.delegator.is_none(),
@@ -847,4 +849,10 @@ fn the_examples_are_accepted_in_a_story_that_calls_for_them() {
         .and(example("unjail"))
         .and(example("slash"));
     begun.and(example("initiate-exit")).knowing(at_epoch(320)).and(example("complete-exit"));
+    nobody()
+        .knowing(|known| known.address = wanted.public_key.address())
+        .and(example("request-registration"))
+        .and(example("register"))
+        .and(example("fail-registration"))
+        .and(example("deregister"));
 }

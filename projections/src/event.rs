@@ -82,6 +82,8 @@ pub struct Event {
     pub version: u64,
     /// Who asked for it.
     pub actor: Arc<str>,
+    /// The id of the event that it came of.
+    pub causation: Option<Uuid>,
     /// The story it belongs to.
     pub correlation: Uuid,
     /// When it was decided.
@@ -97,11 +99,12 @@ impl Event {
     /// to say so.
     pub fn decode(stored: &StoredEvent) -> Event {
         let StoredEvent { position, stream, version, .. } = stored;
-        let event = |actor: &str, correlation, at, fact| Event {
+        let event = |actor: &str, causation, correlation, at, fact| Event {
             position: *position,
             stream: stream.clone(),
             version: *version,
             actor: actor.into(),
+            causation,
             correlation,
             at,
             fact,
@@ -110,9 +113,10 @@ impl Event {
         match stored.parse() {
             Ok(record) => {
                 let fact = Fact::read(stream, record.event_type, record.data.get());
-                event(&record.actor, record.correlation, Moment::from(record.at), fact)
+                let at = Moment::from(record.at);
+                event(&record.actor, record.causation, record.correlation, at, fact)
             }
-            Err(error) => event("", Uuid::nil(), Moment::EPOCH, Err(error.to_string())),
+            Err(error) => event("", None, Uuid::nil(), Moment::EPOCH, Err(error.to_string())),
         }
     }
 

@@ -16,6 +16,7 @@ pub mod event;
 pub mod headers;
 pub mod heights;
 pub mod page;
+pub mod process_runs;
 pub mod projection;
 mod read;
 mod reader;
@@ -55,5 +56,6 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(anchors::Anchors),
         Arc::new(blocks::Blocks),
         Arc::new(heights::Heights),
+        Arc::new(process_runs::ProcessRuns),
     ]
 }

@@ -204,6 +204,9 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
             }
             Happened::PerformanceRecorded(data) => performed.push((event, address, data)),
             Happened::ValidatorActivated(_)
+            | Happened::RegistrationRequested(_)
+            | Happened::RegistrationFailed(_)
+            | Happened::ValidatorDeregistered(_)
             | Happened::ProfileUpdated(_)
             | Happened::CommissionSet(_)
             | Happened::StakeBonded(_)

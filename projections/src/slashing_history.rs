@@ -139,6 +139,9 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
         Happened::ValidatorSlashed(data) => Some((event, address, &**data)),
         Happened::ValidatorRegistered(_)
         | Happened::ValidatorActivated(_)
+        | Happened::RegistrationRequested(_)
+        | Happened::RegistrationFailed(_)
+        | Happened::ValidatorDeregistered(_)
         | Happened::ProfileUpdated(_)
         | Happened::CommissionSet(_)
         | Happened::StakeBonded(_)

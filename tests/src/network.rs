@@ -26,7 +26,7 @@ pub const EPOCH_BLOCKS: u32 = 4;
 /// How many validators begin it.
 pub const VALIDATORS: u64 = 4;
 /// What each of the senders has at first.
-pub const BALANCE: u128 = 1_000_000;
+pub const BALANCE: u128 = 100_000_000;
 /// How many senders have a balance.
 pub const SENDERS: u64 = 3;
 /// What a block needs for all but its transactions, in bytes.

@@ -2,9 +2,11 @@
 //! between.
 
 mod epochs;
+mod evictions;
 mod interrupted;
 mod large;
 mod mempool;
+mod registrations;
 mod snapshots;
 
 use commands::{CommandError, Commands, CommandsOptions, Process, Reactions, RequestContext};

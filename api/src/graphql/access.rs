@@ -37,6 +37,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("consensusHeights", Access::Public(Permission::ConsensusRead)),
     ("leaderboard", Access::Public(Permission::ConsensusRead)),
     ("processes", Access::Public(Permission::MonitorRead)),
+    ("processRun", Access::Public(Permission::MonitorRead)),
+    ("processRuns", Access::Public(Permission::MonitorRead)),
     ("search", Access::Public(Permission::ChainRead)),
     ("event", Access::Needs(Permission::EventRead)),
     ("events", Access::Needs(Permission::EventRead)),

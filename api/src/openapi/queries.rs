@@ -171,6 +171,14 @@ pub fn path_parameter(name: &str) -> Value {
             "A process's name.",
             one_of(::commands::Process::ALL.iter().map(|process| process.name())),
         ),
+        "cause" => (
+            "The id of the event that called for it.",
+            json!({
+                "type": "string",
+                "format": "uuid",
+                "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
+            }),
+        ),
         "digest" => (
             "A document's digest, in hex.",
             text(
@@ -654,6 +662,17 @@ fn doc(operation: Operation) -> Doc {
         Operation::GetProcess => {
             plain("processes", "How far a process is", Reply::One("ProcessStatus"))
         }
+        Operation::ListProcessRuns => asked(
+            "processes",
+            "What a process did, event by event that called for it, by the first step",
+            vec![order()],
+            Reply::Page("ProcessRun"),
+        ),
+        Operation::GetProcessRun => plain(
+            "processes",
+            "What a process did because of an event, step by step",
+            Reply::One("ProcessRun"),
+        ),
         Operation::ResumeProcess => plain(
             "processes",
             "Lets a parked process try again the event that it could not deal with",

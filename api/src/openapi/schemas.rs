@@ -4,8 +4,8 @@
 
 use domain::{block, chain, consensus, transaction, validator, validator_set};
 use projections::{
-    accounts, activity, anchors, blocks, chains, delegations, headers, heights, reputation_history,
-    slashing_history, transactions, validator_sets, validators,
+    accounts, activity, anchors, blocks, chains, delegations, headers, heights, process_runs,
+    reputation_history, slashing_history, transactions, validator_sets, validators,
 };
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -55,6 +55,7 @@ pub fn all() -> Value {
     with::<events::Event>(&mut found);
     with::<events::EventRecord>(&mut found);
     with::<processes::ProcessStatuses>(&mut found);
+    with::<process_runs::ProcessRun>(&mut found);
     with::<status::ProjectionStatuses>(&mut found);
     with::<status::RebuildStarted>(&mut found);
     with::<heartbeats::Heartbeat>(&mut found);

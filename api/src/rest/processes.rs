@@ -1,7 +1,11 @@
-//! Processes: how far each is, and letting a parked one try again.
+//! Processes: how far each is, what came of each event, and letting a parked one try again.
 //!
 //! Does not know what a process does.
 
+use ::projections::{
+    Order,
+    process_runs::{self, NAME},
+};
 use axum::{
     Json,
     extract::{Request, State},
@@ -11,10 +15,11 @@ use commands::Process;
 use domain::values::Moment;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::reply::Asked;
+use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, PathParams},
+    params::{self, Params, PathParams},
     problem::{Kind, Problem},
     server::App,
 };
@@ -92,8 +97,8 @@ pub async fn statuses(app: &App) -> Result<Vec<ProcessStatus>, Problem> {
     Ok(items)
 }
 
-fn named(path: &PathParams) -> Result<Process, Problem> {
-    let name = path.text("process");
+/// The process of a name.
+pub fn named(name: &str) -> Result<Process, Problem> {
     Process::named(name).ok_or_else(|| {
         let known: Vec<&str> = Process::ALL.iter().map(|process| process.name()).collect();
         Problem::not_found("process", format!("{name:?}")).with("known", known)
@@ -116,9 +121,40 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
-    let process = named(&path)?;
+    let process = named(path.text("process"))?;
     let asked = Asked::of_log(&app, &parts).await?;
     asked.one(&status(&app, process).await?)
+}
+
+/// `GET /api/v1/processes/{process}/runs`.
+pub async fn runs(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let name = named(path.text("process"))?.name();
+    let mut params = Params::of(parts.uri.query());
+    let order = params.take::<Order>("sort").unwrap_or_default();
+    let page = params.page();
+    params.finish()?;
+    let asked = Asked::of(&app, &parts, &[NAME]).await?;
+    asked.list(&process_runs::list(&app.pool, name, order, &page).await.map_err(read_problem)?)
+}
+
+/// `GET /api/v1/processes/{process}/runs/{cause}`.
+pub async fn run(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let name = named(path.text("process"))?.name();
+    let cause: Uuid = path.get("cause")?;
+    let asked = Asked::of(&app, &parts, &[NAME]).await?;
+    let found = process_runs::get(&app.pool, name, cause).await.map_err(read_problem)?;
+    asked.one(&found.ok_or_else(|| Problem::not_found("run because of the event", cause))?)
 }
 
 /// `POST /api/v1/processes/{process}/resume`: a parked process tries again.
@@ -128,7 +164,7 @@ pub async fn resume(
     request: Request,
 ) -> Result<Response, Problem> {
     params::none_taken(&request)?;
-    let process = named(&path)?;
+    let process = named(path.text("process"))?;
     if !app.store.unpark(process.name()).await? {
         let detail = format!("the process {} is not parked: it goes on", process.name());
         return Err(Problem::new(Kind::Conflict, detail));

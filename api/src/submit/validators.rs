@@ -41,7 +41,10 @@ impl Collection for Validator {
 pub(super) fn address(command: &Command, id: Option<&str>) -> Result<Address, Problem> {
     match command {
         Command::Register(registration) => Ok(registration.public_key.address()),
-        Command::Activate {}
+        Command::RequestRegistration(_)
+        | Command::FailRegistration { .. }
+        | Command::Deregister {}
+        | Command::Activate {}
         | Command::UpdateProfile { .. }
         | Command::SetCommission { .. }
         | Command::Bond { .. }

@@ -18,9 +18,9 @@ use domain::{
     chain::{self, BlockApplied, ChainStream, GenesisInitialised},
     ledger::{Execution, Ledger},
     replica::{Executed, Mempool, Own},
-    transaction::{self, Account},
+    transaction::{self, Account, Eviction},
     validator_set::{self, ValidatorSet},
-    values::{Hash, Height},
+    values::{Address, Hash, Height, Nonce},
 };
 use event_store::{EventStore, Filter, RecordError, StoreError, StoredEvent, StreamName};
 use tokio::sync::MutexGuard;
@@ -98,6 +98,23 @@ impl Commands {
             native.looked_at = Some(Instant::now());
         }
         Ok(native)
+    }
+
+    /// What has to be evicted after the last block, at most so many; by sender.
+    pub(crate) async fn due_evictions(
+        &self,
+        count_max: usize,
+    ) -> Result<Vec<(Address, Hash, Eviction)>, StoreError> {
+        let native = self.native(Duration::ZERO).await?;
+        let Some(height) = native.height() else { return Ok(Vec::new()) };
+        let due = native.mempool.due(height, count_max);
+        Ok(due.into_iter().map(|(reason, one)| (one.sender(), one.hash(), reason)).collect())
+    }
+
+    /// The nonce of a transaction, when a block executed another with it and that is not recorded.
+    pub(crate) async fn superseded(&self, hash: &Hash) -> Result<Option<Nonce>, StoreError> {
+        let native = self.native(Duration::ZERO).await?;
+        Ok(native.mempool.superseded().get(hash).map(|one| one.envelope().nonce))
     }
 
     /// The height of the snapshot that this process went on from; none when it began with genesis.
@@ -201,7 +218,7 @@ impl Native {
         let document = blob(store, stored, genesis.genesis_hash).await?;
         let document = String::from_utf8_lossy(&document);
         let own = Own::begin(genesis, &document).map_err(|fault| unusable(stored, &fault))?;
-        self.mempool = Mempool::new(own.ledger.parameters().mempool_txs_max);
+        self.mempool = Mempool::new(own.ledger.parameters());
         self.genesis_at = stored.position;
         self.own = Some(own);
         Ok(())
@@ -243,7 +260,10 @@ impl Native {
             self.arrived.insert(accepted.hash, position);
         }
         if self.arrived.len() > ARRIVED_MIN.max(2 * self.mempool.all().len()) {
-            self.arrived.retain(|hash, _| self.mempool.known(hash).is_some());
+            let mempool = &self.mempool;
+            self.arrived.retain(|hash, _| {
+                mempool.known(hash).is_some() || mempool.superseded().contains_key(hash)
+            });
         }
     }
 }

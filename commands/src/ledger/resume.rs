@@ -14,8 +14,8 @@ use domain::{
     aggregate::Aggregate as _,
     chain::{self, BlockApplied, Chain, GenesisInitialised, Snapshot},
     ledger::{Ledger, Unusable},
-    replica::{Head, Mempool, Own, Sets, Succession},
-    transaction::{Event, Transaction},
+    replica::{Head, Kept, Mempool, Own, Sets, Succession},
+    transaction::{Event, Transaction, TransactionAccepted},
     values::{ChainId, Hash, Height},
 };
 use event_store::{StoreError, StoredEvent, prunable::Prunable};
@@ -43,6 +43,9 @@ struct Aside {
     /// The evidence that is in blocks already, with the height it speaks of.
     punished: BTreeMap<Hash, Height>,
     sets: Sets,
+    /// Of transactions whose nonces were used by others, and which are not evicted yet.
+    #[serde(default)]
+    superseded: Vec<u64>,
     v: String,
     /// Of the transactions that waited.
     waiting: Vec<u64>,
@@ -99,6 +102,7 @@ impl Native {
         waiting.sort_unstable();
         let [before, before_that] =
             self.mempool.gone().map(|gone| gone.into_iter().map(at).collect::<Option<Vec<u64>>>());
+        let superseded = self.mempool.superseded().values().map(at).collect::<Option<_>>()?;
         let aside = Aside {
             applied: self.applied_at,
             genesis: self.genesis_at,
@@ -106,6 +110,7 @@ impl Native {
             position: self.folded_to,
             punished: self.punished.clone(),
             sets: own.sets.sets(),
+            superseded,
             v: FORM.to_owned(),
             waiting,
         };
@@ -192,16 +197,23 @@ impl Commands {
         let proposed = proposal(&self.store, &stored, applied.hash).await?;
         let waiting = self.accepted(&aside.waiting).await?;
         let gone = [self.accepted(&aside.gone[0]).await?, self.accepted(&aside.gone[1]).await?];
-        let arrived = waiting.iter().chain(gone.iter().flatten());
-        let arrived = arrived.map(|(at, one)| (one.hash(), *at)).collect();
-        let bare = |many: Vec<(u64, Transaction)>| many.into_iter().map(|(_, one)| one).collect();
-        let (waiting, gone): (Vec<Transaction>, _) = (bare(waiting), gone.map(bare));
-        let count_max = genesis.parameters.mempool_txs_max;
+        let superseded = self.accepted(&aside.superseded).await?;
+        let arrived = waiting.iter().chain(gone.iter().flatten()).chain(&superseded);
+        let arrived = arrived.map(|(at, one)| (one.hash, *at)).collect();
+        let bare = |many: Vec<(u64, TransactionAccepted)>| -> Vec<Transaction> {
+            many.into_iter().map(|(_, one)| one.transaction).collect()
+        };
+        let kept = Kept {
+            gone: gone.map(bare),
+            superseded: bare(superseded),
+            waiting: waiting.into_iter().map(|(_, one)| (one.head, one.transaction)).collect(),
+        };
+        let mempool = Mempool::resumed(&genesis.parameters, kept);
         let head = Some(Arc::new(Head { applied, proposed }));
         Ok(Native {
             folded_to: aside.position,
             own: Some(Own { genesis: Arc::new(genesis), head, ledger, sets }),
-            mempool: Mempool::resumed(count_max, &waiting, gone),
+            mempool,
             punished: aside.punished,
             arrived,
             genesis_at: aside.genesis,
@@ -231,14 +243,17 @@ impl Commands {
     }
 
     /// The transactions that were accepted at these positions.
-    async fn accepted(&self, positions: &[u64]) -> Result<Vec<(u64, Transaction)>, Unresumed> {
+    async fn accepted(
+        &self,
+        positions: &[u64],
+    ) -> Result<Vec<(u64, TransactionAccepted)>, Unresumed> {
         let found = self.store.read_at(positions).await?;
         let mut accepted = Vec::with_capacity(found.len());
         for stored in &found {
             if stored.stream.category() == domain::transaction::Account::CATEGORY
                 && let Event::TransactionAccepted(event) = lane::read(stored)?
             {
-                accepted.push((stored.position, event.transaction));
+                accepted.push((stored.position, event));
             }
         }
         if accepted.len() != positions.len() {

@@ -118,6 +118,9 @@ fn moves_in(event: &Event) -> Option<Epoch> {
         Event::ValidatorTombstoned(event) => Some(event.epoch),
         Event::ExitInitiated(event) => Some(event.epoch),
         Event::ValidatorRegistered(_)
+        | Event::RegistrationRequested(_)
+        | Event::RegistrationFailed(_)
+        | Event::ValidatorDeregistered(_)
         | Event::ProfileUpdated(_)
         | Event::CommissionSet(_)
         | Event::StakeBonded(_)

@@ -10,6 +10,7 @@ use domain::{
     chain::{self, ChainStream},
     consensus::{ConsensusHeight, HeightStream, Started},
     parameters::Parameters,
+    transaction::{self, Account},
     validator::{Command, Offence, Record, Standing, StandingName, Validator},
     values::{Address, Bps, ChainId, Epoch, Hash, Height},
     vote::VoteType,
@@ -165,6 +166,16 @@ impl Close<'_> {
         self.give("slash-downtime", command).await.map(drop)
     }
 
+    /// What was set aside for whoever has left is its own again.
+    async fn free(&self) -> Result<(), Stuck> {
+        let Some(purpose) = self.record.reservation.clone() else { return Ok(()) };
+        let address = self.record.address;
+        let request = self.cause.request(&format!("release-reservation/{address}"));
+        let release = transaction::Command::Release { purpose };
+        let released = self.commands.execute::<Account>(address, release, request).await;
+        unless_refused(released).map(drop)
+    }
+
     /// Releases what has matured, and completes an exit that has.
     async fn release(&self) -> Result<(), Stuck> {
         let next = self.epoch.plus(1);
@@ -177,7 +188,8 @@ impl Close<'_> {
         }
         match self.record.standing {
             Standing::Exiting { matures } if matures <= next => {
-                self.give("complete-exit", Command::CompleteExit {}).await.map(drop)
+                self.give("complete-exit", Command::CompleteExit {}).await?;
+                self.free().await
             }
             Standing::Registered
             | Standing::Active

@@ -10,8 +10,9 @@ use std::{
 
 use crate::{
     ledger::Ledger,
-    transaction::{self, Event, FeeRate, Room, Transaction},
-    values::{Address, Hash, Nonce},
+    parameters::Parameters,
+    transaction::{self, Event, Eviction, FeeRate, Room, Transaction, last_height},
+    values::{Address, Hash, Height, Nonce},
 };
 
 /// How many transactions in a row are tried that do not fit into what is left of a block; then it
@@ -26,32 +27,52 @@ type Rank = (FeeRate, Reverse<Hash>);
 pub struct Mempool {
     by_rate: BTreeSet<Rank>,
     by_place: BTreeMap<(Address, Nonce), Hash>,
+    /// By the last height whose block may hold them.
+    by_last: BTreeSet<(u64, Hash)>,
     /// Of each sender the one with the lowest nonce.
     first: BTreeSet<Rank>,
-    waiting: HashMap<Hash, Transaction>,
+    waiting: HashMap<Hash, Waiting>,
+    /// Those whose nonces were used by others, until that is recorded.
+    superseded: BTreeMap<Hash, Transaction>,
     /// What went without being executed while the next block is agreed on, and while the one before
     /// it was: a block that was found valid before may hold it and become final.
     gone: [HashMap<Hash, Transaction>; 2],
     count_max: u32,
+    ttl_blocks: u32,
+}
+
+/// One that waits.
+#[derive(Clone, Debug)]
+struct Waiting {
+    /// The last height whose block may hold it.
+    last: u64,
+    transaction: Transaction,
+}
+
+/// What a mempool holds at one moment, so that it can be resumed.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// What went without being executed, a moment ago and a block before that.
+    pub gone: [Vec<Transaction>; 2],
+    /// Those whose nonces were used by others, unless that is recorded.
+    pub superseded: Vec<Transaction>,
+    /// What waits, with the head at which it was accepted.
+    pub waiting: Vec<(Option<Height>, Transaction)>,
 }
 
 impl Mempool {
-    /// With room for so many.
-    pub fn new(count_max: u32) -> Mempool {
-        Mempool { count_max, ..Mempool::default() }
+    /// An empty one, with room for as many and for as long as the parameters say.
+    pub fn new(parameters: &Parameters) -> Mempool {
+        let (count_max, ttl_blocks) = (parameters.mempool_txs_max, parameters.mempool_ttl_blocks);
+        Mempool { count_max, ttl_blocks, ..Mempool::default() }
     }
 
-    /// As it was left: what waits, and what went a moment ago and a block before that.
-    pub fn resumed(
-        count_max: u32,
-        waiting: &[Transaction],
-        gone: [Vec<Transaction>; 2],
-    ) -> Mempool {
-        let named = |gone: Vec<Transaction>| gone.into_iter().map(|one| (one.hash(), one));
-        let gone = gone.map(|gone| named(gone).collect());
-        let mut mempool = Mempool { count_max, ..Mempool::default() };
-        waiting.iter().for_each(|one| mempool.comes(one));
-        Mempool { gone, ..mempool }
+    /// As it was left.
+    pub fn resumed(parameters: &Parameters, kept: Kept) -> Mempool {
+        let mut mempool = Mempool::new(parameters);
+        kept.waiting.iter().for_each(|(head, one)| mempool.comes(*head, one));
+        let gone = kept.gone.map(|gone| named(gone).collect());
+        Mempool { gone, superseded: named(kept.superseded).collect(), ..mempool }
     }
 
     /// Takes in what happened to an account.
@@ -61,14 +82,17 @@ impl Mempool {
                 if let Some(replaced) = &accepted.replaces {
                     self.goes(replaced);
                 }
-                self.comes(&accepted.transaction);
+                self.comes(accepted.head, &accepted.transaction);
             }
-            Event::TransactionEvicted(evicted) => self.goes(&evicted.hash),
+            Event::TransactionEvicted(evicted) => {
+                self.superseded.remove(&evicted.hash);
+                self.goes(&evicted.hash);
+            }
             Event::ReservationMade(_) | Event::ReservationReleased(_) => {}
         }
     }
 
-    fn comes(&mut self, transaction: &Transaction) {
+    fn comes(&mut self, head: Option<Height>, transaction: &Transaction) {
         let (hash, (sender, nonce)) = (transaction.hash(), place(transaction));
         if let Some(held) = self.by_place.get(&(sender, nonce)).copied() {
             self.removed(&held);
@@ -82,7 +106,9 @@ impl Mempool {
         }
         self.by_place.insert((sender, nonce), hash);
         self.by_rate.insert(rank(transaction));
-        self.waiting.insert(hash, transaction.clone());
+        let last = last_height(head, transaction.envelope().expires_at_height, self.ttl_blocks);
+        self.by_last.insert((last, hash));
+        self.waiting.insert(hash, Waiting { last, transaction: transaction.clone() });
         self.gone.iter_mut().for_each(|gone| drop(gone.remove(&hash)));
     }
 
@@ -93,7 +119,8 @@ impl Mempool {
     }
 
     fn removed(&mut self, hash: &Hash) -> Option<Transaction> {
-        let transaction = self.waiting.remove(hash)?;
+        let Waiting { last, transaction } = self.waiting.remove(hash)?;
+        self.by_last.remove(&(last, *hash));
         self.by_rate.remove(&rank(&transaction));
         self.by_place.remove(&place(&transaction));
         if self.first.remove(&rank(&transaction))
@@ -108,16 +135,20 @@ impl Mempool {
     pub fn executed(&mut self, hashes: impl IntoIterator<Item = Hash>) {
         for hash in hashes {
             let left = || self.gone.iter().find_map(|gone| gone.get(&hash));
-            let place = self.waiting.get(&hash).or_else(left).map(place);
-            let held = place.and_then(|place| self.by_place.get(&place).copied());
-            self.removed(&held.unwrap_or(hash));
+            let place = self.waiting(&hash).or_else(left).map(place);
+            let held = place.and_then(|place| self.by_place.get(&place).copied()).unwrap_or(hash);
+            if let Some(removed) = self.removed(&held)
+                && held != hash
+            {
+                self.superseded.insert(held, removed);
+            }
         }
         self.gone[1] = std::mem::take(&mut self.gone[0]);
     }
 
     /// A transaction that waits.
     pub fn waiting(&self, hash: &Hash) -> Option<&Transaction> {
-        self.waiting.get(hash)
+        self.waiting.get(hash).map(|waiting| &waiting.transaction)
     }
 
     /// A transaction that waits, or has gone a moment ago.
@@ -127,12 +158,38 @@ impl Mempool {
 
     /// All that waits, in no order.
     pub fn all(&self) -> impl ExactSizeIterator<Item = &Transaction> {
-        self.waiting.values()
+        self.waiting.values().map(|waiting| &waiting.transaction)
     }
 
     /// What went without being executed, a moment ago and a block before that.
     pub fn gone(&self) -> [Vec<&Transaction>; 2] {
         [0, 1].map(|age: usize| self.gone[age].values().collect())
+    }
+
+    /// Those whose nonces were used by others, until that is recorded.
+    pub fn superseded(&self) -> &BTreeMap<Hash, Transaction> {
+        &self.superseded
+    }
+
+    /// What has to be evicted after a height, at most so many: what another with its nonce took the
+    /// place of, what no later block may hold, and, when more wait than may, those that pay least.
+    pub fn due(&self, height: Height, count_max: usize) -> Vec<(Eviction, &Transaction)> {
+        let superseded = self.superseded.values();
+        let superseded = superseded.map(|one| (Eviction::NonceSuperseded, one));
+        let expired = self.by_last.iter().take_while(|(last, _)| *last <= height.value());
+        let expired: Vec<&Hash> = expired.map(|(_, hash)| hash).take(count_max).collect();
+        let excess = self.excess().saturating_sub(expired.len());
+        let lowest = self.by_rate.iter().filter_map(|(_, Reverse(hash))| self.waiting.get(hash));
+        let lowest = lowest.filter(|waiting| waiting.last > height.value()).take(excess);
+        let lowest = lowest.map(|waiting| (Eviction::MempoolFull, &waiting.transaction));
+        let expired = expired.into_iter().filter_map(|hash| self.waiting(hash));
+        let expired = expired.map(|one| (Eviction::Expired, one));
+        superseded.chain(expired).chain(lowest).take(count_max).collect()
+    }
+
+    /// How many more wait than may.
+    fn excess(&self) -> usize {
+        self.waiting.len().saturating_sub(usize::try_from(self.count_max).unwrap_or(usize::MAX))
     }
 
     /// Fills the next block after a state, in the order of [`fill_block`](transaction::fill_block),
@@ -147,7 +204,7 @@ impl Mempool {
             let follows = followers.peek().is_some_and(|one| firsts.peek().is_none_or(|f| one > f));
             let next = if follows { followers.pop() } else { firsts.next() };
             let Some((_, Reverse(hash))) = next else { break };
-            let Some(transaction) = self.waiting.get(&hash) else { continue };
+            let Some(transaction) = self.waiting(&hash) else { continue };
             let (sender, nonce) = place(transaction);
             if !follows {
                 let expected = ledger.account(sender).nonce;
@@ -177,8 +234,10 @@ impl Mempool {
     /// All that a decision must know of it.
     pub fn summary(&self) -> transaction::Mempool {
         let transactions = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let rate_at = |nth| self.by_rate.iter().nth(nth).map_or(FeeRate::ZERO, |(rate, _)| *rate);
         transaction::Mempool {
-            fee_per_byte_min: self.by_rate.first().map_or(FeeRate::ZERO, |(rate, _)| *rate),
+            fee_per_byte_due: rate_at(self.excess().saturating_sub(1)),
+            fee_per_byte_min: rate_at(0),
             full: transactions >= self.count_max,
             transactions,
         }
@@ -197,9 +256,13 @@ impl Mempool {
 
     /// The rank of one that waits.
     fn rank(&self, hash: &Hash) -> Rank {
-        let rate = self.waiting.get(hash).map_or(FeeRate::ZERO, Transaction::fee_rate);
+        let rate = self.waiting(hash).map_or(FeeRate::ZERO, Transaction::fee_rate);
         (rate, Reverse(*hash))
     }
+}
+
+fn named(many: Vec<Transaction>) -> impl Iterator<Item = (Hash, Transaction)> {
+    many.into_iter().map(|one| (one.hash(), one))
 }
 
 fn rank(transaction: &Transaction) -> Rank {

@@ -4,9 +4,10 @@
 //! not.
 
 use super::{
-    Account, Command, Envelope, Event, Eviction, Known, NONCES_AHEAD_MAX, Placement,
-    REPLACEMENT_FEE_ONE_IN, RESERVATIONS_MAX, Refusal, ReservationMade, ReservationReleased,
-    Transaction, TransactionAccepted, TransactionEvicted, Waiting, state::Outlook,
+    Account, Command, Envelope, Event, Eviction, Known, MEMPOOL_EXCESS_ONE_IN, NONCES_AHEAD_MAX,
+    Placement, REPLACEMENT_FEE_ONE_IN, RESERVATIONS_MAX, Refusal, ReservationMade,
+    ReservationReleased, Transaction, TransactionAccepted, TransactionEvicted, Waiting,
+    last_height, state::Outlook,
 };
 use crate::values::{Amount, Hash, Height, Nonce, Reservation};
 
@@ -109,7 +110,7 @@ fn check_replacement(envelope: &Envelope, replaced: &Waiting) -> Result<(), Refu
 }
 
 /// Room among the sender's own, and among everybody's; in a full mempool only for whoever pays more
-/// than the lowest, which will have to go.
+/// than the lowest, which goes at the next block, and only for so many until then.
 fn check_room(transaction: &Transaction, outlook: Outlook, known: &Known) -> Result<(), Refusal> {
     let maximum = known.parameters.mempool_per_sender_max;
     let waiting = u32::try_from(outlook.count).unwrap_or(u32::MAX);
@@ -120,6 +121,13 @@ fn check_room(transaction: &Transaction, outlook: Outlook, known: &Known) -> Res
     if mempool.full && fee_rate <= mempool.fee_per_byte_min {
         let (fee_rate_min, transactions) = (mempool.fee_per_byte_min, mempool.transactions);
         return Err(Refusal::MempoolFull { fee_rate, fee_rate_min, transactions });
+    }
+    let maximum = known.parameters.mempool_txs_max;
+    let excess_max = maximum.div_ceil(MEMPOOL_EXCESS_ONE_IN);
+    let (transactions, excess) =
+        (mempool.transactions, mempool.transactions.saturating_sub(maximum));
+    if excess >= excess_max {
+        return Err(Refusal::MempoolCrowded { excess_max, maximum, transactions });
     }
     Ok(())
 }
@@ -147,27 +155,33 @@ fn evict(
     known: &Known,
 ) -> Result<Vec<Event>, Refusal> {
     let next = account.outlook(known.nonce).next;
-    let nonce = account.nonce_of(&hash).ok_or(Refusal::NotWaiting { hash })?;
-    let waiting = account.waiting_at(nonce).ok_or(Refusal::NotWaiting { hash })?;
+    let nonce = account.nonce_of(&hash).filter(|nonce| *nonce >= next);
+    let waiting = nonce.and_then(|nonce| account.waiting_at(nonce));
+    // Whose nonce was used waits no longer, and is gone from here as soon as its sender goes on.
+    let Some((nonce, waiting)) = nonce.zip(waiting) else {
+        return match (reason, known.superseded) {
+            (Eviction::NonceSuperseded, Some(nonce)) => Ok(evicted(hash, nonce, reason)),
+            (Eviction::NonceSuperseded | Eviction::Expired | Eviction::MempoolFull, _) => {
+                Err(Refusal::NotWaiting { hash })
+            }
+        };
+    };
     match reason {
-        Eviction::NonceSuperseded if nonce >= next => {
-            return Err(Refusal::NonceNotUsed { next, nonce });
-        }
-        Eviction::NonceSuperseded => {}
-        Eviction::Expired | Eviction::MempoolFull if nonce < next => {
-            return Err(Refusal::NotWaiting { hash });
-        }
+        Eviction::NonceSuperseded => return Err(Refusal::NonceNotUsed { next, nonce }),
         Eviction::Expired => check_expired(waiting, known)?,
         Eviction::MempoolFull => check_lowest(waiting, known)?,
     }
-    Ok(vec![Event::TransactionEvicted(TransactionEvicted { hash, nonce, reason })])
+    Ok(evicted(hash, nonce, reason))
+}
+
+fn evicted(hash: Hash, nonce: Nonce, reason: Eviction) -> Vec<Event> {
+    vec![Event::TransactionEvicted(TransactionEvicted { hash, nonce, reason })]
 }
 
 /// Whether no later block may hold it: by its own word, or because it waited `mempool_ttl_blocks`.
 fn check_expired(waiting: &Waiting, known: &Known) -> Result<(), Refusal> {
-    let accepted = waiting.head.map_or(0, Height::value);
-    let patience = accepted.saturating_add(u64::from(known.parameters.mempool_ttl_blocks));
-    let last = waiting.expires_at_height.map_or(patience, |own| own.value().min(patience));
+    let ttl_blocks = known.parameters.mempool_ttl_blocks;
+    let last = last_height(waiting.head, waiting.expires_at_height, ttl_blocks);
     let executed = known.head.map_or(0, Height::value);
     if executed < last {
         let (executed, last) = (executed.to_string(), last.to_string());
@@ -176,16 +190,16 @@ fn check_expired(waiting: &Waiting, known: &Known) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether the mempool is full and nobody pays less.
+/// Whether the mempool is full, and it is among those that have to go.
 fn check_lowest(waiting: &Waiting, known: &Known) -> Result<(), Refusal> {
     let mempool = known.mempool;
     if !mempool.full {
         let maximum = known.parameters.mempool_txs_max;
         return Err(Refusal::MempoolNotFull { maximum, transactions: mempool.transactions });
     }
-    if waiting.fee_rate > mempool.fee_per_byte_min {
-        let (fee_rate, fee_rate_min) = (waiting.fee_rate, mempool.fee_per_byte_min);
-        return Err(Refusal::FeeNotLowest { fee_rate, fee_rate_min });
+    if waiting.fee_rate > mempool.fee_per_byte_due {
+        let (fee_rate, fee_rate_due) = (waiting.fee_rate, mempool.fee_per_byte_due);
+        return Err(Refusal::FeeNotLowest { fee_rate, fee_rate_due });
     }
     Ok(())
 }

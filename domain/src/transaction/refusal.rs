@@ -49,6 +49,11 @@ pub enum Refusal {
     )]
     MempoolFull { fee_rate: FeeRate, fee_rate_min: FeeRate, transactions: u32 },
     #[error(
+        "{transactions} transactions wait, {excess_max} more than {maximum} = mempool_txs_max: submit \
+         it again after the next block, when those that pay least have gone"
+    )]
+    MempoolCrowded { excess_max: u32, maximum: u32, transactions: u32 },
+    #[error(
         "balance {balance} is less than {needed} = amount {amount} + fee {fee} + waiting {waiting} \
          + reserved {reserved}"
     )]
@@ -66,8 +71,8 @@ pub enum Refusal {
     NotExpired { executed: String, last: String },
     #[error("the mempool has room: {transactions} of {maximum} transactions wait")]
     MempoolNotFull { maximum: u32, transactions: u32 },
-    #[error("its fee of {fee_rate} is not the lowest, {fee_rate_min}")]
-    FeeNotLowest { fee_rate: FeeRate, fee_rate_min: FeeRate },
+    #[error("its fee of {fee_rate} is more than {fee_rate_due}, the most that has to go pays")]
+    FeeNotLowest { fee_rate: FeeRate, fee_rate_due: FeeRate },
     #[error("its nonce {nonce} was not used; the account's next is {next}")]
     NonceNotUsed { next: Nonce, nonce: Nonce },
     #[error("{found} is reserved for {purpose} already, not {amount}")]
@@ -93,6 +98,7 @@ impl aggregate::Refusal for Refusal {
             Refusal::ReplacementFeeTooLow { .. } => "replacement-fee-too-low",
             Refusal::SenderQueueFull { .. } => "sender-queue-full",
             Refusal::MempoolFull { .. } => "mempool-full",
+            Refusal::MempoolCrowded { .. } => "mempool-crowded",
             Refusal::BalanceInsufficient { .. } => "balance-insufficient",
             Refusal::NotWaiting { .. } => "not-waiting",
             Refusal::NotExpired { .. } => "not-expired",

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Offence;
+use super::{Offence, RegistrationStep};
 use crate::values::{
     Address, Amount, Bps, ChainId, Contact, Epoch, Hash, Height, Moniker, Operator, PublicKey,
     Reason, Reservation, Signature, Website,
@@ -48,6 +48,18 @@ pub struct Registration {
 pub enum Command {
     /// Registers a key as a validator.
     Register(Box<Registration>),
+    /// Asks for all of it: the bond set aside in the account of the same address, the key
+    /// registered and activated, or all of it undone.
+    RequestRegistration(Box<Registration>),
+    /// Says that a registration that was asked for cannot be completed, and is undone.
+    FailRegistration {
+        /// Why not.
+        because: Reason,
+        /// The step that was refused.
+        step: RegistrationStep,
+    },
+    /// Undoes the registration of a request that failed.
+    Deregister {},
     /// Lets a registered validator be chosen for the set.
     Activate {},
     /// Replaces the profile; an absent member is removed.
@@ -132,6 +144,9 @@ impl Command {
     /// The names of all commands, as in the path of a request.
     pub const NAMES: &'static [&'static str] = &[
         "register",
+        "request-registration",
+        "fail-registration",
+        "deregister",
         "activate",
         "update-profile",
         "set-commission",
@@ -152,6 +167,9 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::Register(_) => "register",
+            Command::RequestRegistration(_) => "request-registration",
+            Command::FailRegistration { .. } => "fail-registration",
+            Command::Deregister {} => "deregister",
             Command::Activate {} => "activate",
             Command::UpdateProfile { .. } => "update-profile",
             Command::SetCommission { .. } => "set-commission",
@@ -174,13 +192,19 @@ impl Command {
     pub fn examples() -> Vec<Value> {
         const DELEGATOR: &str = "D5B865BA26FDF5285105626B708E8556809737F7";
         const EVIDENCE: &str = "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889";
-        vec![
+        let registration = |command: &str| {
             json!({
-                "command": "register", "bond": "5000000", "chain_id": "node0-local",
+                "command": command, "bond": "5000000", "chain_id": "node0-local",
                 "commission_bps": 500, "contact": "ops@north.example", "moniker": "North Star",
                 "operator": "principal-north", "proof": EXAMPLE_PROOF, "public_key": EXAMPLE_KEY,
                 "reservation": "reservation-1", "website": "https://north.example",
-            }),
+            })
+        };
+        vec![
+            registration("register"),
+            registration("request-registration"),
+            json!({"command": "fail-registration", "because": "the set is full", "step": "activate"}),
+            json!({"command": "deregister"}),
             json!({"command": "activate"}),
             json!({"command": "update-profile", "moniker": "North Star II"}),
             json!({"command": "set-commission", "commission_bps": 550}),

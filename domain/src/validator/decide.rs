@@ -8,8 +8,8 @@ use super::{
     ExitInitiated, Known, PerformanceRecorded, ProfileUpdated, REPUTATION_GAIN_MAX,
     REPUTATION_LOSS_MAX, Record, Refusal, Registration, ReputationCause, ReputationChanged,
     StakeBonded, Standing, StandingName, UnbondingStarted, UndelegationStarted, Validator,
-    ValidatorActivated, ValidatorJailed, ValidatorRegistered, ValidatorUnjailed, leave, penalty,
-    registration_bytes,
+    ValidatorActivated, ValidatorJailed, ValidatorRegistered, ValidatorUnjailed, application,
+    leave, penalty, registration_bytes,
 };
 use crate::values::{Address, Amount, Bps, Epoch, POWER_TOTAL_MAX, Power, Reason};
 
@@ -22,6 +22,11 @@ pub(super) fn decide(
     let record = || validator.record().ok_or(Refusal::NotRegistered);
     match command {
         Command::Register(registration) => register(validator, registration, known),
+        Command::RequestRegistration(registration) => {
+            application::request(validator, registration, known)
+        }
+        Command::FailRegistration { because, step } => application::fail(validator, *step, because),
+        Command::Deregister {} => application::deregister(validator, known),
         Command::Activate {} => activate(record()?, known),
         Command::UpdateProfile { contact, moniker, website } => {
             let profile = ProfileUpdated {
@@ -73,7 +78,8 @@ pub(super) fn standing_in(
 const STAYING: &[StandingName] =
     &[StandingName::Registered, StandingName::Active, StandingName::Jailed];
 
-fn register(
+/// Registers a key that nobody has registered, or that left in good order.
+pub(super) fn register(
     validator: &Validator,
     registration: &Registration,
     known: &Known,

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::fact::{
     CommissionSet, DelegationAdded, ExitInitiated, PerformanceRecorded, ProfileUpdated,
-    ReputationChanged, StakeBonded, StakeReleased, UnbondingStarted, UndelegationStarted,
-    ValidatorActivated, ValidatorExited, ValidatorJailed, ValidatorRegistered, ValidatorSlashed,
-    ValidatorTombstoned, ValidatorUnjailed,
+    RegistrationFailed, RegistrationRequested, ReputationChanged, StakeBonded, StakeReleased,
+    UnbondingStarted, UndelegationStarted, ValidatorActivated, ValidatorDeregistered,
+    ValidatorExited, ValidatorJailed, ValidatorRegistered, ValidatorSlashed, ValidatorTombstoned,
+    ValidatorUnjailed,
 };
 use crate::aggregate;
 
@@ -20,6 +21,15 @@ pub enum Event {
     /// A key became a validator.
     #[serde(rename = "validator-registered.v1")]
     ValidatorRegistered(Box<ValidatorRegistered>),
+    /// Somebody asked for a registration, to be carried out as one thing.
+    #[serde(rename = "registration-requested.v1")]
+    RegistrationRequested(Box<RegistrationRequested>),
+    /// A registration that was asked for cannot be completed, and is undone.
+    #[serde(rename = "registration-failed.v1")]
+    RegistrationFailed(RegistrationFailed),
+    /// Its registration was undone.
+    #[serde(rename = "validator-deregistered.v1")]
+    ValidatorDeregistered(ValidatorDeregistered),
     /// It may be chosen for the set.
     #[serde(rename = "validator-activated.v1")]
     ValidatorActivated(ValidatorActivated),
@@ -73,6 +83,9 @@ pub enum Event {
 impl aggregate::Event for Event {
     const NAMES: &'static [&'static str] = &[
         "validator-registered.v1",
+        "registration-requested.v1",
+        "registration-failed.v1",
+        "validator-deregistered.v1",
         "validator-activated.v1",
         "profile-updated.v1",
         "commission-set.v1",
@@ -94,6 +107,9 @@ impl aggregate::Event for Event {
     fn name(&self) -> &'static str {
         match self {
             Event::ValidatorRegistered(_) => "validator-registered.v1",
+            Event::RegistrationRequested(_) => "registration-requested.v1",
+            Event::RegistrationFailed(_) => "registration-failed.v1",
+            Event::ValidatorDeregistered(_) => "validator-deregistered.v1",
             Event::ValidatorActivated(_) => "validator-activated.v1",
             Event::ProfileUpdated(_) => "profile-updated.v1",
             Event::CommissionSet(_) => "commission-set.v1",
@@ -116,6 +132,9 @@ impl aggregate::Event for Event {
     fn write_data<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Event::ValidatorRegistered(data) => data.serialize(serializer),
+            Event::RegistrationRequested(data) => data.serialize(serializer),
+            Event::RegistrationFailed(data) => data.serialize(serializer),
+            Event::ValidatorDeregistered(data) => data.serialize(serializer),
             Event::ValidatorActivated(data) => data.serialize(serializer),
             Event::ProfileUpdated(data) => data.serialize(serializer),
             Event::CommissionSet(data) => data.serialize(serializer),

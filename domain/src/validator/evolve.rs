@@ -5,22 +5,30 @@
 use std::sync::Arc;
 
 use super::{
-    Commission, Event, Profile, Record, Stake, Standing, StandingName, Unbonding, Validator,
-    ValidatorRegistered, ValidatorSlashed,
+    Application, ApplicationStatus, Commission, Event, Profile, Record, Stake, Standing,
+    StandingName, Unbonding, Validator, ValidatorRegistered, ValidatorSlashed,
 };
+use crate::values::Amount;
 use std::collections::BTreeSet;
 
 /// Applies one event.
 pub(super) fn evolve(validator: &mut Validator, event: &Event) {
     if let Event::ValidatorRegistered(data) = event {
-        *validator = Validator::Registered(Arc::new(registered(validator, data)));
+        validator.record = Some(Arc::new(registered(validator, data)));
         return;
     }
-    // A stream begins with a registration; without one there is nothing an event could change.
-    let Validator::Registered(record) = validator else { return };
+    apply(validator, event);
+    // Without a registration there is nothing else an event could change.
+    let Some(record) = &mut validator.record else { return };
     let record = Arc::make_mut(record);
     match event {
-        Event::ValidatorRegistered(_) => {}
+        Event::ValidatorRegistered(_)
+        | Event::RegistrationRequested(_)
+        | Event::RegistrationFailed(_) => {}
+        Event::ValidatorDeregistered(_) => {
+            record.stake.bond = Amount::ZERO;
+            record.standing = Standing::Exited;
+        }
         Event::ValidatorActivated(_) => {
             record.standing = Standing::Active;
             record.ever_active = true;
@@ -68,6 +76,46 @@ pub(super) fn evolve(validator: &mut Validator, event: &Event) {
             record.standing = Standing::Exiting { matures: data.matures };
         }
         Event::ValidatorExited(_) => record.standing = Standing::Exited,
+    }
+}
+
+/// What an event says of a registration that was asked for.
+fn apply(validator: &mut Validator, event: &Event) {
+    let status = match event {
+        Event::RegistrationRequested(data) => {
+            let number = validator.application().map_or(1, |earlier| earlier.number + 1);
+            let status = ApplicationStatus::Pending;
+            let reservation = data.registration.reservation.clone();
+            validator.application = reservation
+                .map(|reservation| Arc::new(Application { number, reservation, status }));
+            return;
+        }
+        Event::RegistrationFailed(_) => ApplicationStatus::Failed,
+        Event::ValidatorActivated(_) => ApplicationStatus::Completed,
+        Event::ValidatorRegistered(_)
+        | Event::ValidatorDeregistered(_)
+        | Event::ProfileUpdated(_)
+        | Event::CommissionSet(_)
+        | Event::StakeBonded(_)
+        | Event::UnbondingStarted(_)
+        | Event::DelegationAdded(_)
+        | Event::UndelegationStarted(_)
+        | Event::StakeReleased(_)
+        | Event::PerformanceRecorded(_)
+        | Event::ReputationChanged(_)
+        | Event::ValidatorJailed(_)
+        | Event::ValidatorUnjailed(_)
+        | Event::ValidatorSlashed(_)
+        | Event::ValidatorTombstoned(_)
+        | Event::ExitInitiated(_)
+        | Event::ValidatorExited(_) => return,
+    };
+    let of = validator.record.as_deref();
+    let Some(application) = &mut validator.application else { return };
+    let done_otherwise = status == ApplicationStatus::Completed
+        && !of.is_some_and(|record| application.is_of(record));
+    if application.status == ApplicationStatus::Pending && !done_otherwise {
+        Arc::make_mut(application).status = status;
     }
 }
 
@@ -125,6 +173,9 @@ fn move_stake(stake: &mut Stake, event: &Event) {
             });
         }
         Event::ValidatorRegistered(_)
+        | Event::RegistrationRequested(_)
+        | Event::RegistrationFailed(_)
+        | Event::ValidatorDeregistered(_)
         | Event::ValidatorActivated(_)
         | Event::ProfileUpdated(_)
         | Event::CommissionSet(_)

@@ -3,9 +3,11 @@
 //! Does not know the moment: the record says when. Events carry the numbers that follow from them,
 //! so that whoever folds them computes nothing.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Offence, StandingName};
+use super::{Offence, Registration, StandingName};
 use crate::values::{
     Address, Amount, Bps, ChainId, Contact, Epoch, Hash, Height, Moment, Moniker, Operator, Power,
     PublicKey, Reason, Reservation, Website, key_from_history,
@@ -47,6 +49,65 @@ pub struct ValidatorRegistered {
     /// Where it introduces itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub website: Option<Website>,
+}
+
+/// Somebody asked for a registration, to be carried out as one thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct RegistrationRequested {
+    /// The epoch in which it was asked for.
+    pub epoch: Epoch,
+    /// What was asked for; its reservation is what the bond is set aside for.
+    pub registration: Registration,
+}
+
+/// A step of a registration that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum RegistrationStep {
+    /// The bond is set aside in the account of the same address.
+    Reserve,
+    /// The key is registered.
+    Register,
+    /// It may be chosen for the set.
+    Activate,
+}
+
+impl fmt::Display for RegistrationStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RegistrationStep::Reserve => "reserve",
+            RegistrationStep::Register => "register",
+            RegistrationStep::Activate => "activate",
+        })
+    }
+}
+
+/// A registration that was asked for cannot be completed, and is undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct RegistrationFailed {
+    /// Why not.
+    pub because: Reason,
+    /// What the bond was to be set aside for.
+    pub reservation: Reservation,
+    /// The step that was refused.
+    pub step: RegistrationStep,
+}
+
+/// The registration of a request that failed was undone: nobody is registered here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ValidatorDeregistered {
+    /// The bond that went back: it was never at stake.
+    pub bond: Amount,
+    /// The epoch in which it was undone.
+    pub epoch: Epoch,
+    /// The voting power its stake gives.
+    pub power: Power,
+    /// Its stake: what others had delegated.
+    pub stake: Amount,
 }
 
 /// It may be chosen for the set.

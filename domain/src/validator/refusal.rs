@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Offence, StandingName};
 use crate::{
     aggregate,
-    values::{Address, Amount, Bps, Epoch, Hash, Height, Moment},
+    values::{Address, Amount, Bps, Epoch, Hash, Height, Moment, Reservation},
 };
 
 /// A reason why not.
@@ -22,6 +22,12 @@ pub enum Refusal {
     NotRegistered,
     #[error("the public key has the address {found}, not {expected}")]
     AddressMismatch { expected: Address, found: Address },
+    #[error("a registration is under way already, with its bond set aside as {reservation}")]
+    RegistrationPending { reservation: Reservation },
+    #[error("no registration is under way")]
+    NoRegistrationPending,
+    #[error("no registration that was asked for failed: leave by initiate-exit")]
+    NoRegistrationFailed,
     #[error("the proof is not the key's signature over this chain id and address {address}")]
     ProofInvalid { address: Address },
     #[error("a validator that is {standing} cannot {command}")]
@@ -82,6 +88,9 @@ impl aggregate::Refusal for Refusal {
             Refusal::AlreadyRegistered { .. } => "already-registered",
             Refusal::NotRegistered => "not-registered",
             Refusal::AddressMismatch { .. } => "address-mismatch",
+            Refusal::RegistrationPending { .. } => "registration-pending",
+            Refusal::NoRegistrationPending => "no-registration-pending",
+            Refusal::NoRegistrationFailed => "no-registration-failed",
             Refusal::ProofInvalid { .. } => "proof-invalid",
             Refusal::StandingForbids { .. } => "standing-forbids",
             Refusal::AmountZero => "amount-zero",

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Offence, Penalty};
+use super::{Application, Offence, Penalty};
 use crate::values::{
     Address, Amount, Bps, ChainId, Contact, Epoch, Hash, Height, Moment, Moniker, Operator, Power,
     PublicKey, Reservation, Website,
@@ -18,21 +18,20 @@ use crate::values::{
 
 /// A validator as its history tells it. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Validator {
-    /// Nobody has registered at this address.
-    #[default]
-    Unregistered,
-    /// Somebody has, at least once.
-    Registered(Arc<Record>),
+pub struct Validator {
+    pub(super) application: Option<Arc<Application>>,
+    pub(super) record: Option<Arc<Record>>,
 }
 
 impl Validator {
     /// What is known of it; none before the first registration.
     pub fn record(&self) -> Option<&Record> {
-        match self {
-            Validator::Unregistered => None,
-            Validator::Registered(record) => Some(record),
-        }
+        self.record.as_deref()
+    }
+
+    /// The newest registration that was asked for as one thing; none when there was none.
+    pub fn application(&self) -> Option<&Application> {
+        self.application.as_deref()
     }
 
     /// What it is.

@@ -15,7 +15,7 @@ const MONIKER_CHARS_MAX: usize = 70;
 /// The longest website or contact in characters.
 const PROFILE_CHARS_MAX: usize = 140;
 /// The longest reason in characters.
-const REASON_CHARS_MAX: usize = 280;
+pub const REASON_CHARS_MAX: usize = 280;
 /// The longest id of something kept elsewhere in characters.
 const REFERENCE_CHARS_MAX: usize = 100;
 

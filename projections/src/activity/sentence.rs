@@ -104,6 +104,16 @@ fn of_validator(address: Address, event: &validator::Event) -> String {
         Event::ExitInitiated(data) => {
             format!("Validator {who} began its exit, complete from epoch {}", data.matures)
         }
+        Event::RegistrationRequested(data) => format!(
+            "{} asked to be the validator {who}, with a bond of {}",
+            data.registration.operator, data.registration.bond
+        ),
+        Event::RegistrationFailed(data) => {
+            format!("The registration of validator {who} failed at {}: {}", data.step, data.because)
+        }
+        Event::ValidatorDeregistered(data) => {
+            format!("The registration of validator {who} was undone, its bond {} freed", data.bond)
+        }
         Event::ValidatorExited(data) => format!("Validator {who} exited in epoch {}", data.epoch),
     }
 }

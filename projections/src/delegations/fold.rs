@@ -158,6 +158,9 @@ fn touched(chunk: &Chunk<'_>) -> Touched {
             }
             Happened::ValidatorRegistered(_)
             | Happened::ValidatorActivated(_)
+            | Happened::RegistrationRequested(_)
+            | Happened::RegistrationFailed(_)
+            | Happened::ValidatorDeregistered(_)
             | Happened::ProfileUpdated(_)
             | Happened::CommissionSet(_)
             | Happened::StakeBonded(_)
@@ -187,6 +190,9 @@ fn entry_of(validator: Address, happened: &Happened) -> Option<Entry> {
         Happened::StakeReleased(data) => entry(data.matures, data.started, data.delegator),
         Happened::ValidatorRegistered(_)
         | Happened::ValidatorActivated(_)
+        | Happened::RegistrationRequested(_)
+        | Happened::RegistrationFailed(_)
+        | Happened::ValidatorDeregistered(_)
         | Happened::ProfileUpdated(_)
         | Happened::CommissionSet(_)
         | Happened::StakeBonded(_)
@@ -244,11 +250,17 @@ impl Stakes {
                     held.set(event, Amount::ZERO);
                 }
             }
+            Happened::ValidatorDeregistered(data) => {
+                let bond = Some(Amount::ZERO);
+                self.bond(event, validator, bond, data.stake, data.power)?;
+            }
             Happened::ValidatorSlashed(data) => {
                 self.bond(event, validator, Some(data.bond), data.stake, data.power)?;
                 self.burn(event, validator, data);
             }
             Happened::ValidatorActivated(_)
+            | Happened::RegistrationRequested(_)
+            | Happened::RegistrationFailed(_)
             | Happened::ProfileUpdated(_)
             | Happened::CommissionSet(_)
             | Happened::PerformanceRecorded(_)

@@ -92,6 +92,10 @@ fn fold(
         rows.insert(address, row);
         return Ok(());
     }
+    // What is asked for before there is a validator is no change of one.
+    if !rows.contains_key(&address) && is_asked_for(happened) {
+        return Ok(());
+    }
     let row = rows
         .get_mut(&address)
         .ok_or_else(|| ApplyError::refused(event, "the validator is not registered"))?;
@@ -156,9 +160,21 @@ fn registered(
     })
 }
 
+/// Whether it speaks of a registration that was asked for.
+fn is_asked_for(happened: &Happened) -> bool {
+    matches!(happened, Happened::RegistrationRequested(_) | Happened::RegistrationFailed(_))
+}
+
 fn change(row: &mut Stored, event: &Event, happened: &Happened) -> Result<(), ApplyError> {
     match happened {
-        Happened::ValidatorRegistered(_) => {}
+        Happened::ValidatorRegistered(_)
+        | Happened::RegistrationRequested(_)
+        | Happened::RegistrationFailed(_) => {}
+        Happened::ValidatorDeregistered(data) => {
+            row.stand(StandingName::Exited);
+            row.bond = Amount::ZERO.to_string();
+            row.staked(data.stake, data.power.value())?;
+        }
         Happened::ValidatorActivated(data) => {
             row.stand(StandingName::Active);
             row.power = signed(data.power.value())?;

@@ -12,7 +12,7 @@ use event_store::Filter;
 use projections::{
     Order, PageError, PageOf, PageRequest, ReadError, activity, attachment, chains, delegations,
     event::{Chunk, Event},
-    headers, reputation_history, slashing_history, validator_sets, validators,
+    headers, process_runs, reputation_history, slashing_history, validator_sets, validators,
 };
 use tracing::{
     Metadata, Subscriber,
@@ -205,7 +205,7 @@ where
 
 #[tokio::test]
 async fn pages_put_together_are_the_list() {
-    let (history, database) = projected(18).await;
+    let (history, database) = projected(33).await;
     let pool = &database.pool;
     let chain: &domain::values::ChainId = &"example-1".parse().unwrap();
     let native: &domain::values::ChainId = &"node0-local".parse().unwrap();
@@ -246,6 +246,11 @@ async fn pages_put_together_are_the_list() {
         assert_pages(
             |page| async move { slashing_history::list(pool, all, order, &page).await },
             |row| row.position,
+        )
+        .await;
+        assert_pages(
+            |page| async move { process_runs::list(pool, "penalty", order, &page).await },
+            |row| row.started_position,
         )
         .await;
         let one = &activity::Filter { subject: Some("example-1".into()), ..Default::default() };

@@ -43,6 +43,8 @@ pub const TABLES: &[&str] = &[
     "accounts_v1.accounts",
     "accounts_v1.stakes",
     "anchors_v1.anchors",
+    "process_runs_v1.runs",
+    "process_runs_v1.steps",
     "blocks_v1.blocks",
     "heights_v1.heights",
     "heights_v1.rounds",
@@ -187,7 +189,7 @@ fn request(step: &Step) -> AppendRequest {
         events: step.events.clone(),
         metadata: Metadata {
             actor: step.actor.into(),
-            causation: None,
+            causation: step.causation,
             correlation: step.correlation,
             reason: None,
             at: step.at.into(),

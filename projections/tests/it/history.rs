@@ -9,7 +9,7 @@ use domain::{
     aggregate::{Aggregate, Data, Event as _},
     chain::{self, Chain, ChainStream},
     parameters::Parameters,
-    validator::{self, Offence, Registration, StandingName, Validator},
+    validator::{self, Offence, Registration, RegistrationStep, StandingName, Validator},
     validator_set::{self, Candidate, ValidatorSet},
     values::{Address, Amount, Bps, ChainId, Epoch, Hash, Height, Moment},
 };
@@ -24,6 +24,9 @@ const VALIDATORS: u8 = 12;
 /// Heights in an epoch of the observed chain.
 const EPOCH_HEADERS: u32 = 8;
 const FOUR: &[(u8, u64)] = &[(101, 10), (102, 10), (103, 10), (104, 10)];
+/// Who did some of it.
+pub const PROCESS: &str = "process:penalty";
+
 /// What one command left behind.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -32,6 +35,8 @@ pub struct Step {
     pub events: Vec<NewEvent>,
     pub facts: Vec<Fact>,
     pub actor: &'static str,
+    /// What it came of, when a process did it.
+    pub causation: Option<Uuid>,
     pub correlation: Uuid,
     pub at: Moment,
 }
@@ -43,6 +48,8 @@ pub struct History {
     /// Content that events name by its hash.
     pub blobs: Vec<Vec<u8>>,
     pub validators: BTreeMap<Address, Validator>,
+    /// Those that were asked for alone.
+    asked: BTreeMap<Address, Validator>,
     pub sets: BTreeMap<ChainId, ValidatorSet>,
     /// Every epoch's stream of every observed chain.
     pub chains: BTreeMap<ChainStream, Chain>,
@@ -115,10 +122,15 @@ impl History {
         let version = self.versions.entry(stream.clone()).or_default();
         let expected_version = *version;
         *version += events.len() as u64;
-        let actor = if self.clock % 2 == 0 { "principal-one" } else { "principal-two" };
+        let (actor, causation) = match self.clock / 1_000_000 % 4 {
+            0 | 1 => ("principal-one", None),
+            2 => ("principal-two", None),
+            _ => (PROCESS, Some(Uuid::from_u128(u128::from(self.chance % 40)))),
+        };
         let correlation = Uuid::from_u128(u128::from(self.chance % 5) + 1);
         let at = Moment::from_micros(self.clock);
-        let step = Step { stream, expected_version, events, facts, actor, correlation, at };
+        let step =
+            Step { stream, expected_version, events, facts, actor, causation, correlation, at };
         self.steps.push(step);
     }
 
@@ -151,13 +163,13 @@ impl History {
             active: 0,
             joined: 0,
         };
-        let mut state = self.validators.remove(&address).unwrap_or_default();
+        let asked = self.asked.remove(&address).unwrap_or_default();
+        let mut state = self.validators.remove(&address).unwrap_or(asked);
         let accepted = self.decide(&mut state, &address, &command, &known, |event| {
             Fact::Validator(address, event)
         });
-        if state != Validator::default() {
-            self.validators.insert(address, state);
-        }
+        let known = if state.record().is_some() { &mut self.validators } else { &mut self.asked };
+        known.insert(address, state);
         accepted
     }
 
@@ -178,12 +190,20 @@ impl History {
         }))
     }
 
+    /// Asks for it as one thing.
+    fn ask(who: u8, bond: u128) -> validator::Command {
+        match History::register(who, bond) {
+            validator::Command::Register(one) => validator::Command::RequestRegistration(one),
+            other => other,
+        }
+    }
+
     fn command(&mut self, who: u8) -> validator::Command {
         use validator::Command;
         let amount = Amount::new(u128::from(self.pick(5_000_000) + 1));
         let delegator = fixture::address(200 + u8::try_from(self.pick(6)).unwrap());
         let number = self.pick(1_000);
-        match self.pick(23) {
+        match self.pick(27) {
             0..=2 => History::register(who, 1_000_000 + amount.value()),
             3 => Command::Activate {},
             4 => Command::UpdateProfile {
@@ -209,6 +229,12 @@ impl History {
             18 => Command::Unjail {},
             19 | 20 => self.slash(number),
             21 => Command::InitiateExit {},
+            22 | 23 => History::ask(who, 1_000_000 + amount.value()),
+            24 => Command::FailRegistration {
+                because: format!("because of {number}").parse().unwrap(),
+                step: RegistrationStep::Activate,
+            },
+            25 => Command::Deregister {},
             _ => Command::CompleteExit {},
         }
     }

@@ -10,9 +10,13 @@ use domain::{
     values::{Address, Amount, ChainId, Hash, Height},
 };
 use projections::{
-    Order, PageRequest, activity, chains, delegations, event::Fact, headers, reputation_history,
-    slashing_history, validator_sets, validators,
+    Order, PageRequest, activity, chains, delegations,
+    event::Fact,
+    headers,
+    process_runs::{self, STEPS_SHOWN_MAX},
+    reputation_history, slashing_history, validator_sets, validators,
 };
+use uuid::Uuid;
 
 use crate::{
     database::{Database, caught_up},
@@ -46,6 +50,7 @@ async fn read_models_equal_the_domains_own_fold() {
         chains_are_equal(&history, &database).await;
         headers_are_equal(&history, &database).await;
         histories_are_equal(&history, &database).await;
+        runs_are_equal(&history, &database).await;
         the_feed_has_every_event_it_follows(&history, &database).await;
         database.drop().await;
     }
@@ -308,5 +313,29 @@ async fn the_feed_has_every_event_it_follows(history: &History, database: &Datab
         assert_eq!(row.actor, step.actor);
         assert!(row.summary.len() > 10, "{row:?}");
         assert!(step.stream.as_str().contains(&row.subject));
+    }
+}
+
+/// Each run has the steps that a process did because of its cause, in order.
+async fn runs_are_equal(history: &History, database: &Database) {
+    let mut expected: BTreeMap<Uuid, Vec<(u64, &str, String)>> = BTreeMap::new();
+    for (position, (step, fact)) in (1..).zip(history.facts()) {
+        if let Some(cause) = step.causation {
+            let told = (position, fact.name(), step.stream.to_string());
+            expected.entry(cause).or_default().push(told);
+        }
+    }
+    let pool = &database.pool;
+    let runs = process_runs::list(pool, "penalty", Order::Oldest, &wide()).await.unwrap();
+    assert!(runs.items.is_sorted_by_key(|run| run.started_position));
+    assert_eq!(runs.items.len(), expected.len());
+    for run in runs.items {
+        let steps = run.steps.iter();
+        let steps = steps.map(|one| (one.position, one.event_type.as_str(), one.stream.clone()));
+        let told = &expected[&run.cause];
+        assert_eq!(steps.collect::<Vec<_>>(), told[..told.len().min(STEPS_SHOWN_MAX)]);
+        assert_eq!(run.steps_count, told.len() as u64);
+        let alone = process_runs::get(pool, "penalty", run.cause).await.unwrap();
+        assert_eq!(alone, Some(run));
     }
 }

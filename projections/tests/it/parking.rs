@@ -137,7 +137,7 @@ async fn an_event_that_cannot_be_read_parks_its_key_wherever_it_is_followed() {
     for status in projections.status().await {
         let expected = match status.name.as_str() {
             "validators" | "delegations" | "slashing_history" | "reputation_history"
-            | "activity" => 1,
+            | "activity" | "process_runs" => 1,
             _ => 0,
         };
         assert_eq!((status.parked, status.position), (expected, head), "{}", status.name);

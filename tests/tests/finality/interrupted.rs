@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{PROCESSES, balance, count, process};
 
 /// Polls a future so often, then drops it; whether it came to its end.
-async fn dropped_after(polls: usize, future: impl Future<Output = ()>) -> bool {
+pub async fn dropped_after(polls: usize, future: impl Future<Output = ()>) -> bool {
     let mut future = pin!(future);
     let mut left = polls;
     let bounded = std::future::poll_fn(|context| {

@@ -272,7 +272,17 @@ async fn processes_say_how_far_they_are_and_a_parked_one_is_resumed() {
     let told = http.get("/api/v1/processes").await.expect(200);
     let names: Vec<&str> =
         told["items"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["block-finality", "epoch-close", "penalty", "state-pruning"]);
+    assert_eq!(
+        names,
+        [
+            "block-finality",
+            "epoch-close",
+            "eviction",
+            "penalty",
+            "validator-registration",
+            "state-pruning"
+        ]
+    );
     let path = "/api/v1/processes/state-pruning";
     assert!(http.get(path).await.expect(200)["parked"].is_null());
     let not_parked = http.post(&format!("{path}/resume"), &Value::Null).await;
@@ -285,11 +295,65 @@ async fn processes_say_how_far_they_are_and_a_parked_one_is_resumed() {
     );
     let over = http.graphql("{ processes { name lagEvents parked { because since } } }", json!({}));
     let over = over.await["processes"].clone();
-    assert_eq!(over[3]["parked"]["because"], "the disk is full");
+    assert_eq!(over[5]["parked"]["because"], "the disk is full");
     let resumed = http.post(&format!("{path}/resume"), &Value::Null).await.expect(200);
     assert!(resumed["parked"].is_null(), "{resumed:#}");
     let unknown = http.get("/api/v1/processes/nothing").await;
     assert_eq!((unknown.status, problem(&unknown).as_str()), (404, "not-found"));
     assert_eq!(unknown.body["known"].as_array().unwrap().len(), names.len());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_did_is_told_step_by_step() {
+    let (app, http) = start().await;
+    http.post("/api/v1/chains", &network::genesis()).await.expect(201);
+    for number in 1..=2 {
+        network::one_height(app.server.commands(), number).await;
+    }
+    network::started(app.server.commands(), 3).await;
+    let head = app.server.commands().store().head().await.unwrap().position;
+    let path = "/api/v1/processes/block-finality/runs";
+    let runs = now(&http, &format!("{path}?sort=oldest&first=2"), head).await;
+    let steps = |run: &Value| -> Vec<String> {
+        let steps = run["steps"].as_array().unwrap().iter();
+        steps.map(|step| step["type"].as_str().unwrap().to_owned()).collect()
+    };
+    // The chain began, and its first height started; then that height's block was agreed on.
+    let begun = ["height-started.v1", "round-started.v1"].map(String::from);
+    assert_eq!(steps(&runs["items"][0]), begun);
+    let second = &runs["items"][1];
+    let expected = ["block-finalized.v1", "block-applied.v1"].map(String::from);
+    assert_eq!(steps(second), [expected, begun].concat());
+    assert_eq!(second["steps_count"], json!("4"));
+    let cause = second["cause"].as_str().unwrap();
+    let one = now(&http, &format!("{path}/{cause}"), head).await;
+    assert_eq!(one, *second);
+    // Its cause is the event that it says, of the same story.
+    let position = second["started_position"].as_str().unwrap();
+    let first = http.get(&format!("/api/v1/events/{position}")).await.expect(200);
+    assert_eq!(first["record"]["causation"], second["cause"]);
+    let next = runs["page"]["next"].as_str().unwrap();
+    let more = now(&http, &format!("{path}?sort=oldest&first=2&after={next}"), head).await;
+    assert_ne!(more["items"][0]["cause"], second["cause"]);
+    let told = http
+        .graphql(
+            "query($cause: String!) { \
+               processRun(process: \"block-finality\", cause: $cause) { steps { type position } } \
+               processRuns(process: \"block-finality\", sort: OLDEST, first: 2) { \
+                 nodes { cause stepsCount } } }",
+            json!({"cause": cause}),
+        )
+        .await;
+    assert_eq!(told["processRun"]["steps"][1]["type"], "block-applied.v1");
+    assert_eq!(told["processRuns"]["nodes"][1], json!({"cause": cause, "stepsCount": "4"}));
+    for (path, status) in [
+        (format!("{path}/{}", "019236c1-5b9e-7cc3-98c4-dc0c0c07398f"), 404),
+        (format!("{path}/7"), 400),
+        (format!("{path}?first=0"), 400),
+        ("/api/v1/processes/nothing/runs".to_owned(), 404),
+    ] {
+        assert_eq!(http.get(&path).await.status, status, "{path}");
+    }
     app.stop().await;
 }
