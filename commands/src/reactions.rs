@@ -13,6 +13,7 @@ mod finality;
 mod penalty;
 mod pruning;
 mod registration;
+mod stake;
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use domain::{
 };
 use tracing::warn;
 
-use super::{Cause, Stuck, unless_refused};
+use super::{Cause, Stuck, stake, unless_refused};
 use crate::{error::CommandError, execute::Commands};
 
 /// What is followed.
@@ -136,8 +136,8 @@ impl Agreed<'_> {
         }
     }
 
-    /// Chooses the next epoch's set of the active validators, in time for the header that announces
-    /// it. A chain without any goes on with the set it has.
+    /// Chooses the next epoch's set of the active validators by the stake they have now, in time for
+    /// the header that announces it. A chain without any goes on with the set it has.
     async fn rotate(&self) -> Result<(), Stuck> {
         let parameters = &self.own.genesis.parameters;
         let chain = &self.own.genesis.chain_id;
@@ -148,6 +148,10 @@ impl Agreed<'_> {
         else {
             return Ok(());
         };
+        // As it is after this height: the one that was handed in is from before it.
+        if let Some(own) = self.commands.own_chain().await? {
+            Box::pin(stake::told(self.commands, self.cause, &own)).await?;
+        }
         let active = self.commands.active_set(chain, epoch, parameters.power_reduction).await?;
         if active.candidates.is_empty() {
             return Ok(());

@@ -7,17 +7,19 @@ use domain::{
     consensus,
     evidence::Evidence,
     light::ValidatorSet as NamedSet,
+    transaction::{Envelope, Payload, Transaction},
     validator::{self, Offence, Record, StandingName, Validator},
     validator_set::ValidatorSet,
-    values::{Address, Round},
+    values::{Address, Amount, Nonce, Round},
     vote::VoteType,
 };
 use serde_json::{Value, json};
 use tendermint_light_client_verifier::Verdict;
 use tests::{
     database::TestDatabase,
+    keys::ValidatorKey,
     light_client::{made, verdict},
-    network::{self, EPOCH_BLOCKS, VALIDATORS, as_admin, chain},
+    network::{self, EPOCH_BLOCKS, VALIDATORS, as_admin, chain, sender, submit, transfer},
 };
 
 use super::{PROCESSES, process};
@@ -104,6 +106,56 @@ async fn duties_are_counted_and_the_next_set_is_chosen_in_time_epoch_after_epoch
         for untrusted in &headers[index + 1..] {
             assert_eq!(verdict(trusted, next, untrusted), Verdict::Success);
         }
+    }
+}
+
+/// What a key signs, for a fee of 5.
+fn signed(key: &ValidatorKey, nonce: u64, payload: Payload) -> Transaction {
+    let envelope = Envelope {
+        chain_id: chain(),
+        expires_at_height: None,
+        fee: Amount::new(5),
+        memo: None,
+        nonce: Nonce::new(nonce).unwrap(),
+        payload,
+        sender: key.public(),
+    };
+    envelope.sign(key.signing())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_transactions_stake_and_take_back_moves_the_power_of_the_sets_that_follow() {
+    let database = TestDatabase::create().await;
+    let commands = process(&database).await;
+    begin(&commands, json!({})).await;
+    let running = Reactions::start(&commands, PROCESSES);
+    let (first, second) = (network::validator(1), network::validator(2));
+    let (validator, amount) = (first.address(), Amount::new(20_000_000));
+    submit(&commands, &signed(&sender(1), 0, Payload::Delegate { amount, validator })).await;
+    submit(&commands, &transfer(2, 0, second.address(), 1_000, 5)).await;
+    let mut headers = Vec::new();
+    let mut powers = Vec::new();
+    for number in 1..=6 * EPOCH {
+        let contents = one_height(&commands, number, None, Vec::new()).await;
+        headers.push(made(&commands, number, &contents.header).await);
+        let begun = network::started(&commands, number).await;
+        let power = |address| begun.voter(address).map(|voter| voter.power.value());
+        powers.push((power(first.address()), power(second.address())));
+        if number == 2 * EPOCH {
+            // The delegator takes all of it back, and so does a validator, who leaves by that.
+            let payload = Payload::Undelegate { amount, validator };
+            submit(&commands, &signed(&sender(1), 1, payload)).await;
+            let (amount, validator) = (Amount::new(10_000_000), second.address());
+            submit(&commands, &signed(&second, 0, Payload::Unbond { amount, validator })).await;
+        }
+    }
+    running.stop().await;
+    powers.dedup();
+    let ten = Some(10);
+    assert_eq!(powers, [(ten, ten), (Some(30), ten), (ten, None)]);
+    assert_eq!(record(&commands, 2).await.standing.name(), StandingName::Exiting);
+    for pair in headers.windows(2) {
+        assert_eq!(verdict(&pair[0], &pair[1].set, &pair[1]), Verdict::Success);
     }
 }
 
