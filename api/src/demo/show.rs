@@ -39,7 +39,7 @@ const FRAME_MS: u64 = 1_000;
 /// How often the validators are looked after, in milliseconds.
 const LOOK_MS: u64 = 100;
 /// How long the transactions that still wait may take to become final at the end, in seconds.
-const SETTLE_S_MAX: u64 = 60;
+const SETTLE_S_MAX: u64 = 180;
 /// How often a validator is killed when they are to crash, in seconds.
 const CRASH_EVERY_S: u64 = 10;
 /// How long a killed validator stays down, in seconds.

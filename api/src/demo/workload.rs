@@ -98,7 +98,8 @@ struct Refusal {
 }
 
 impl Workload {
-    /// Sends until it is told to stop; returns when every request that was sent is answered. One
+    /// Sends until it is told to stop; returns when every request that was sent is answered, and no
+    /// sender owes a number that others of its own wait for. One
     /// that is not answered is sent again: a transaction's hash keeps it from being taken twice.
     pub async fn run(self, senders: Vec<Sender>, tally: &Tally, stop: &CancellationToken) {
         let workers = senders.len().min(WORKERS_MAX);
@@ -147,26 +148,43 @@ impl Worker {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
-                () = self.stop.cancelled() => return,
+                () = self.stop.cancelled() => break,
             }
-            let batch = self.sign();
-            self.tally.sends(batch.iter().map(Transaction::hash));
-            self.send(&batch).await;
+            let batch = (0..self.workload.batch).map(|_| self.sign_one()).collect();
+            self.submit(batch).await;
             // Who is late does not hurry afterwards.
             due = (due + pause).max(Instant::now());
         }
+        self.close_gaps().await;
     }
 
-    fn sign(&mut self) -> Vec<Transaction> {
-        (0..self.workload.batch).map(|_| self.sign_one()).collect()
+    /// What was refused last left its number to nobody, and what comes after it would wait for it.
+    async fn close_gaps(&mut self) {
+        while self.senders.iter().any(|sender| !sender.again.is_empty()) {
+            let batch = (0..self.workload.batch).filter_map(|_| {
+                let owing = self.senders.iter().position(|sender| !sender.again.is_empty())?;
+                Some(self.sign_by(owing))
+            });
+            let batch = batch.collect();
+            self.submit(batch).await;
+            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    async fn submit(&mut self, batch: Vec<Transaction>) {
+        self.tally.sends(batch.iter().map(Transaction::hash));
+        self.send(&batch).await;
     }
 
     fn sign_one(&mut self) -> Transaction {
+        self.sign_by((self.made % self.senders.len() as u64) as usize)
+    }
+
+    fn sign_by(&mut self, which: usize) -> Transaction {
         let nth = self.made;
         self.made += 1;
-        let count = self.senders.len() as u64;
         let to = self.recipients[(nth % self.recipients.len() as u64) as usize];
-        let sender = &mut self.senders[(nth % count) as usize];
+        let sender = &mut self.senders[which];
         let number = sender.number();
         let payload = if nth.is_multiple_of(ANCHOR_ONE_IN) {
             let document = format!("document {number} of {}", sender.public.address());
