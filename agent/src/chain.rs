@@ -7,6 +7,7 @@ mod candidate;
 mod making;
 
 pub use candidate::Candidate;
+use making::Measure;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,8 @@ pub struct Disagreement(pub String);
 pub struct Chain {
     own: Option<Own>,
     mempool: Mempool,
+    /// How large a block it makes.
+    measure: Measure,
     /// The blocks that may be the next.
     candidates: BTreeMap<Hash, Candidate>,
     /// What was said at the next height and the last ones.
@@ -242,8 +245,12 @@ impl Chain {
         block: BlockProposed,
         evidence: Vec<Evidence>,
     ) {
-        let Some(own) = &mut self.own else { return };
         let (height, time) = (applied.height, applied.time);
+        let agreed = self.record(height).and_then(|record| record.committed());
+        if let Some(round) = agreed.map(|committed| committed.round) {
+            self.measure.learns(round);
+        }
+        let Some(own) = &mut self.own else { return };
         self.mempool.executed(executed.transactions());
         own.goes_on(executed.ledger, applied, block);
         let validators = own.sets.last.named.clone();

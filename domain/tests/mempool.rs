@@ -1,6 +1,9 @@
 //! What waits of all senders, against a list that is searched from end to end.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+};
 
 use domain::{
     parameters::Parameters,
@@ -69,10 +72,10 @@ fn whoever_waits_for_an_earlier_one_of_its_sender_is_left_out_and_so_is_what_has
         mempool.fold(&accepted(one, None));
     }
     let mut ledger = begun();
-    assert_eq!(mempool.fill(&ledger, EVERYTHING), [expiring, early.clone()]);
+    assert_eq!(mempool.fill(&ledger, EVERYTHING, &HashSet::new()), [expiring, early.clone()]);
     let context = crate::ledger::context(&ledger);
     ledger.execute(&context, &[]).unwrap();
-    assert_eq!(mempool.fill(&ledger, EVERYTHING), [early]);
+    assert_eq!(mempool.fill(&ledger, EVERYTHING, &HashSet::new()), [early]);
 }
 
 #[test]
@@ -158,7 +161,12 @@ proptest! {
             Room { transactions_max, ..EVERYTHING },
             Room { bytes_max: bytes, ..EVERYTHING },
         ] {
-            prop_assert_eq!(mempool.fill(&ledger, room), fill_block(ready(&model), room));
+            let block = mempool.fill(&ledger, room, &HashSet::new());
+            prop_assert_eq!(&block, &fill_block(ready(&model), room));
+            let Some(first) = block.first().map(Transaction::sender) else { continue };
+            let others = model.iter().filter(|one| one.sender() != first).cloned();
+            let without = mempool.fill(&ledger, room, &HashSet::from([first]));
+            prop_assert_eq!(without, fill_block(ready(&others.collect::<Vec<_>>()), room));
         }
         let due: Vec<_> = mempool.due(Height::FIRST, usize::MAX);
         let excess = model.len().saturating_sub(ROOM_FOR as usize);
@@ -175,7 +183,7 @@ proptest! {
             waiting: mempool.all().map(|one| (None, one.clone())).collect(),
         };
         let again = Mempool::resumed(&parameters(), kept);
-        prop_assert_eq!(again.fill(&ledger, EVERYTHING), mempool.fill(&ledger, EVERYTHING));
+        prop_assert_eq!(again.fill(&ledger, EVERYTHING, &HashSet::new()), mempool.fill(&ledger, EVERYTHING, &HashSet::new()));
         prop_assert_eq!(again.summary(), mempool.summary());
         prop_assert!(model.iter().all(|one| again.known(&one.hash()).is_some()));
     }

@@ -2,14 +2,15 @@
 //!
 //! Does not propose it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use domain::{
     block::{Body, Contents},
     evidence::Evidence,
     ledger::{BlockContext, BlockFault},
-    transaction::{Room, Transaction, fill_block, verify_all},
-    values::{Address, Nonce},
+    replica::Own,
+    transaction::{Room, Transaction, verify_all},
+    values::{Address, Round},
 };
 
 use super::Chain;
@@ -21,18 +22,53 @@ const HEADER_BYTES: usize = 2_048;
 const COMMIT_ENTRY_BYTES: usize = 160;
 /// How much evidence a block holds at most; the rest is for the next ones.
 const EVIDENCE_MAX: usize = 16;
+/// What is halved first, in transactions: a larger block than this takes seconds anywhere.
+const WHOLE: usize = 10_000;
+/// However many rounds fail, a block may hold so many transactions.
+const TRANSACTIONS_MIN: usize = 100;
 /// How often a block is made anew because one of its transactions cannot be executed; then it is
 /// made of none.
 const TRIES_MAX: u32 = 8;
 
+/// How many transactions a block is made of at most: who is too busy for large ones agrees on small
+/// ones. Each round that fails halves it, each height that is agreed on at once gives half of it
+/// back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Measure {
+    /// None while nothing has failed.
+    transactions_max: Option<usize>,
+}
+
+impl Measure {
+    /// For a round of the next height.
+    fn at(self, round: Round) -> usize {
+        let whole = self.transactions_max.unwrap_or(usize::MAX);
+        if round == Round::FIRST { whole } else { halved(whole.min(WHOLE), round) }
+    }
+
+    /// A height was agreed on in a round.
+    pub(super) fn learns(&mut self, round: Round) {
+        self.transactions_max = match (round == Round::FIRST, self.transactions_max) {
+            (false, now) => Some(halved(now.unwrap_or(WHOLE), round)),
+            (true, now) => now.map(|now| now + now / 2).filter(|more| *more < WHOLE),
+        };
+    }
+}
+
+fn halved(whole: usize, round: Round) -> usize {
+    whole.checked_shr(round.value()).unwrap_or(0).max(TRANSACTIONS_MIN)
+}
+
 impl Chain {
     /// Whether something waits that the next block can hold.
     pub fn has_work(&self) -> bool {
-        self.waiting() > 0 && !self.ready(&HashSet::new()).is_empty()
+        let one = Room { bytes_max: usize::MAX, transactions_max: 1 };
+        let fill = |own: &Own| self.mempool.fill(&own.ledger, one, &HashSet::new());
+        self.own().is_some_and(|own| !fill(own).is_empty())
     }
 
-    /// The next block; none when the record of the height before is not complete.
-    pub fn make(&self, proposer: Address) -> Option<Contents> {
+    /// The next block, for a round; none when the record of the height before is not complete.
+    pub fn make(&self, proposer: Address, round: Round) -> Option<Contents> {
         let own = self.own()?;
         let ground = own.ground()?;
         let last_commit = match &own.head {
@@ -42,26 +78,26 @@ impl Chain {
         let mut body = Body { evidence: self.evidence(), last_commit, transactions: Vec::new() };
         let time = ground.time(&body)?;
         let context = BlockContext { evidence: Vec::new(), height: ground.height, proposer, time };
-        let transactions = self.executable(&context);
+        let transactions = self.executable(&context, self.measure.at(round));
         body.transactions = transactions.iter().map(Transaction::hash).collect();
         ground.build(body, proposer, &own.genesis.parameters).ok()
     }
 
-    /// What can be executed, in order: tried on a copy of the state.
-    fn executable(&self, context: &BlockContext) -> Vec<Transaction> {
+    /// What can be executed, in order and at most so many: tried on a copy of the state.
+    fn executable(&self, context: &BlockContext, count_max: usize) -> Vec<Transaction> {
         let Some(own) = self.own() else { return Vec::new() };
+        let members = own.sets.current.members.len();
+        let parameters = &own.genesis.parameters;
+        let transactions_max = usize::try_from(parameters.block_txs_max).unwrap_or(usize::MAX);
+        let transactions_max = transactions_max.min(count_max);
+        let taken = HEADER_BYTES
+            + members * COMMIT_ENTRY_BYTES
+            + transactions_max.min(self.mempool.all().len()) * HASH_IN_BODY_BYTES;
+        let bytes_max = usize::try_from(parameters.block_bytes_max).unwrap_or(usize::MAX);
+        let room = Room { bytes_max: bytes_max.saturating_sub(taken), transactions_max };
         let mut without = HashSet::new();
         for _ in 0..TRIES_MAX {
-            let ready = self.ready(&without);
-            let members = own.sets.current.members.len();
-            let parameters = &own.genesis.parameters;
-            let transactions_max = usize::try_from(parameters.block_txs_max).unwrap_or(usize::MAX);
-            let taken = HEADER_BYTES
-                + members * COMMIT_ENTRY_BYTES
-                + transactions_max.min(ready.len()) * HASH_IN_BODY_BYTES;
-            let bytes_max = usize::try_from(parameters.block_bytes_max).unwrap_or(usize::MAX);
-            let bytes_max = bytes_max.saturating_sub(taken);
-            let block = fill_block(ready, Room { bytes_max, transactions_max });
+            let block = self.mempool.fill(&own.ledger, room, &without);
             if let Some(bad) = verify_all(&block).iter().position(|valid| !valid) {
                 without.insert(block[bad].sender());
                 continue;
@@ -75,35 +111,6 @@ impl Chain {
             }
         }
         Vec::new()
-    }
-
-    /// What waits of senders whose next transaction is there.
-    fn ready(&self, without: &HashSet<Address>) -> Vec<Transaction> {
-        let Some(own) = self.own() else { return Vec::new() };
-        let Some(height) = own.ledger.next_height() else { return Vec::new() };
-        let fee_min = own.genesis.parameters.fee_min;
-        let mut next: HashMap<Address, Nonce> = HashMap::new();
-        let mut of = |sender: Address| {
-            *next.entry(sender).or_insert_with(|| own.ledger.account(sender).nonce)
-        };
-        let mut ready: Vec<Transaction> = Vec::new();
-        let mut begun = HashSet::new();
-        for one in self.mempool.all() {
-            let (sender, envelope) = (one.sender(), one.envelope());
-            let expired = envelope.expires_at_height.is_some_and(|last| last < height);
-            if expired || envelope.fee < fee_min || without.contains(&sender) {
-                continue;
-            }
-            let expected = of(sender);
-            if envelope.nonce == expected {
-                begun.insert(sender);
-            }
-            if envelope.nonce >= expected {
-                ready.push(one.clone());
-            }
-        }
-        ready.retain(|one| begun.contains(&one.sender()));
-        ready
     }
 
     /// What was proved of the last heights and is in no block yet.
@@ -133,4 +140,26 @@ fn culprit(fault: &BlockFault, block: &[Transaction]) -> Option<Address> {
         | BlockFault::EvidenceExpired { .. } => return None,
     };
     block.iter().find(|one| one.hash() == *hash).map(Transaction::sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_that_fail_make_blocks_smaller_and_heights_that_do_not_make_them_larger_again() {
+        let round = |number: u32| Round::try_from(number).unwrap();
+        let mut measure = Measure::default();
+        assert_eq!(measure.at(Round::FIRST), usize::MAX);
+        assert_eq!((measure.at(round(1)), measure.at(round(3))), (5_000, 1_250));
+        assert_eq!(measure.at(round(99)), TRANSACTIONS_MIN);
+        measure.learns(round(2));
+        assert_eq!((measure.at(Round::FIRST), measure.at(round(1))), (2_500, 1_250));
+        measure.learns(Round::FIRST);
+        assert_eq!(measure.at(Round::FIRST), 3_750);
+        for _ in 0..3 {
+            measure.learns(Round::FIRST);
+        }
+        assert_eq!(measure.at(Round::FIRST), usize::MAX);
+    }
 }

@@ -226,7 +226,7 @@ impl Mind {
         if Instant::now() < build.empty_from && !self.chain.has_work() {
             return Ok(());
         }
-        let Some(contents) = self.chain.make(self.speech.address()) else {
+        let Some(contents) = self.chain.make(self.speech.address(), build.round) else {
             self.build = None;
             return Ok(());
         };

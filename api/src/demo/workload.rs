@@ -25,6 +25,9 @@ use super::tally::Tally;
 const WORKERS_MAX: usize = 64;
 /// How long is waited before a request is sent again that was not answered, in milliseconds.
 const RETRY_MS: u64 = 200;
+/// How long is waited, after a gap was closed or could not be, before the next, in milliseconds:
+/// blocks make room meanwhile.
+const GAP_MS: u64 = 2_000;
 /// One transaction in so many is an anchor.
 const ANCHOR_ONE_IN: u64 = 10;
 /// The fee of a transaction, in base units.
@@ -167,7 +170,7 @@ impl Worker {
             });
             let batch = batch.collect();
             self.submit(batch).await;
-            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+            tokio::time::sleep(Duration::from_millis(GAP_MS)).await;
         }
     }
 

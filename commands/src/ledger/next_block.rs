@@ -3,7 +3,7 @@
 //! Does not judge the block: the domain does, by what it is told here.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
@@ -65,7 +65,7 @@ impl Commands {
             ground,
             ledger: own.ledger.clone(),
             parameters,
-            transactions: native.mempool().fill(&own.ledger, room),
+            transactions: native.mempool().fill(&own.ledger, room, &HashSet::new()),
             waiting: native.mempool().summary(),
         }))
     }

@@ -136,8 +136,8 @@ impl Agreed<'_> {
         }
     }
 
-    /// Chooses the next epoch's set of the active validators by the stake they have now, in time for
-    /// the header that announces it. A chain without any goes on with the set it has.
+    /// Chooses the next epoch's set of the active validators by the stake they have now, in time
+    /// for the header that announces it. A chain without any goes on with the set it has.
     async fn rotate(&self) -> Result<(), Stuck> {
         let parameters = &self.own.genesis.parameters;
         let chain = &self.own.genesis.chain_id;

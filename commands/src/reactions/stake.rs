@@ -2,7 +2,8 @@
 //! validators' own records, before the next set is chosen of them.
 //!
 //! Does not move anything: blocks did. A validator that the chain's state knows no stake of keeps
-//! what its record says, such as a bond that was set aside for it. What was burned is the penalty's.
+//! what its record says, such as a bond that was set aside for it. What was burned is the
+//! penalty's.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 

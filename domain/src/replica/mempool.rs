@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
 };
 
 use crate::{
@@ -193,9 +193,15 @@ impl Mempool {
     }
 
     /// Fills the next block after a state, in the order of [`fill_block`](transaction::fill_block),
-    /// from those senders whose next transaction is there and has not expired. It takes as long as
-    /// the block is large, and longer only for senders whose next transaction is missing.
-    pub fn fill(&self, ledger: &Ledger, room: Room) -> Vec<Transaction> {
+    /// from those senders whose next transaction is there and has not expired, without some. It
+    /// takes as long as the block is large, and longer only for senders whose next transaction is
+    /// missing.
+    pub fn fill(
+        &self,
+        ledger: &Ledger,
+        room: Room,
+        without: &HashSet<Address>,
+    ) -> Vec<Transaction> {
         let Some(height) = ledger.next_height() else { return Vec::new() };
         let mut firsts = self.first.iter().rev().copied().peekable();
         let mut followers: BinaryHeap<Rank> = BinaryHeap::new();
@@ -206,6 +212,9 @@ impl Mempool {
             let Some((_, Reverse(hash))) = next else { break };
             let Some(transaction) = self.waiting(&hash) else { continue };
             let (sender, nonce) = place(transaction);
+            if without.contains(&sender) {
+                continue;
+            }
             if !follows {
                 let expected = ledger.account(sender).nonce;
                 if nonce < expected {
