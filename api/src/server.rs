@@ -104,6 +104,8 @@ pub struct Surface {
     pub(crate) in_flight: AtomicU32,
     /// The places for live streams.
     pub(crate) places: live::Places,
+    /// Whose turn it is to submit while our own chain is behind.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// The GraphQL schema, built once.
     pub(crate) schema: graphql::Schema,
 }
@@ -120,7 +122,8 @@ impl std::ops::Deref for Surface {
 pub fn build(state: AppState) -> (Router, App) {
     let schema = graphql::schema(&state.limits.graphql);
     let places = live::Places::new(state.limits.live.streams_max);
-    let app = Arc::new(Surface { state, in_flight: AtomicU32::new(0), places, schema });
+    let (in_flight, turn) = (AtomicU32::new(0), tokio::sync::Mutex::new(()));
+    let app = Arc::new(Surface { state, in_flight, places, turn, schema });
     (router::router(app.clone()), app)
 }
 

@@ -6,6 +6,7 @@
 mod execution;
 mod native;
 mod next_block;
+mod pace;
 mod resume;
 mod roster;
 
@@ -17,6 +18,7 @@ use event_store::{EventStore, Filter, Page, StoreError};
 use tokio::sync::Mutex;
 
 use native::Native;
+use pace::Pace;
 use roster::Roster;
 
 /// How many events are read at a time while catching up.
@@ -29,6 +31,8 @@ pub(crate) struct Ledger {
     roster: Mutex<Roster>,
     /// Our own chain's state, and what waits for its blocks.
     native: Mutex<Native>,
+    /// Whether it keeps up.
+    pub(crate) pace: Pace,
 }
 
 /// The next piece of the log that has not been looked at; none at its end.

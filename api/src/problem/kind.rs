@@ -282,8 +282,8 @@ impl Kind {
                  `Idempotency-Key` (returned as a header): it is done once."
             }
             Kind::Overloaded => {
-                "The server has as many requests under way, or as many live streams open, as it may. \
-                 Try again after `Retry-After`."
+                "The server has as many requests under way, or as many live streams open, as it may, \
+                 or the chain is behind with what was submitted. Try again after `Retry-After`."
             }
             Kind::Draining => {
                 "The server is shutting down and takes no new requests. Try again, perhaps elsewhere."

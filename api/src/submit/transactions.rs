@@ -4,6 +4,8 @@
 //! is its idempotency key: sent again, it is answered as the first time. Does not know what a
 //! transaction does.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{Request, State},
@@ -26,6 +28,10 @@ use crate::{
 
 /// The most transactions of one request.
 pub const TRANSACTIONS_MAX: usize = 1_000;
+/// While the chain is behind, one request is taken in so many milliseconds.
+const TURN_MS: u64 = 100;
+/// How long a request waits for its turn then, in milliseconds.
+const TURN_WAIT_MS_MAX: u64 = 5_000;
 /// The media type of a transaction a line.
 pub const LINES: &str = "application/x-ndjson";
 
@@ -42,6 +48,7 @@ pub async fn submit(State(app): State<App>, request: Request) -> Result<Response
     let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
     let actor = auth::require(visit.caller.as_ref(), Permission::TxSubmit)?;
     let conditions = Conditions::of(&parts.headers)?;
+    turn(&app).await?;
     let bytes: Bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
     let (read, alone) = match split(&parts.headers, &bytes)? {
         Sent::One(item) => (vec![read_alone(item)], true),
@@ -66,6 +73,26 @@ pub async fn submit(State(app): State<App>, request: Request) -> Result<Response
             Ok(batch::reply(&app, visit, &outcomes))
         }
     }
+}
+
+/// While our own chain is behind, requests come one after the other and not too fast, so that
+/// blocks are agreed on: what waits is executed faster when no more comes.
+async fn turn(app: &App) -> Result<(), Problem> {
+    if !app.commands.is_behind() {
+        return Ok(());
+    }
+    let longest = Duration::from_millis(TURN_WAIT_MS_MAX);
+    let turn = tokio::time::timeout(longest, app.turn.lock()).await.map_err(|_| {
+        let detail = format!(
+            "the chain is behind with its blocks, and others waited for {TURN_WAIT_MS_MAX} ms"
+        );
+        Problem::new(Kind::Overloaded, detail)
+    })?;
+    if app.commands.is_behind() {
+        tokio::time::sleep(Duration::from_millis(TURN_MS)).await;
+    }
+    drop(turn);
+    Ok(())
 }
 
 /// The items of a body, each as it was sent.

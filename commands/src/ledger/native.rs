@@ -95,7 +95,9 @@ impl Commands {
         }
         if native.looked_at.is_none_or(|looked_at| looked_at.elapsed() >= fresh) {
             native.catch_up(&self.store, None).await?;
-            native.looked_at = Some(Instant::now());
+            let now = Instant::now();
+            native.looked_at = Some(now);
+            self.rooms.ledger.pace.sees(native.height(), native.waits_for_a_block(), now);
         }
         Ok(native)
     }
@@ -137,6 +139,13 @@ impl Native {
     /// What waits, or went a moment ago.
     pub(super) fn mempool(&self) -> &Mempool {
         &self.mempool
+    }
+
+    /// Whether as many transactions wait as a block holds.
+    fn waits_for_a_block(&self) -> bool {
+        let waiting = self.mempool.all().len();
+        let holds = |own: &Own| own.genesis.parameters.block_txs_max;
+        self.own().is_some_and(|own| u32::try_from(waiting).is_ok_and(|n| n >= holds(own)))
     }
 
     /// Whether evidence is in a block already.

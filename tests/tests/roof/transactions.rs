@@ -1,5 +1,7 @@
 //! Signed transactions, from their senders' hands to their places in the queue.
 
+use std::time::{Duration, Instant};
+
 use domain::{
     transaction::{Envelope, Payload, Transaction},
     values::{Amount, Nonce},
@@ -10,6 +12,7 @@ use tests::{
     app::TestApp,
     http::{Answer, Http},
     keys::ValidatorKey,
+    network,
 };
 
 use super::{problem, start};
@@ -158,5 +161,33 @@ async fn transactions_that_make_no_sense_are_told_so() {
     let garbled = http.request(Method::POST, PATH).header("content-type", "application/json");
     let garbled = Http::send(garbled.body("[{]")).await.unwrap();
     assert_eq!((garbled.status, problem(&garbled).as_str()), (400, "malformed"));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_chain_is_behind_requests_come_one_after_the_other_and_are_taken_all_the_same() {
+    let (app, http) = start().await;
+    let mut document = network::genesis();
+    document["app_state"]["parameters"]["block_txs_max"] = json!(1);
+    http.post("/api/v1/chains", &document).await.expect(201);
+    network::started(app.server.commands(), 1).await;
+    let send = async |nonce| {
+        let sent = body(&network::transfer(1, nonce, network::sender(2).address(), 1, 5));
+        http.post("/api/v1/transactions", &sent).await.expect(200);
+    };
+    // A whole block waits, and nobody makes one.
+    send(0).await;
+    // What is known of the mempool may be a moment old.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    send(1).await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert!(app.server.commands().is_behind());
+    let began = Instant::now();
+    futures::join!(send(2), send(3), send(4), send(5));
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    network::one_height(app.server.commands(), 1).await;
+    network::started(app.server.commands(), 2).await;
+    send(6).await;
+    assert!(!app.server.commands().is_behind(), "a block came");
     app.stop().await;
 }
