@@ -24,13 +24,30 @@ use uuid::Uuid;
 use crate::{
     accept, auth,
     live::sse,
-    operations::{Access, Entry, Form, TABLE},
+    operations::{Access, Entry, Form, Operation, TABLE},
     problem::{Kind, MEDIA_TYPE, Problem},
     server::App,
 };
 
 /// The header that carries the request id in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a browser may do with a page of ours: what comes from here, and nothing else. The pages'
+/// library sets styles of elements by itself.
+const PAGE_POLICY: &str = "default-src 'none'; base-uri 'none'; connect-src 'self'; \
+    font-src 'self'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; \
+    script-src 'self'; style-src 'self' 'unsafe-inline'";
+/// What a browser may do with data: nothing.
+const DATA_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+/// What else keeps a browser from taking a reply for something else, from showing it within another
+/// page, and from telling others where it was (OWASP, HTTP Headers Cheat Sheet).
+const GUARDS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 /// The longest request id that is taken from a client, in characters.
 const REQUEST_ID_CHARS_MAX: usize = 64;
 
@@ -91,7 +108,7 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
         }
     };
     drop(leave);
-    let response = dress(response, &id);
+    let response = dress(response, &id, entry);
     app.telemetry.count_request(entry, response.status(), started.elapsed());
     log(&id, &method, entry, response.status(), started);
     response
@@ -204,7 +221,7 @@ async fn answer(app: &App, reply: impl Future<Output = Response>) -> Response {
 }
 
 /// Writes the problem's body now that the request id is known, and the headers every reply has.
-fn dress(mut response: Response, id: &str) -> Response {
+fn dress(mut response: Response, id: &str, entry: Option<&Entry>) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         problem.log(id);
         response = problem.reply(id);
@@ -219,7 +236,12 @@ fn dress(mut response: Response, id: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let is_page = entry.is_some_and(|entry| entry.operation == Operation::DocsFile);
+    let policy = if is_page { PAGE_POLICY } else { DATA_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    for (name, value) in GUARDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 

@@ -2,7 +2,7 @@
 
 use api::{
     auth,
-    operations::{Access, Entry, Form, TABLE, Verb},
+    operations::{Access, Entry, Form, Operation, TABLE, Verb},
     submit::{Collection, CommandSpec},
 };
 use commands::{Permission, Role};
@@ -180,5 +180,30 @@ async fn the_first_start_makes_one_token_and_a_set_up_token_replaces_itself() {
         assert_eq!(count, 2, "the random one, and the newest set-up token");
     }
     pool.close().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reply_tells_a_browser_to_do_nothing_with_it_but_what_it_is_for() {
+    let (app, _) = start().await;
+    for entry in TABLE {
+        let request = stranger(&app, method(entry.method), &filled(entry.path));
+        let answer = knock(request, entry).await;
+        let policy = answer.header("content-security-policy");
+        let is_page = entry.operation == Operation::DocsFile;
+        assert!(policy.starts_with("default-src 'none'; base-uri 'none'"), "{entry:?}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{entry:?}: {policy}");
+        assert_eq!(policy.contains("script-src 'self'"), is_page, "{entry:?}: {policy}");
+        assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe"));
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), value, "{entry:?}: {name}");
+        }
+    }
     app.stop().await;
 }
