@@ -72,7 +72,7 @@ impl Chain {
 
     /// How many transactions wait.
     pub fn waiting(&self) -> u32 {
-        self.mempool.summary().transactions
+        self.mempool.count()
     }
 
     /// What was said at a height, when it is one of the last.

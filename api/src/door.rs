@@ -31,6 +31,8 @@ use crate::{
 
 /// The header that carries the request id in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id that is taken from a client, in characters.
+const REQUEST_ID_CHARS_MAX: usize = 64;
 /// What a browser may do with a page of ours: what comes from here, and nothing else. The pages'
 /// library sets styles of elements by itself.
 const PAGE_POLICY: &str = "default-src 'none'; base-uri 'none'; connect-src 'self'; \
@@ -48,8 +50,6 @@ const GUARDS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
-/// The longest request id that is taken from a client, in characters.
-const REQUEST_ID_CHARS_MAX: usize = 64;
 
 /// What the door knows of a request; handlers find it among its extensions.
 #[derive(Clone, Debug)]

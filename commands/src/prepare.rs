@@ -221,8 +221,16 @@ impl Handled for Account {
             parameters: Parameters::default(),
             superseded: None,
         };
-        let superseded = Box::pin(superseded(commands, command)).await?;
         let Some(standing) = Box::pin(commands.standing()).await? else { return Ok(nothing) };
+        let superseded = match command {
+            transaction::Command::Evict { hash, reason: Eviction::NonceSuperseded } => {
+                Box::pin(commands.superseded(hash)).await?
+            }
+            transaction::Command::Evict { .. }
+            | transaction::Command::Submit { .. }
+            | transaction::Command::Reserve { .. }
+            | transaction::Command::Release { .. } => None,
+        };
         let account = standing.ledger.account(*address);
         Ok(transaction::Known {
             balance: account.balance,
@@ -238,22 +246,5 @@ impl Handled for Account {
 
     fn lanes(rooms: &Rooms) -> &Lanes<Account> {
         &rooms.accounts
-    }
-}
-
-/// The nonce of the transaction that is to be evicted, when another took its place.
-async fn superseded(
-    commands: &Commands,
-    command: &transaction::Command,
-) -> Result<Option<Nonce>, StoreError> {
-    use transaction::Command;
-    match command {
-        Command::Evict { hash, reason: Eviction::NonceSuperseded } => {
-            commands.superseded(hash).await
-        }
-        Command::Submit { .. }
-        | Command::Evict { .. }
-        | Command::Reserve { .. }
-        | Command::Release { .. } => Ok(None),
     }
 }

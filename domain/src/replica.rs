@@ -28,7 +28,7 @@ pub const FOLLOWED: &[&str] = &[
     "evidence-accepted.v1",
 ];
 
-pub use mempool::{Kept, Mempool};
+pub use mempool::{Kept, Mempool, Room};
 pub use offers::{offers, sound};
 pub use own::{Executed, Head, Own, Unbegun, context_of};
 pub use succession::{Set, Sets, Succession, named};

@@ -24,7 +24,6 @@ mod decide;
 mod envelope;
 mod event;
 mod fee_rate;
-mod order;
 mod payload;
 mod refusal;
 #[cfg(feature = "schema")]
@@ -39,7 +38,6 @@ pub use event::{
     TransactionEvicted,
 };
 pub use fee_rate::FeeRate;
-pub use order::{Room, fill_block};
 pub use payload::Payload;
 pub use refusal::Refusal;
 pub use state::{Account, Waiting};

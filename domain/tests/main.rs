@@ -28,6 +28,7 @@ mod mempool;
 mod monitoring;
 mod native;
 mod network;
+mod order;
 mod parameters;
 mod properties;
 mod proposer;

@@ -7,10 +7,10 @@ use std::{
 
 use domain::{
     parameters::Parameters,
-    replica::{Kept, Mempool},
+    replica::{Kept, Mempool, Room},
     transaction::{
-        Envelope, Event, Eviction, FeeRate, Payload, Placement, Room, Transaction,
-        TransactionAccepted, TransactionEvicted, fill_block,
+        Envelope, Event, Eviction, FeeRate, Payload, Placement, Transaction, TransactionAccepted,
+        TransactionEvicted,
     },
     values::{Hash, Height, Nonce, Signature},
 };
@@ -19,6 +19,7 @@ use proptest::{collection::vec, prelude::*};
 use crate::{
     fixture::address,
     ledger::begun,
+    order::fill_block,
     transaction::{amount, envelope, nonce},
 };
 

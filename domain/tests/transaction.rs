@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use domain::{
     aggregate::Aggregate as _,
+    replica::Room,
     transaction::{
         Account, Command, Envelope, Event, Eviction, FeeRate, Known, MEMO_BYTES_MAX, Mempool,
-        Payload, Placement, Refusal, ReservationMade, ReservationReleased, Room,
-        TRANSACTION_BYTES_MAX, Transaction, TransactionAccepted, TransactionEvicted, fill_block,
-        verify_all,
+        Payload, Placement, Refusal, ReservationMade, ReservationReleased, TRANSACTION_BYTES_MAX,
+        Transaction, TransactionAccepted, TransactionEvicted, verify_all,
     },
     values::{Amount, Hash, Height, Nonce, Signature},
 };
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{address, key, moment, public_key},
+    order::fill_block,
     spec::{Given, given},
 };
 

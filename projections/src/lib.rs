@@ -33,6 +33,7 @@ mod worker;
 use std::sync::Arc;
 
 pub use checkpoint::Parked;
+pub use columns::decimal;
 pub use page::{Cursor, Order, PageError, PageOf, PageRequest};
 pub use projection::Projection;
 pub use read::{ReadError, is_unavailable};

@@ -137,16 +137,21 @@ pub async fn begin_with(commands: &Commands, parameters: Value) {
 
 /// A signed transfer of the n-th sender.
 pub fn transfer(n: u64, nonce: u64, to: Address, amount: u128, fee: u128) -> Transaction {
+    signed(&sender(n), nonce, fee, Payload::Transfer { amount: Amount::new(amount), to })
+}
+
+/// What a key signs.
+pub fn signed(key: &ValidatorKey, nonce: u64, fee: u128, payload: Payload) -> Transaction {
     let envelope = Envelope {
         chain_id: chain(),
         expires_at_height: None,
         fee: Amount::new(fee),
         memo: None,
         nonce: Nonce::new(nonce).expect("a nonce"),
-        payload: Payload::Transfer { amount: Amount::new(amount), to },
-        sender: sender(n).public(),
+        payload,
+        sender: key.public(),
     };
-    envelope.sign(sender(n).signing())
+    envelope.sign(key.signing())
 }
 
 /// Submits a transaction.

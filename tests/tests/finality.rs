@@ -18,7 +18,7 @@ use domain::{
     values::{Amount, Epoch, Height, Nonce},
     vote::VoteType,
 };
-use event_store::{EventStore, Filter, StoreOptions, StreamName};
+use event_store::{EventStore, Filter, StoreOptions, StoredEvent, StreamName};
 use tendermint_light_client_verifier::Verdict;
 use tests::{
     database::TestDatabase,
@@ -37,11 +37,15 @@ async fn process(database: &TestDatabase) -> Commands {
     Commands::new(store.unwrap(), CommandsOptions::default())
 }
 
+/// The events of a type, in the order of the log.
+async fn happened(commands: &Commands, event_type: &str) -> Vec<StoredEvent> {
+    let filter = Filter { event_types: vec![event_type.to_owned()], ..Filter::default() };
+    commands.store().read_all(0, &filter, 10_000).await.unwrap().events
+}
+
 /// How many events of a type the log has.
 async fn count(commands: &Commands, event_type: &str) -> usize {
-    let filter = Filter { event_types: vec![event_type.to_owned()], ..Filter::default() };
-    let page = commands.store().read_all(0, &filter, 10_000).await.unwrap();
-    page.events.len()
+    happened(commands, event_type).await.len()
 }
 
 async fn balance(commands: &Commands, n: u64) -> (u128, u64) {

@@ -8,8 +8,8 @@ use domain::{
     block::{Body, Contents},
     evidence::Evidence,
     ledger::{BlockContext, BlockFault},
-    replica::Own,
-    transaction::{Room, Transaction, verify_all},
+    replica::{Own, Room},
+    transaction::{Transaction, verify_all},
     values::{Address, Round},
 };
 

@@ -102,8 +102,8 @@ struct Refusal {
 
 impl Workload {
     /// Sends until it is told to stop; returns when every request that was sent is answered, and no
-    /// sender owes a number that others of its own wait for. One
-    /// that is not answered is sent again: a transaction's hash keeps it from being taken twice.
+    /// sender owes a number that others of its own wait for. A request that is not answered is sent
+    /// again: a transaction's hash keeps it from being taken twice.
     pub async fn run(self, senders: Vec<Sender>, tally: &Tally, stop: &CancellationToken) {
         let workers = senders.len().min(WORKERS_MAX);
         let recipients: Arc<[Address]> =
@@ -163,12 +163,16 @@ impl Worker {
 
     /// What was refused last left its number to nobody, and what comes after it would wait for it.
     async fn close_gaps(&mut self) {
-        while self.senders.iter().any(|sender| !sender.again.is_empty()) {
-            let batch = (0..self.workload.batch).filter_map(|_| {
-                let owing = self.senders.iter().position(|sender| !sender.again.is_empty())?;
-                Some(self.sign_by(owing))
-            });
-            let batch = batch.collect();
+        loop {
+            let mut batch = Vec::new();
+            while batch.len() < self.workload.batch
+                && let Some(owing) = self.senders.iter().position(|one| !one.again.is_empty())
+            {
+                batch.push(self.sign_by(owing));
+            }
+            if batch.is_empty() {
+                return;
+            }
             self.submit(batch).await;
             tokio::time::sleep(Duration::from_millis(GAP_MS)).await;
         }

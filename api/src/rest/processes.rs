@@ -3,7 +3,7 @@
 //! Does not know what a process does.
 
 use ::projections::{
-    Order,
+    Order, decimal,
     process_runs::{self, NAME},
 };
 use axum::{
@@ -64,10 +64,6 @@ pub struct ParkedProcess {
 pub struct ProcessStatuses {
     /// One for each.
     pub items: Vec<ProcessStatus>,
-}
-
-fn decimal<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(number)
 }
 
 /// How a process is.

@@ -143,9 +143,8 @@ impl Native {
 
     /// Whether as many transactions wait as a block holds.
     fn waits_for_a_block(&self) -> bool {
-        let waiting = self.mempool.all().len();
         let holds = |own: &Own| own.genesis.parameters.block_txs_max;
-        self.own().is_some_and(|own| u32::try_from(waiting).is_ok_and(|n| n >= holds(own)))
+        self.own().is_some_and(|own| self.mempool.count() >= holds(own))
     }
 
     /// Whether evidence is in a block already.

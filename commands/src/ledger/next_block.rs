@@ -13,8 +13,8 @@ use domain::{
     ledger::Ledger,
     light::ValidatorSet,
     parameters::Parameters,
-    replica::{self, Own, context_of, offers},
-    transaction::{self, Room, Transaction},
+    replica::{self, Own, Room, context_of, offers},
+    transaction::{self, Transaction},
     values::{ChainId, Hash, Height},
 };
 use event_store::StoreError;

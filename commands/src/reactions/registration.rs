@@ -6,13 +6,11 @@
 //! undone, so that whoever takes it up after a crash undoes it too. What cannot be undone parks the
 //! process: somebody must look.
 
-use std::fmt::Display;
-
 use domain::{
     transaction::{Account, Command as AccountCommand},
     validator::{
-        ApplicationStatus, Command, Event, Refusal, Registration, RegistrationRequested,
-        RegistrationStep, Validator,
+        ApplicationStatus, Command, Event, Registration, RegistrationRequested, RegistrationStep,
+        Validator,
     },
     values::{Address, REASON_CHARS_MAX, Reason, Reservation},
 };
@@ -89,17 +87,13 @@ impl Asked<'_> {
         let request = self.cause.request("deregister");
         let command = Command::Deregister {};
         match self.commands.execute::<Validator>(self.address, command, request).await {
-            Ok(_)
-            | Err(CommandError::Refused(Refusal::NotRegistered | Refusal::NoRegistrationFailed)) => {
-            }
             Err(CommandError::Refused(why)) if self.is_registered_by_this().await? => {
-                return Err(Stuck::Ended(format!(
-                    "the registration of {} cannot be undone: {why}",
-                    self.address
-                )));
+                let address = self.address;
+                let because = format!("the registration of {address} cannot be undone: {why}");
+                return Err(Stuck::Ended(because));
             }
-            Err(CommandError::Refused(_)) => {}
-            Err(error) => return Err(error.into()),
+            // What was not registered, or by others, need not be undone.
+            done => drop(unless_refused(done)?),
         }
         let release = AccountCommand::Release { purpose: self.reservation.clone() };
         let request = self.cause.request("release");
@@ -120,10 +114,7 @@ impl Asked<'_> {
         &self,
         step: &str,
         command: A::Command,
-    ) -> Result<Result<(), Reason>, Stuck>
-    where
-        A::Refusal: Display,
-    {
+    ) -> Result<Result<(), Reason>, Stuck> {
         let request = self.cause.request(step);
         match self.commands.execute::<A>(self.address, command, request).await {
             Ok(_) => Ok(Ok(())),

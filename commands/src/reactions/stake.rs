@@ -26,11 +26,9 @@ pub(super) async fn told(commands: &Commands, cause: &Cause<'_>, own: &Own) -> R
         };
         for command in differences(&record, staked) {
             let address = record.address;
-            let key = match serde_json::to_string(&command) {
-                Ok(text) => format!("stake/{address}/{text}"),
-                Err(fault) => return Err(Stuck::Ended(fault.to_string())),
-            };
-            let request = cause.request(&key);
+            let text = serde_json::to_string(&command);
+            let text = text.map_err(|fault| Stuck::Ended(fault.to_string()))?;
+            let request = cause.request(&format!("stake/{address}/{text}"));
             let name = command.name();
             let done = commands.execute::<Validator>(address, command, request).await;
             if !unless_refused(done)? {
@@ -44,18 +42,15 @@ pub(super) async fn told(commands: &Commands, cause: &Cause<'_>, own: &Own) -> R
 /// What has to be told for a record to say what the state says.
 fn differences(record: &Record, staked: &Staked) -> Vec<Command> {
     let mut commands = Vec::new();
-    if [StandingName::Registered, StandingName::Active, StandingName::Jailed]
-        .contains(&record.standing.name())
-    {
+    if StandingName::STAYING.contains(&record.standing.name()) {
         commands.extend(bond(record, staked.stake.bond));
     }
     let both = record.stake.delegations.keys().chain(staked.stake.delegations.keys());
     for delegator in both.copied().collect::<BTreeSet<_>>() {
-        let (is, was) = (staked.stake.delegation(delegator), record.stake.delegation(delegator));
-        commands.extend(moved(was, is).map(|amount| match amount {
-            Moved::Up(amount) => Command::Delegate { amount, delegator },
-            Moved::Down(amount) => Command::Undelegate { amount, delegator },
-        }));
+        let (was, is) = (record.stake.delegation(delegator), staked.stake.delegation(delegator));
+        let up = |amount| Command::Delegate { amount, delegator };
+        let down = |amount| Command::Undelegate { amount, delegator };
+        commands.extend(moved(was, is, up, down));
     }
     commands
 }
@@ -67,22 +62,19 @@ fn bond(record: &Record, is: Amount) -> Option<Command> {
         return (record.reservation.is_none() && !was.is_zero())
             .then_some(Command::InitiateExit {});
     }
-    moved(was, is).map(|amount| match amount {
-        Moved::Up(amount) => Command::Bond { amount },
-        Moved::Down(amount) => Command::Unbond { amount },
-    })
+    moved(was, is, |amount| Command::Bond { amount }, |amount| Command::Unbond { amount })
 }
 
-/// By how much an amount moved.
-enum Moved {
-    Up(Amount),
-    Down(Amount),
-}
-
-fn moved(was: Amount, is: Amount) -> Option<Moved> {
+/// What tells by how much an amount moved; nothing when it did not.
+fn moved(
+    was: Amount,
+    is: Amount,
+    up: impl FnOnce(Amount) -> Command,
+    down: impl FnOnce(Amount) -> Command,
+) -> Option<Command> {
     match is.cmp(&was) {
-        Ordering::Greater => Some(Moved::Up(is.less(was))),
-        Ordering::Less => Some(Moved::Down(was.less(is))),
+        Ordering::Greater => Some(up(is.less(was))),
+        Ordering::Less => Some(down(was.less(is))),
         Ordering::Equal => None,
     }
 }

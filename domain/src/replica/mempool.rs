@@ -11,13 +11,22 @@ use std::{
 use crate::{
     ledger::Ledger,
     parameters::Parameters,
-    transaction::{self, Event, Eviction, FeeRate, Room, Transaction, last_height},
+    transaction::{self, Event, Eviction, FeeRate, Transaction, last_height},
     values::{Address, Hash, Height, Nonce},
 };
 
 /// How many transactions in a row are tried that do not fit into what is left of a block; then it
 /// is full.
 const MISFITS_MAX: u32 = 1_000;
+
+/// What a block has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How many bytes of transactions.
+    pub bytes_max: usize,
+    /// How many transactions.
+    pub transactions_max: usize,
+}
 
 /// By what transactions are compared: the fee rate; among equals the lower hash is better.
 type Rank = (FeeRate, Reverse<Hash>);
@@ -161,6 +170,11 @@ impl Mempool {
         self.waiting.values().map(|waiting| &waiting.transaction)
     }
 
+    /// How many wait.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)
+    }
+
     /// What went without being executed, a moment ago and a block before that.
     pub fn gone(&self) -> [Vec<&Transaction>; 2] {
         [0, 1].map(|age: usize| self.gone[age].values().collect())
@@ -192,10 +206,10 @@ impl Mempool {
         self.waiting.len().saturating_sub(usize::try_from(self.count_max).unwrap_or(usize::MAX))
     }
 
-    /// Fills the next block after a state, in the order of [`fill_block`](transaction::fill_block),
-    /// from those senders whose next transaction is there and has not expired, without some. It
-    /// takes as long as the block is large, and longer only for senders whose next transaction is
-    /// missing.
+    /// Fills the next block after a state: whoever pays most for each byte comes first, but each
+    /// sender's own in the order of their nonces, without a gap. Only from those senders whose next
+    /// transaction is there and has not expired, and without some. It takes as long as the block is
+    /// large, and longer only for senders whose next transaction is missing.
     pub fn fill(
         &self,
         ledger: &Ledger,
@@ -242,7 +256,7 @@ impl Mempool {
 
     /// All that a decision must know of it.
     pub fn summary(&self) -> transaction::Mempool {
-        let transactions = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let transactions = self.count();
         let rate_at = |nth| self.by_rate.iter().nth(nth).map_or(FeeRate::ZERO, |(rate, _)| *rate);
         transaction::Mempool {
             fee_per_byte_due: rate_at(self.excess().saturating_sub(1)),

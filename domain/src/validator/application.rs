@@ -3,6 +3,8 @@
 //! Does not carry it out: the process of that name does, step by step, and says here when it must
 //! not go on. What this keeps makes sure that nothing is undone that was not begun by it.
 
+use std::sync::Arc;
+
 use super::{
     Event, Known, Record, Refusal, Registration, RegistrationFailed, RegistrationRequested,
     RegistrationStep, Validator, ValidatorDeregistered, decide,
@@ -41,11 +43,15 @@ pub(super) fn request(
         return Err(Refusal::RegistrationPending { reservation: pending.reservation.clone() });
     }
     decide::register(validator, registration, known)?;
-    let number = validator.application().map_or(1, |earlier| earlier.number + 1);
-    let reservation = registration.reservation.clone().unwrap_or_else(|| named(number));
+    let reservation = registration.reservation.clone();
+    let reservation = reservation.unwrap_or_else(|| named(next_number(validator)));
     let registration = Registration { reservation: Some(reservation), ..registration.clone() };
     let requested = RegistrationRequested { epoch: known.epoch, registration };
     Ok(vec![Event::RegistrationRequested(Box::new(requested))])
+}
+
+fn next_number(validator: &Validator) -> u32 {
+    validator.application().map_or(1, |earlier| earlier.number + 1)
 }
 
 fn named(number: u32) -> Reservation {
@@ -80,6 +86,25 @@ pub(super) fn deregister(validator: &Validator, known: &Known) -> Result<Vec<Eve
         power: record.stake.delegated.power(known.parameters.power_reduction),
         stake: record.stake.delegated,
     })])
+}
+
+/// The application that an event tells of.
+pub(super) fn asked(
+    validator: &Validator,
+    data: &RegistrationRequested,
+) -> Option<Arc<Application>> {
+    let reservation = data.registration.reservation.clone()?;
+    let (number, status) = (next_number(validator), ApplicationStatus::Pending);
+    Some(Arc::new(Application { number, reservation, status }))
+}
+
+/// One that is under way has come to an end.
+pub(super) fn ends(application: &mut Option<Arc<Application>>, status: ApplicationStatus) {
+    if let Some(pending) = application
+        && pending.status == ApplicationStatus::Pending
+    {
+        Arc::make_mut(pending).status = status;
+    }
 }
 
 impl Application {

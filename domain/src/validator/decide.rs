@@ -74,10 +74,6 @@ pub(super) fn standing_in(
     Err(Refusal::StandingForbids { command, standing })
 }
 
-/// Not on its way out, not gone.
-const STAYING: &[StandingName] =
-    &[StandingName::Registered, StandingName::Active, StandingName::Jailed];
-
 /// Registers a key that nobody has registered, or that left in good order.
 pub(super) fn register(
     validator: &Validator,
@@ -161,7 +157,7 @@ fn room_in_set(known: &Known) -> Result<(), Refusal> {
 }
 
 fn update_profile(record: &Record, profile: ProfileUpdated) -> Result<Vec<Event>, Refusal> {
-    let allowed = [STAYING, &[StandingName::Exiting]].concat();
+    let allowed = [StandingName::STAYING, &[StandingName::Exiting]].concat();
     standing_in(record, &allowed, "update its profile")?;
     let same = record.profile.contact == profile.contact
         && record.profile.moniker == profile.moniker
@@ -170,7 +166,7 @@ fn update_profile(record: &Record, profile: ProfileUpdated) -> Result<Vec<Event>
 }
 
 fn set_commission(record: &Record, wanted: Bps, known: &Known) -> Result<Vec<Event>, Refusal> {
-    let allowed = [STAYING, &[StandingName::Exiting]].concat();
+    let allowed = [StandingName::STAYING, &[StandingName::Exiting]].concat();
     standing_in(record, &allowed, "set its commission")?;
     let previous_bps = record.commission.current;
     if wanted == previous_bps {
@@ -200,7 +196,7 @@ fn grown(stake: Amount, amount: Amount, known: &Known) -> Result<(Amount, Power)
 }
 
 fn bond(record: &Record, amount: Amount, known: &Known) -> Result<Vec<Event>, Refusal> {
-    standing_in(record, STAYING, "bond")?;
+    standing_in(record, StandingName::STAYING, "bond")?;
     if amount.is_zero() {
         return Err(Refusal::AmountZero);
     }
@@ -210,7 +206,7 @@ fn bond(record: &Record, amount: Amount, known: &Known) -> Result<Vec<Event>, Re
 }
 
 fn unbond(record: &Record, amount: Amount, known: &Known) -> Result<Vec<Event>, Refusal> {
-    standing_in(record, STAYING, "unbond")?;
+    standing_in(record, StandingName::STAYING, "unbond")?;
     if amount.is_zero() {
         return Err(Refusal::AmountZero);
     }
@@ -241,7 +237,7 @@ fn delegate(
     delegator: Address,
     known: &Known,
 ) -> Result<Vec<Event>, Refusal> {
-    standing_in(record, STAYING, "be delegated to")?;
+    standing_in(record, StandingName::STAYING, "be delegated to")?;
     if amount.is_zero() {
         return Err(Refusal::AmountZero);
     }
@@ -297,7 +293,7 @@ fn record_performance(
     duties: Duties,
     known: &Known,
 ) -> Result<Vec<Event>, Refusal> {
-    let allowed = [STAYING, &[StandingName::Exiting]].concat();
+    let allowed = [StandingName::STAYING, &[StandingName::Exiting]].concat();
     standing_in(record, &allowed, "have its performance recorded")?;
     if !record.ever_active {
         return Err(Refusal::NeverActive);
@@ -371,7 +367,7 @@ fn unjail(record: &Record, known: &Known) -> Result<Vec<Event>, Refusal> {
 }
 
 fn initiate_exit(record: &Record, known: &Known) -> Result<Vec<Event>, Refusal> {
-    standing_in(record, STAYING, "begin to exit")?;
+    standing_in(record, StandingName::STAYING, "begin to exit")?;
     let matures = known.parameters.matures(known.epoch);
     let latest = record.stake.own_matures().map_or(matures, |own| own.max(matures));
     let exit = ExitInitiated { epoch: known.epoch, matures: latest };

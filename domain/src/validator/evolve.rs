@@ -2,14 +2,13 @@
 //!
 //! Does not judge: history is not up for debate.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    Application, ApplicationStatus, Commission, Event, Profile, Record, Stake, Standing,
-    StandingName, Unbonding, Validator, ValidatorRegistered, ValidatorSlashed,
+    ApplicationStatus, Commission, Event, Profile, Record, Stake, Standing, StandingName,
+    Unbonding, Validator, ValidatorRegistered, ValidatorSlashed, application,
 };
 use crate::values::Amount;
-use std::collections::BTreeSet;
 
 /// Applies one event.
 pub(super) fn evolve(validator: &mut Validator, event: &Event) {
@@ -17,9 +16,16 @@ pub(super) fn evolve(validator: &mut Validator, event: &Event) {
         validator.record = Some(Arc::new(registered(validator, data)));
         return;
     }
-    apply(validator, event);
+    if let Event::RegistrationRequested(data) = event {
+        validator.application = application::asked(validator, data);
+        return;
+    }
+    let Validator { application, record } = validator;
+    if let Event::RegistrationFailed(_) = event {
+        application::ends(application, ApplicationStatus::Failed);
+    }
     // Without a registration there is nothing else an event could change.
-    let Some(record) = &mut validator.record else { return };
+    let Some(record) = record else { return };
     let record = Arc::make_mut(record);
     match event {
         Event::ValidatorRegistered(_)
@@ -32,6 +38,9 @@ pub(super) fn evolve(validator: &mut Validator, event: &Event) {
         Event::ValidatorActivated(_) => {
             record.standing = Standing::Active;
             record.ever_active = true;
+            if application.as_deref().is_some_and(|one| one.is_of(record)) {
+                application::ends(application, ApplicationStatus::Completed);
+            }
         }
         Event::ProfileUpdated(data) => {
             record.profile = Profile {
@@ -76,46 +85,6 @@ pub(super) fn evolve(validator: &mut Validator, event: &Event) {
             record.standing = Standing::Exiting { matures: data.matures };
         }
         Event::ValidatorExited(_) => record.standing = Standing::Exited,
-    }
-}
-
-/// What an event says of a registration that was asked for.
-fn apply(validator: &mut Validator, event: &Event) {
-    let status = match event {
-        Event::RegistrationRequested(data) => {
-            let number = validator.application().map_or(1, |earlier| earlier.number + 1);
-            let status = ApplicationStatus::Pending;
-            let reservation = data.registration.reservation.clone();
-            validator.application = reservation
-                .map(|reservation| Arc::new(Application { number, reservation, status }));
-            return;
-        }
-        Event::RegistrationFailed(_) => ApplicationStatus::Failed,
-        Event::ValidatorActivated(_) => ApplicationStatus::Completed,
-        Event::ValidatorRegistered(_)
-        | Event::ValidatorDeregistered(_)
-        | Event::ProfileUpdated(_)
-        | Event::CommissionSet(_)
-        | Event::StakeBonded(_)
-        | Event::UnbondingStarted(_)
-        | Event::DelegationAdded(_)
-        | Event::UndelegationStarted(_)
-        | Event::StakeReleased(_)
-        | Event::PerformanceRecorded(_)
-        | Event::ReputationChanged(_)
-        | Event::ValidatorJailed(_)
-        | Event::ValidatorUnjailed(_)
-        | Event::ValidatorSlashed(_)
-        | Event::ValidatorTombstoned(_)
-        | Event::ExitInitiated(_)
-        | Event::ValidatorExited(_) => return,
-    };
-    let of = validator.record.as_deref();
-    let Some(application) = &mut validator.application else { return };
-    let done_otherwise = status == ApplicationStatus::Completed
-        && !of.is_some_and(|record| application.is_of(record));
-    if application.status == ApplicationStatus::Pending && !done_otherwise {
-        Arc::make_mut(application).status = status;
     }
 }
 

@@ -170,6 +170,10 @@ pub enum StandingName {
 }
 
 impl StandingName {
+    /// Those that are not on their way out, and not gone.
+    pub const STAYING: &'static [StandingName] =
+        &[StandingName::Registered, StandingName::Active, StandingName::Jailed];
+
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {

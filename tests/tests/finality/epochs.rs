@@ -7,19 +7,18 @@ use domain::{
     consensus,
     evidence::Evidence,
     light::ValidatorSet as NamedSet,
-    transaction::{Envelope, Payload, Transaction},
+    transaction::Payload,
     validator::{self, Offence, Record, StandingName, Validator},
     validator_set::ValidatorSet,
-    values::{Address, Amount, Nonce, Round},
+    values::{Address, Amount, Round},
     vote::VoteType,
 };
 use serde_json::{Value, json};
 use tendermint_light_client_verifier::Verdict;
 use tests::{
     database::TestDatabase,
-    keys::ValidatorKey,
     light_client::{made, verdict},
-    network::{self, EPOCH_BLOCKS, VALIDATORS, as_admin, chain, sender, submit, transfer},
+    network::{self, EPOCH_BLOCKS, VALIDATORS, as_admin, chain, sender, signed, submit, transfer},
 };
 
 use super::{PROCESSES, process};
@@ -109,20 +108,6 @@ async fn duties_are_counted_and_the_next_set_is_chosen_in_time_epoch_after_epoch
     }
 }
 
-/// What a key signs, for a fee of 5.
-fn signed(key: &ValidatorKey, nonce: u64, payload: Payload) -> Transaction {
-    let envelope = Envelope {
-        chain_id: chain(),
-        expires_at_height: None,
-        fee: Amount::new(5),
-        memo: None,
-        nonce: Nonce::new(nonce).unwrap(),
-        payload,
-        sender: key.public(),
-    };
-    envelope.sign(key.signing())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_transactions_stake_and_take_back_moves_the_power_of_the_sets_that_follow() {
     let database = TestDatabase::create().await;
@@ -131,7 +116,7 @@ async fn what_transactions_stake_and_take_back_moves_the_power_of_the_sets_that_
     let running = Reactions::start(&commands, PROCESSES);
     let (first, second) = (network::validator(1), network::validator(2));
     let (validator, amount) = (first.address(), Amount::new(20_000_000));
-    submit(&commands, &signed(&sender(1), 0, Payload::Delegate { amount, validator })).await;
+    submit(&commands, &signed(&sender(1), 0, 5, Payload::Delegate { amount, validator })).await;
     submit(&commands, &transfer(2, 0, second.address(), 1_000, 5)).await;
     let mut headers = Vec::new();
     let mut powers = Vec::new();
@@ -144,9 +129,9 @@ async fn what_transactions_stake_and_take_back_moves_the_power_of_the_sets_that_
         if number == 2 * EPOCH {
             // The delegator takes all of it back, and so does a validator, who leaves by that.
             let payload = Payload::Undelegate { amount, validator };
-            submit(&commands, &signed(&sender(1), 1, payload)).await;
+            submit(&commands, &signed(&sender(1), 1, 5, payload)).await;
             let (amount, validator) = (Amount::new(10_000_000), second.address());
-            submit(&commands, &signed(&second, 0, Payload::Unbond { amount, validator })).await;
+            submit(&commands, &signed(&second, 0, 5, Payload::Unbond { amount, validator })).await;
         }
     }
     running.stop().await;

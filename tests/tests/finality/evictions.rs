@@ -5,31 +5,32 @@
 use commands::{CommandError, Commands, Reactions};
 use domain::{
     block::Standing,
-    transaction::{self, Account, Event, Eviction, Refusal, Transaction, TransactionEvicted},
+    transaction::{Event, Eviction, Refusal, Transaction, TransactionEvicted},
 };
-use event_store::Filter;
 use serde_json::json;
 use tests::{
     database::TestDatabase,
-    network::{self, as_admin, sender, submit, transfer},
+    network::{self, sender, submit, transfer},
 };
 
-use super::{PROCESSES, process};
+use super::{
+    PROCESSES, happened,
+    mempool::{a_moment, offer},
+    process,
+};
 
 /// What was evicted, in order, once there are so many.
 async fn evicted(commands: &Commands, count: usize) -> Vec<TransactionEvicted> {
-    let event_types = vec!["transaction-evicted.v1".to_owned()];
-    let filter = Filter { event_types, ..Filter::default() };
     for _ in 0..1_000 {
-        let page = commands.store().read_all(0, &filter, 1_000).await.unwrap();
-        if page.events.len() >= count {
+        let events = happened(commands, "transaction-evicted.v1").await;
+        if events.len() >= count {
             let read = |stored: &event_store::StoredEvent| {
                 let record = stored.parse().unwrap();
                 let event = domain::aggregate::read(record.event_type, record.data.get()).unwrap();
                 let Event::TransactionEvicted(data) = event else { panic!("{event:?}") };
                 data
             };
-            return page.events.iter().map(read).collect();
+            return events.iter().map(read).collect();
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
@@ -37,9 +38,7 @@ async fn evicted(commands: &Commands, count: usize) -> Vec<TransactionEvicted> {
 }
 
 async fn refusal(commands: &Commands, transaction: &Transaction) -> Refusal {
-    let command = transaction::Command::Submit { transaction: transaction.clone() };
-    let done = commands.execute::<Account>(transaction.sender(), command, as_admin()).await;
-    let error = done.unwrap_err();
+    let error = offer(commands, transaction).await.unwrap_err();
     let CommandError::Refused(refusal) = error else { panic!("{error:?}") };
     refusal
 }
@@ -115,19 +114,18 @@ async fn a_full_mempool_lets_in_who_pays_more_and_the_lowest_goes_at_the_next_bl
         submit(&commands, one).await;
     }
     let (as_low, dear) = (to_nobody(3, 1, 50), to_nobody(3, 1, 70));
-    // What is known of the mempool may be a moment old.
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    a_moment().await;
     let refused = refusal(&commands, &as_low).await;
     assert!(matches!(refused, Refusal::MempoolFull { transactions: 2, .. }), "{refused:?}");
     submit(&commands, &dear).await;
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    a_moment().await;
     let refused = refusal(&commands, &to_nobody(3, 2, 90)).await;
     let crowded = Refusal::MempoolCrowded { excess_max: 1, maximum: 2, transactions: 3 };
     assert_eq!(refused, crowded);
     network::one_height(&commands, 1).await;
     let gone = evicted(&commands, 1).await;
     assert_eq!((gone[0].hash, gone[0].reason), (cheap.hash(), Eviction::MempoolFull));
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    a_moment().await;
     submit(&commands, &to_nobody(3, 2, 90)).await;
     running.stop().await;
 }

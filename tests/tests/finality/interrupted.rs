@@ -17,7 +17,7 @@ use tests::{
 };
 use uuid::Uuid;
 
-use super::{PROCESSES, balance, count, process};
+use super::{PROCESSES, balance, count, happened, process};
 
 /// Polls a future so often, then drops it; whether it came to its end.
 pub async fn dropped_after(polls: usize, future: impl Future<Output = ()>) -> bool {
@@ -142,9 +142,9 @@ async fn two_processes_at_once_do_each_step_once() {
 }
 
 /// Waits until a process has parked, and tells why.
-async fn parked(commands: &Commands) -> String {
+pub async fn parked(commands: &Commands, process: Process) -> String {
     for _ in 0..2_000 {
-        let checkpoint = commands.store().checkpoint(Process::BlockFinality.name()).await.unwrap();
+        let checkpoint = commands.store().checkpoint(process.name()).await.unwrap();
         if let Some(parked) = checkpoint.parked {
             return parked.because;
         }
@@ -193,7 +193,7 @@ async fn a_final_block_that_names_another_state_halts_the_chain_for_good() {
     let validated = block::Event::BlockValidated(BlockValidated { bytes: 1 });
     forge(&commands, &contents, 1, &validated).await;
     network::agree(&commands, 2, contents.id()).await;
-    let because = parked(&commands).await;
+    let because = parked(&commands, Process::BlockFinality).await;
     assert!(because.contains("halted") && because.contains("0000"), "{because}");
     running.stop().await;
     assert_eq!(count(&commands, "chain-halted.v1").await, 1);
@@ -203,10 +203,10 @@ async fn a_final_block_that_names_another_state_halts_the_chain_for_good() {
     assert!(commands.store().unpark(PROCESSES[0].name()).await.unwrap());
     assert!(!commands.store().unpark(PROCESSES[0].name()).await.unwrap(), "it is resumed");
     let running = Reactions::start(&process(&database).await, &PROCESSES[..1]);
-    let because = parked(&commands).await;
+    let because = parked(&commands, Process::BlockFinality).await;
     assert!(because.contains("halted"), "{because}");
     assert!(commands.store().unpark(PROCESSES[0].name()).await.unwrap());
-    let because = parked(&commands).await;
+    let because = parked(&commands, Process::BlockFinality).await;
     assert!(because.contains("halted"), "the same runner tried again: {because}");
     running.stop().await;
     assert_eq!(count(&commands, "chain-halted.v1").await, 1);
@@ -224,9 +224,9 @@ async fn an_epoch_s_end_is_done_once_however_often_its_process_is_dropped() {
         network::started(&commands, number + 1).await;
     }
     running.stop().await;
-    let closed = count(&commands, "epoch-closed.v1").await;
+    let closings = happened(&commands, "epoch-closed.v1").await;
+    let (closed, last) = (closings.len(), closings.last().unwrap().position);
     assert!(closed >= 2, "{closed} epochs are closed");
-    let last = last_closed(&commands).await;
     let mut lives = 0;
     while commands.store().checkpoint(Process::EpochClose.name()).await.unwrap().position < last {
         // Each life is a little longer than the one before, and begins with nothing in memory.
@@ -238,12 +238,4 @@ async fn an_epoch_s_end_is_done_once_however_often_its_process_is_dropped() {
     assert!(lives > 5, "it was dropped only {lives} times");
     let recorded = count(&commands, "performance-recorded.v1").await;
     assert_eq!(recorded, closed * usize::try_from(network::VALIDATORS).unwrap());
-}
-
-/// Where the log has the end of the last epoch.
-async fn last_closed(commands: &Commands) -> u64 {
-    let event_types = vec!["epoch-closed.v1".to_owned()];
-    let filter = Filter { event_types, ..Filter::default() };
-    let page = commands.store().read_all(0, &filter, 10_000).await.unwrap();
-    page.events.last().unwrap().position
 }

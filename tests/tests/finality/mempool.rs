@@ -16,7 +16,7 @@ use super::process;
 /// Room for so many.
 const ROOM_FOR: u64 = 3_000;
 
-async fn offer(
+pub async fn offer(
     commands: &Commands,
     transaction: &Transaction,
 ) -> Result<(), CommandError<Refusal>> {
@@ -31,7 +31,7 @@ async fn evict(commands: &Commands, one: &Transaction) -> Result<(), CommandErro
 }
 
 /// Longer than what is known of the mempool is taken from memory.
-async fn a_moment() {
+pub async fn a_moment() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 

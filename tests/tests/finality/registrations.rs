@@ -15,7 +15,10 @@ use tests::{
     network::{self, BALANCE, as_admin, chain, sender, transfer},
 };
 
-use super::{interrupted::dropped_after, process};
+use super::{
+    interrupted::{dropped_after, parked},
+    process,
+};
 
 const ONLY: &[Process] = &[Process::Registration];
 /// A sender without a balance.
@@ -173,15 +176,7 @@ async fn what_cannot_be_undone_parks_the_process_until_somebody_has_looked() {
         .await;
     ask(&commands, 1, Command::Activate {}).await;
     let running = Reactions::start(&commands, ONLY);
-    let mut parked = None;
-    for _ in 0..1_000 {
-        parked = commands.store().checkpoint(ONLY[0].name()).await.unwrap().parked;
-        if parked.is_some() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let because = parked(&commands, ONLY[0]).await;
     running.stop().await;
-    let because = parked.expect("it parks").because;
     assert!(because.contains("cannot be undone") && because.contains("active"), "{because}");
 }

@@ -7,15 +7,15 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use bitcoin_slices::{Visit as _, Visitor, bsl};
 use domain::{
-    transaction::{Envelope, Payload, Transaction},
-    values::{Amount, Digest, Nonce},
+    transaction::{Payload, Transaction},
+    values::Digest,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tests::{
     http::Http,
-    network::{self, SENDERS, chain, sender},
+    network::{self, SENDERS, sender, signed},
 };
 
 use super::start;
@@ -50,20 +50,12 @@ fn ids() -> Vec<[u8; 32]> {
 
 fn anchor(nth: u64, id: [u8; 32]) -> Transaction {
     let (from, nonce) = (nth % SENDERS + 1, nth / SENDERS);
-    let envelope = Envelope {
-        chain_id: chain(),
-        expires_at_height: None,
-        fee: Amount::new(1),
-        memo: None,
-        nonce: Nonce::new(nonce).unwrap(),
-        payload: Payload::Anchor {
-            algorithm: "sha-256d".parse().unwrap(),
-            digest: Digest::from_bytes(id.to_vec()).unwrap(),
-            label: format!("bitcoin 702861/{nth}").try_into().unwrap(),
-        },
-        sender: sender(from).public(),
+    let payload = Payload::Anchor {
+        algorithm: "sha-256d".parse().unwrap(),
+        digest: Digest::from_bytes(id.to_vec()).unwrap(),
+        label: format!("bitcoin 702861/{nth}").try_into().unwrap(),
     };
-    envelope.sign(sender(from).signing())
+    signed(&sender(from), nonce, 1, payload)
 }
 
 async fn send(http: &Http, anchors: &[Transaction]) {

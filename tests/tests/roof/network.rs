@@ -2,10 +2,7 @@
 //!
 //! Does not know how a read model is made: what was sent and agreed on is found again.
 
-use domain::{
-    transaction::{Envelope, Payload, Transaction},
-    values::{Amount, Nonce},
-};
+use domain::transaction::{Payload, Transaction};
 use serde_json::{Value, json};
 use tests::{
     http::Http,
@@ -18,20 +15,12 @@ use super::{faults, problem, start};
 const DIGEST: &str = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
 
 fn anchor(n: u64, nonce: u64) -> Transaction {
-    let envelope = Envelope {
-        chain_id: chain(),
-        expires_at_height: None,
-        fee: Amount::new(9),
-        memo: None,
-        nonce: Nonce::new(nonce).unwrap(),
-        payload: Payload::Anchor {
-            algorithm: "sha-256".parse().unwrap(),
-            digest: DIGEST.parse().unwrap(),
-            label: "the empty document".to_owned().try_into().unwrap(),
-        },
-        sender: sender(n).public(),
+    let payload = Payload::Anchor {
+        algorithm: "sha-256".parse().unwrap(),
+        digest: DIGEST.parse().unwrap(),
+        label: "the empty document".to_owned().try_into().unwrap(),
     };
-    envelope.sign(sender(n).signing())
+    network::signed(&sender(n), nonce, 9, payload)
 }
 
 /// One item, once the read models show the log as it is now.

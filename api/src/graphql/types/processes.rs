@@ -2,6 +2,9 @@
 //!
 //! Does not know what a process does.
 
+use async_graphql::{Context, Object, Result, SimpleObject};
+use projections::process_runs;
+
 use super::activity::SortOrder;
 use crate::{
     graphql::{
@@ -12,8 +15,6 @@ use crate::{
     problem::Problem,
     rest::{processes, reply::read_problem},
 };
-use async_graphql::{Context, Object, Result, SimpleObject};
-use projections::process_runs;
 
 /// A process: something that follows the log, and does what must come of each event it follows.
 #[derive(SimpleObject)]

@@ -1,23 +1,16 @@
-//! Which of the waiting transactions a block holds, and in which order.
-//!
-//! Does not know balances: what waits was covered when it was accepted.
+//! Which of the waiting transactions a block holds, and in which order, written as plainly as the
+//! rule: what a mempool fills a block with is compared with it.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
 };
 
-use super::{FeeRate, Transaction};
-use crate::values::{Address, Hash, Nonce};
-
-/// What a block has room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// How many bytes of transactions.
-    pub bytes_max: usize,
-    /// How many transactions.
-    pub transactions_max: usize,
-}
+use domain::{
+    replica::Room,
+    transaction::{FeeRate, Transaction},
+    values::{Address, Hash, Nonce},
+};
 
 /// Fills a block from what waits: whoever pays most for each byte comes first, but each sender's
 /// own in the order of their nonces, without a gap. The same transactions give the same block, in
