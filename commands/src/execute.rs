@@ -10,11 +10,12 @@ use domain::{
     block::Block,
     chain::{Chain, SNAPSHOTS_MAX, Snapshot},
     consensus::ConsensusHeight,
+    identity::{principal::Principal, role::RoleDefinition},
     parameters::Parameters,
     transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
-    values::{ChainId, Height, Moment},
+    values::{ChainId, Height},
 };
 use event_store::{
     Appended, CommandDigest, CommandId, EventStore, RecordError, StoreError, StreamName,
@@ -43,7 +44,7 @@ pub trait Handled: Aggregate {
         id: &Self::Id,
         state: &Self,
         command: &Self::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> impl Future<Output = Result<Self::Known, StoreError>> + Send;
 
     /// The lanes its streams are written through.
@@ -85,6 +86,8 @@ pub struct Rooms {
     pub(crate) chains: Lanes<Chain>,
     pub(crate) blocks: Lanes<Block>,
     pub(crate) heights: Lanes<ConsensusHeight>,
+    pub(crate) principals: Lanes<Principal>,
+    pub(crate) roles: Lanes<RoleDefinition>,
     pub(crate) ledger: Ledger,
     /// Snapshots of states that were made and are kept, so that events may name them.
     pub(crate) snapshots: Cache<(ChainId, Height), Snapshot>,
@@ -106,6 +109,8 @@ impl Commands {
             chains: Lanes::new(states),
             blocks: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
             heights: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
+            principals: Lanes::new(states),
+            roles: Lanes::new(states),
             ledger: Ledger::default(),
             snapshots: Cache::new(SNAPSHOTS_MAX as u64),
             epochs_fresh: fresh(),

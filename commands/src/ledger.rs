@@ -3,6 +3,7 @@
 //!
 //! Does not know who asks, nor what will be decided.
 
+mod directory;
 mod execution;
 mod native;
 mod next_block;
@@ -10,6 +11,7 @@ mod pace;
 mod resume;
 mod roster;
 
+pub use directory::Directory;
 pub(crate) use execution::Unexecuted;
 pub use next_block::NextBlock;
 pub(crate) use roster::ActiveSet;
@@ -29,6 +31,8 @@ const LEDGER_PAGE_EVENTS: usize = 5_000;
 pub(crate) struct Ledger {
     /// The validators of every chain.
     roster: Mutex<Roster>,
+    /// Everybody, and what roles give.
+    directory: directory::Kept,
     /// Our own chain's state, and what waits for its blocks.
     native: Mutex<Native>,
     /// Whether it keeps up.

@@ -2,8 +2,17 @@
 //!
 //! Knows roles and permissions; does not know how an actor proved who it is.
 
-use domain::{block, chain, consensus, transaction, validator, validator_set};
-use serde::Serialize;
+mod role;
+mod set;
+
+use domain::{
+    block, chain, consensus,
+    identity::{principal, role as defined_role},
+    transaction, validator, validator_set,
+};
+
+pub use role::Role;
+pub use set::PermissionSet;
 
 /// What a command or query asks for. Every one of them names exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,6 +186,11 @@ impl Permission {
         }
     }
 
+    /// The permission of a name.
+    pub fn named(name: &str) -> Option<Permission> {
+        Permission::ALL.iter().copied().find(|permission| permission.as_str() == name)
+    }
+
     /// The roles that hold it.
     pub fn holders(self) -> &'static [Role] {
         use Role::{Admin, Auditor, Operator, SuperAdmin, Validator, Viewer};
@@ -219,58 +233,6 @@ impl Permission {
                 &[SuperAdmin, Admin, Operator, Auditor]
             }
         }
-    }
-}
-
-/// What an actor is. An actor may hold several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Owns the installation.
-    SuperAdmin,
-    /// Runs it.
-    Admin,
-    /// Runs validators.
-    Operator,
-    /// Reads and proves everything, changes nothing.
-    Auditor,
-    /// A validator's service account.
-    Validator,
-    /// Looks.
-    Viewer,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: &'static [Role] = &[
-        Role::SuperAdmin,
-        Role::Admin,
-        Role::Operator,
-        Role::Auditor,
-        Role::Validator,
-        Role::Viewer,
-    ];
-
-    /// The stored name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::SuperAdmin => "super_admin",
-            Role::Admin => "admin",
-            Role::Operator => "operator",
-            Role::Auditor => "auditor",
-            Role::Validator => "validator",
-            Role::Viewer => "viewer",
-        }
-    }
-
-    /// The role of a stored name.
-    pub fn named(name: &str) -> Option<Role> {
-        Role::ALL.iter().copied().find(|role| role.as_str() == name)
-    }
-
-    /// Whether the role holds the permission.
-    pub fn holds(self, permission: Permission) -> bool {
-        permission.holders().contains(&self)
     }
 }
 
@@ -354,5 +316,46 @@ pub fn consensus(command: &consensus::Command) -> Permission {
             Permission::ConsensusVote
         }
         Command::TimeoutRound { .. } => Permission::ConsensusTimeout,
+    }
+}
+
+/// What a command to a principal asks for. What a person does to itself (logging in, its password,
+/// its second factor) is done for it by the program, once it has proved who it is.
+pub fn principal(command: &principal::Command) -> Permission {
+    use principal::Command;
+    match command {
+        Command::Invite { .. } => Permission::IdentityInvite,
+        Command::GrantRole { .. } | Command::RevokeRole { .. } => Permission::IdentityGrant,
+        Command::ErasePersonalData { .. } | Command::ConfirmKeyDestroyed { .. } => {
+            Permission::IdentityErase
+        }
+        Command::Register { .. }
+        | Command::VerifyEmail { .. }
+        | Command::ChangePassword { .. }
+        | Command::RequestPasswordReset { .. }
+        | Command::ResetPassword { .. }
+        | Command::Suspend { .. }
+        | Command::Reactivate {}
+        | Command::Close { .. }
+        | Command::RecordLoginFailure { .. }
+        | Command::Unlock {}
+        | Command::StartSession { .. }
+        | Command::RevokeSession { .. }
+        | Command::RevokeAllSessions { .. }
+        | Command::RecordRefreshReuse { .. }
+        | Command::EnrolMfa { .. }
+        | Command::RemoveMfa { .. }
+        | Command::IssueApiKey { .. }
+        | Command::RevokeApiKey { .. }
+        | Command::LinkOidc { .. } => Permission::IdentityManage,
+    }
+}
+
+/// What a command to a role asks for.
+pub fn role(command: &defined_role::Command) -> Permission {
+    match command {
+        defined_role::Command::Define { .. } | defined_role::Command::Retire {} => {
+            Permission::IdentityGrant
+        }
     }
 }

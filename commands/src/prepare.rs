@@ -3,6 +3,7 @@
 //! Does not decide anything.
 
 mod agreement;
+mod identity;
 
 use domain::{
     chain::{self, Chain, ChainStream},
@@ -10,7 +11,7 @@ use domain::{
     transaction::{self, Account, Eviction, Mempool},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
-    values::{Address, Amount, ChainId, Epoch, Moment, Nonce},
+    values::{Address, Amount, ChainId, Epoch, Nonce},
 };
 use event_store::StoreError;
 use tracing::debug;
@@ -20,6 +21,7 @@ use crate::{
     lane::Lanes,
     ledger::{ActiveSet, Unexecuted},
     policy::{self, Permission},
+    request::RequestContext,
 };
 
 impl Handled for Validator {
@@ -32,7 +34,7 @@ impl Handled for Validator {
         address: &Address,
         state: &Validator,
         command: &validator::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> Result<validator::Known, StoreError> {
         let chain_id = match (command, state.record()) {
             (
@@ -57,7 +59,7 @@ impl Handled for Validator {
         };
         Ok(validator::Known {
             address: *address,
-            now: at,
+            now: context.at,
             parameters,
             epoch,
             active: u32::try_from(set.candidates.len()).unwrap_or(u32::MAX),
@@ -104,12 +106,12 @@ impl Handled for ValidatorSet {
         chain_id: &ChainId,
         _: &ValidatorSet,
         command: &validator_set::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> Result<validator_set::Known, StoreError> {
         let validator_set::Command::Rotate { epoch } = command;
         let parameters = commands.parameters(Some(chain_id)).await?;
         let set = commands.active_set(chain_id, *epoch, parameters.power_reduction).await?;
-        Ok(validator_set::Known { now: at, parameters, candidates: set.candidates })
+        Ok(validator_set::Known { now: context.at, parameters, candidates: set.candidates })
     }
 
     fn lanes(rooms: &Rooms) -> &Lanes<ValidatorSet> {
@@ -127,7 +129,7 @@ impl Handled for Chain {
         stream: &ChainStream,
         state: &Chain,
         command: &chain::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> Result<chain::Known, StoreError> {
         let carried = match state {
             Chain::Unbegun => commands.carried(&stream.chain).await?,
@@ -135,7 +137,7 @@ impl Handled for Chain {
         };
         Ok(chain::Known {
             stream: stream.clone(),
-            now: at,
+            now: context.at,
             parameters: commands.parameters(Some(&stream.chain)).await?,
             carried,
             executed: Box::pin(applicable(commands, command)).await?,
@@ -208,7 +210,7 @@ impl Handled for Account {
         address: &Address,
         _: &Account,
         command: &transaction::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> Result<transaction::Known, StoreError> {
         let nothing = transaction::Known {
             address: *address,
@@ -217,7 +219,7 @@ impl Handled for Account {
             head: None,
             mempool: Mempool::EMPTY,
             nonce: Nonce::FIRST,
-            now: at,
+            now: context.at,
             parameters: Parameters::default(),
             superseded: None,
         };

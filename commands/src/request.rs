@@ -5,35 +5,49 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use domain::values::Moment;
+use domain::values::{Moment, PrincipalId};
 use event_store::{CommandDigest, CommandId, RecordError, StreamName, canonical};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::policy::{Permission, Role};
+use crate::policy::{Permission, PermissionSet, Role};
 
 /// The longest idempotency key in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 
-/// Who asks, and in which roles.
-#[derive(Clone, Debug)]
+/// Who asks, and what they may do.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Actor {
     /// The name that stands in every event this actor causes.
     pub name: Arc<str>,
-    /// The roles held at the time of the request.
-    pub roles: Arc<[Role]>,
+    /// All they may do at the time of the request.
+    pub permissions: PermissionSet,
+    /// The principal that asks; none for the program itself.
+    pub principal: Option<PrincipalId>,
 }
 
 impl Actor {
-    /// An actor by name with one role.
+    /// The program itself, under a name, with what one role gives.
     pub fn new(name: &str, role: Role) -> Actor {
-        Actor { name: Arc::from(name), roles: Arc::from([role]) }
+        Actor { name: Arc::from(name), permissions: role.permissions(), principal: None }
     }
 
-    /// Whether one of the actor's roles holds the permission.
+    /// The program itself, which does for a principal what that one has proved it wants.
+    pub fn on_behalf_of(principal: &PrincipalId) -> Actor {
+        let name = Arc::from(principal.as_str());
+        Actor { name, permissions: PermissionSet::all(), principal: None }
+    }
+
+    /// A principal, with all that it may do.
+    pub fn principal(principal: PrincipalId, permissions: PermissionSet) -> Actor {
+        let name = Arc::from(principal.as_str());
+        Actor { name, permissions, principal: Some(principal) }
+    }
+
+    /// Whether they may.
     pub fn may(&self, permission: Permission) -> bool {
-        self.roles.iter().any(|role| role.holds(permission))
+        self.permissions.holds(permission)
     }
 }
 

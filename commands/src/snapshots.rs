@@ -75,7 +75,7 @@ impl Commands {
     ) -> Answer<Chain> {
         let unavailable = |error: StoreError| CommandError::Unavailable(error);
         let folded = self.state::<Chain>(stream).await.map_err(unavailable)?;
-        let known = Chain::prepare(self, stream, &folded.state, command, context.at).await;
+        let known = Chain::prepare(self, stream, &folded.state, command, context).await;
         let known = known.map_err(unavailable)?;
         let known = chain::Known { snapshot: Some(snapshot), ..known };
         let facts = folded.state.decide(command, &known).map_err(CommandError::Refused)?;

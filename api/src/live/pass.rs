@@ -56,7 +56,7 @@ impl Pass {
 
 fn is_same(one: Option<&Actor>, other: Option<&Actor>) -> bool {
     match (one, other) {
-        (Some(one), Some(other)) => one.name == other.name && one.roles == other.roles,
+        (Some(one), Some(other)) => one == other,
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     }

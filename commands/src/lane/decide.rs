@@ -112,7 +112,7 @@ async fn decide<A: Handled>(
     {
         return Err(CommandError::Stale { expected, current: version });
     }
-    let known = A::prepare(commands, &waiting.id, state, &waiting.command, waiting.context.at)
+    let known = A::prepare(commands, &waiting.id, state, &waiting.command, &waiting.context)
         .await
         .map_err(CommandError::Unavailable)?;
     state.decide(&waiting.command, &known).map_err(CommandError::Refused)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     block::{self, Block},
     consensus::{self, ConsensusHeight, HeightStream, ProposedBlock},
-    values::{Hash, Moment},
+    values::Hash,
 };
 use event_store::StoreError;
 
@@ -16,6 +16,7 @@ use crate::{
     lane::Lanes,
     ledger::Unexecuted,
     policy::{self, Permission},
+    request::RequestContext,
 };
 
 impl Handled for Block {
@@ -28,7 +29,7 @@ impl Handled for Block {
         id: &Hash,
         state: &Block,
         command: &block::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> Result<block::Known, StoreError> {
         use block::Command;
         let proposed = state.proposed().map(|proposed| &proposed.block);
@@ -40,7 +41,7 @@ impl Handled for Block {
         };
         let known = block::Known {
             id: *id,
-            now: at,
+            now: context.at,
             parameters: commands.parameters(chain).await?,
             body: None,
             ground: None,
@@ -99,12 +100,12 @@ impl Handled for ConsensusHeight {
         stream: &HeightStream,
         _: &ConsensusHeight,
         command: &consensus::Command,
-        at: Moment,
+        context: &RequestContext,
     ) -> Result<consensus::Known, StoreError> {
         use consensus::Command;
         let known = consensus::Known {
             stream: stream.clone(),
-            now: at,
+            now: context.at,
             parameters: commands.parameters(Some(&stream.chain)).await?,
             block: None,
             head: None,
