@@ -11,10 +11,14 @@ use std::{
 use axum::http::{HeaderMap, header};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use commands::{Actor, Permission, Role};
+use domain::values::{PrincipalId, SessionId};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    identity::{API_KEY_PREFIX, Identities},
+    problem::{Kind, Problem},
+};
 
 /// What every token made here begins with, so that scanners for leaked secrets can know it.
 pub const TOKEN_PREFIX: &str = "n0_";
@@ -22,8 +26,10 @@ pub const TOKEN_PREFIX: &str = "n0_";
 const TOKEN_RANDOM_BYTES: usize = 32;
 /// The shortest set-up token that is taken, in characters.
 pub const SETUP_TOKEN_CHARS_MIN: usize = 32;
-/// The longest token that is looked at, in characters.
+/// The longest set-up token, in characters.
 pub const TOKEN_CHARS_MAX: usize = 512;
+/// The longest token of any kind that is looked at, in characters.
+const SHOWN_CHARS_MAX: usize = 4_096;
 /// Tokens remembered at once.
 const REMEMBERED_TOKENS_MAX: usize = 10_000;
 /// Seconds after which a remembered token is looked up again: so long may a removed one still work.
@@ -43,6 +49,7 @@ type TokenHash = [u8; 32];
 #[derive(Clone)]
 pub struct Auth {
     pool: PgPool,
+    identities: Identities,
     remembered: Arc<RwLock<HashMap<TokenHash, Remembered>>>,
 }
 
@@ -146,7 +153,7 @@ fn new_token() -> Result<String, getrandom::Error> {
 }
 
 fn is_token(text: &str) -> bool {
-    (1..=TOKEN_CHARS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=TOKEN_CHARS_MAX).contains(&text.len()) && is_visible(text)
 }
 
 fn hash(token: &str) -> TokenHash {
@@ -155,29 +162,35 @@ fn hash(token: &str) -> TokenHash {
 
 impl Auth {
     /// The tokens in this database.
-    pub fn new(pool: PgPool) -> Auth {
-        Auth { pool, remembered: Arc::default() }
+    pub fn new(pool: PgPool, identities: Identities) -> Auth {
+        Auth { pool, identities, remembered: Arc::default() }
     }
 
     /// Who the request comes from; none when it shows no token.
     ///
     /// Tokens are found by their SHA-256, so no comparison's time depends on a secret's characters.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
-        let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .filter(|token| is_token(token))
-            .ok_or_else(|| {
-                Problem::new(
-                    Kind::NotAuthenticated,
-                    "the Authorization header is not of the form: Bearer <token>",
-                )
-            })?;
-        self.known(hash(token)).await.map(Some)
+        let Some(token) = shown(headers)? else { return Ok(None) };
+        let actor = if token.starts_with(API_KEY_PREFIX) {
+            self.identities.by_api_key(token).await?
+        } else if is_access_token(token) {
+            self.identities.by_access_token(token).await?.0
+        } else {
+            self.known(hash(token)).await?
+        };
+        Ok(Some(actor))
+    }
+
+    /// The session whose access token the request shows; none when it shows something else.
+    pub async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<(PrincipalId, SessionId)>, Problem> {
+        let Some(token) = shown(headers)?.filter(|token| is_access_token(token)) else {
+            return Ok(None);
+        };
+        let (actor, session) = self.identities.by_access_token(token).await?;
+        Ok(actor.principal.map(|principal| (principal, session)))
     }
 
     async fn known(&self, hash: TokenHash) -> Result<Actor, Problem> {
@@ -236,6 +249,33 @@ impl Auth {
         // The constraint api_tokens_role_known admits no role without a name here.
         Ok(row.and_then(|(name, role)| Role::named(&role).map(|role| Actor::new(&name, role))))
     }
+}
+
+/// The token that a request shows; none when it shows none.
+fn shown(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .filter(|token| (1..=SHOWN_CHARS_MAX).contains(&token.len()) && is_visible(token));
+    token.map(Some).ok_or_else(|| {
+        Problem::new(
+            Kind::NotAuthenticated,
+            "the Authorization header is not of the form: Bearer <token>",
+        )
+    })
+}
+
+/// Three parts with dots between them, of which the first is base64url of an object (RFC 7519, 3).
+fn is_access_token(token: &str) -> bool {
+    token.starts_with("ey") && token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The actor, if it may: otherwise 401 for strangers, 403 naming the permission for others.

@@ -15,7 +15,7 @@ use std::{
 use figment::{Figment, value::Value};
 use serde::Serialize;
 
-use crate::telemetry::LogForm;
+use crate::{identity::TokenAlgorithm, telemetry::LogForm};
 use layer::Layer;
 pub use setting::{SETTINGS, Setting};
 
@@ -39,6 +39,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The first super_admin's token.
     pub setup_token: Option<String>,
+    /// The master key under which secrets are sealed; None for one in the data folder.
+    pub master_key: Option<String>,
+    /// By which algorithm access tokens are signed.
+    pub token_algorithm: TokenAlgorithm,
     /// The folder of PostgreSQL's programs; None to look for it.
     pub pg_bin: Option<PathBuf>,
     /// Who runs the private PostgreSQL when this program is root.
@@ -170,6 +174,8 @@ impl Config {
             database_url: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             setup_token: None,
+            master_key: None,
+            token_algorithm: TokenAlgorithm::Rs256,
             pg_bin: None,
             postgres_user: String::new(),
             log: String::new(),

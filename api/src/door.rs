@@ -185,6 +185,13 @@ async fn admit(
             visit.caller = app.auth.caller(headers).await?;
             Ok(())
         }
+        Access::SignedIn => {
+            visit.caller = app.auth.caller(headers).await?;
+            match visit.caller {
+                Some(_) => Ok(()),
+                None => Err(Problem::new(Kind::NotAuthenticated, "sign in first")),
+            }
+        }
         Access::Needs(permission) => {
             visit.caller = app.auth.caller(headers).await?;
             auth::require(visit.caller.as_ref(), permission).map(drop)

@@ -16,6 +16,7 @@ pub mod door;
 pub mod fields;
 pub mod graphql;
 pub mod heartbeats;
+pub mod identity;
 pub mod import;
 pub mod live;
 pub mod migrations;

@@ -28,6 +28,7 @@ pub fn document() -> Value {
                 | Operation::ProposeBlock
                 | Operation::CommandBlock
                 | Operation::CommandHeight
+                | Operation::CommandPrincipal
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );
@@ -59,7 +60,7 @@ pub fn document() -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A token: `Authorization: Bearer n0_...`.",
+                    "description": "An access token, an API key or a set-up token: `Authorization: Bearer ...`.",
                 },
             },
         },
@@ -91,6 +92,8 @@ fn tags() -> Value {
         {"name": "log", "description": "The event log and what happened, in sentences."},
         {"name": "processes", "description": "What follows from events by itself."},
         {"name": "projections", "description": "How the read models are."},
+        {"name": "auth", "description": "Signing in and out, and who one is."},
+        {"name": "principals", "description": "Persons and services, and what they may do."},
         {"name": "rpc", "description": "Our own chain for light clients and CosmJS."},
         {"name": "graphql", "description": "The same questions over GraphQL."},
         {"name": "server", "description": "Health, metrics and documents."},
@@ -103,7 +106,7 @@ fn security(access: Access) -> Value {
         Access::Open => json!([]),
         // A token is welcome, and needed for some fields of GraphQL.
         Access::Public(_) | Access::Fields => json!([{}, {"bearer": []}]),
-        Access::Needs(_) | Access::Command => json!([{"bearer": []}]),
+        Access::SignedIn | Access::Needs(_) | Access::Command => json!([{"bearer": []}]),
     }
 }
 
@@ -111,6 +114,6 @@ fn security(access: Access) -> Value {
 fn permission(entry: &Entry) -> Option<&'static str> {
     match entry.access {
         Access::Public(permission) | Access::Needs(permission) => Some(permission.as_str()),
-        Access::Open | Access::Command | Access::Fields => None,
+        Access::Open | Access::SignedIn | Access::Command | Access::Fields => None,
     }
 }

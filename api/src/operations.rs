@@ -11,6 +11,8 @@ pub enum Access {
     Open,
     /// A read that names its permission but is granted to everybody.
     Public(Permission),
+    /// Whoever shows who they are, about themselves.
+    SignedIn,
     /// Only whose role holds the permission.
     Needs(Permission),
     /// A command: its own permission, by its name (see [`crate::submit`]).
@@ -139,6 +141,19 @@ pub enum Operation {
     ResumeProcess,
     ListProjections,
     RebuildProjection,
+    Login,
+    Refresh,
+    Logout,
+    LogoutEverywhere,
+    Myself,
+    Register,
+    ChangePassword,
+    InvitePrincipal,
+    CommandPrincipal,
+    SetUpService,
+    IssueApiKey,
+    IssueOwnApiKey,
+    KeySet,
 }
 
 /// One line of the table.
@@ -557,6 +572,49 @@ pub const TABLE: &[Entry] = &[
         "/api/v1/projections/{name}/rebuild",
         Access::Needs(Permission::ProjectionManage),
     ),
+    post(Operation::Login, "login", "/api/v1/auth/login", Access::Open),
+    post(Operation::Refresh, "refresh", "/api/v1/auth/refresh", Access::Open),
+    post(Operation::Logout, "logout", "/api/v1/auth/logout", Access::SignedIn),
+    post(
+        Operation::LogoutEverywhere,
+        "logout-everywhere",
+        "/api/v1/auth/logout-everywhere",
+        Access::SignedIn,
+    ),
+    get(Operation::Myself, "get-myself", "/api/v1/auth/me", Access::SignedIn),
+    post(Operation::Register, "register", "/api/v1/auth/register", Access::Open),
+    post(
+        Operation::ChangePassword,
+        "change-password",
+        "/api/v1/auth/change-password",
+        Access::SignedIn,
+    ),
+    post(
+        Operation::InvitePrincipal,
+        "invite-principal",
+        "/api/v1/principals",
+        Access::Needs(Permission::IdentityInvite),
+    ),
+    post(
+        Operation::CommandPrincipal,
+        "command-principal",
+        "/api/v1/principals/{principal}/{command}",
+        Access::Command,
+    ),
+    post(
+        Operation::SetUpService,
+        "set-up-service",
+        "/api/v1/services",
+        Access::Needs(Permission::IdentityManage),
+    ),
+    post(
+        Operation::IssueApiKey,
+        "issue-api-key",
+        "/api/v1/api-keys",
+        Access::Needs(Permission::IdentityManage),
+    ),
+    post(Operation::IssueOwnApiKey, "issue-own-api-key", "/api/v1/auth/api-keys", Access::SignedIn),
+    get(Operation::KeySet, "get-key-set", "/.well-known/jwks.json", Access::Open),
 ];
 
 // Every operation has exactly its own line.
@@ -566,13 +624,17 @@ const _: () = {
         assert!(TABLE[line].operation as usize == line, "a line is not at its operation's place");
         line += 1;
     }
-    assert!(TABLE.len() == Operation::RebuildProjection as usize + 1, "an operation has no line");
+    assert!(TABLE.len() == Operation::KeySet as usize + 1, "an operation has no line");
 };
 
 const fn get(operation: Operation, id: &'static str, path: &'static str, access: Access) -> Entry {
     let form = match access {
         Access::Fields => Form::GraphQl,
-        Access::Open | Access::Public(_) | Access::Needs(_) | Access::Command => Form::Json,
+        Access::Open
+        | Access::Public(_)
+        | Access::SignedIn
+        | Access::Needs(_)
+        | Access::Command => Form::Json,
     };
     Entry { operation, id, method: Verb::Get, path, access, form }
 }

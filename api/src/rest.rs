@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod anchors;
+pub mod auth;
 pub mod blobs;
 pub mod blocks;
 pub mod chains;

@@ -8,8 +8,8 @@ use axum::{
     routing::{get, post},
 };
 use domain::{
-    block::Block, chain::Chain, consensus::ConsensusHeight, transaction::Account,
-    validator::Validator, validator_set::ValidatorSet,
+    block::Block, chain::Chain, consensus::ConsensusHeight, identity::principal::Principal,
+    transaction::Account, validator::Validator, validator_set::ValidatorSet,
 };
 
 use crate::{
@@ -17,9 +17,9 @@ use crate::{
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        activity, anchors, blobs, blocks, chains, delegations, documents, events, follow, headers,
-        health, heartbeats, light_blocks, processes, projections, search, slashings, transactions,
-        validator_sets, validators,
+        activity, anchors, auth, blobs, blocks, chains, delegations, documents, events, follow,
+        headers, health, heartbeats, light_blocks, processes, projections, search, slashings,
+        transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -116,6 +116,20 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/processes/{process}/runs", get(processes::runs))
         .route("/api/v1/processes/{process}/runs/{cause}", get(processes::run))
         .route("/api/v1/processes/{process}/resume", post(processes::resume))
+        // Who is who
+        .route("/.well-known/jwks.json", get(auth::jwks))
+        .route("/api/v1/auth/login", post(auth::login))
+        .route("/api/v1/auth/refresh", post(auth::refresh))
+        .route("/api/v1/auth/logout", post(auth::logout))
+        .route("/api/v1/auth/logout-everywhere", post(auth::logout_everywhere))
+        .route("/api/v1/auth/me", get(auth::me))
+        .route("/api/v1/auth/register", post(auth::register))
+        .route("/api/v1/auth/change-password", post(auth::change_password))
+        .route("/api/v1/auth/api-keys", post(auth::issue_own_api_key))
+        .route("/api/v1/principals", post(auth::invite))
+        .route("/api/v1/principals/{principal}/{command}", post(command::<Principal>))
+        .route("/api/v1/services", post(auth::set_up_service))
+        .route("/api/v1/api-keys", post(auth::issue_api_key))
         // Read models
         .route("/api/v1/projections", get(projections::list))
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))

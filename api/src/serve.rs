@@ -21,6 +21,10 @@ use crate::{
     cli::{Failure, terminal::Terminal},
     config::Config,
     database::{Database, DatabaseError, Use},
+    identity::{
+        Identities,
+        vault::{Vault, VaultError},
+    },
     live,
     server::{self, AppState, Limits},
     shutdown::Shutdown,
@@ -28,6 +32,8 @@ use crate::{
     telemetry::Telemetry,
 };
 
+/// The file of the master key, in a data folder of our own.
+const MASTER_KEY_FILE: &str = "master.key";
 /// How long new requests are answered 503 before connections are closed: time for a load balancer
 /// to notice, and for requests on their way to arrive.
 const DRAIN_NOTICE: Duration = Duration::from_millis(100);
@@ -66,6 +72,9 @@ pub enum ServeError {
     /// Nobody could get in.
     #[error("The first token cannot be made: {0}")]
     Setup(#[from] SetupError),
+    /// Secrets cannot be kept.
+    #[error("Secrets cannot be kept: {0}")]
+    Vault(#[from] VaultError),
     /// The tables for queries do not answer.
     #[error("The database does not answer: {0}")]
     Pool(#[from] sqlx::Error),
@@ -136,11 +145,16 @@ impl Server {
         };
         let store = EventStore::open(options).await?;
         let options = ProjectionsOptions::default();
+        let commands = Commands::new(store.clone(), CommandsOptions::default());
+        let vault = vault(config, database)?;
+        let algorithm = config.token_algorithm;
+        let identities = Identities::new(pool.clone(), commands.clone(), vault, algorithm)?;
         let state = AppState {
-            commands: Commands::new(store.clone(), CommandsOptions::default()),
+            commands,
             projections: Projections::start(store.clone(), store.pool().clone(), options),
             store,
-            auth: Auth::new(pool.clone()),
+            auth: Auth::new(pool.clone(), identities.clone()),
+            identities,
             pool,
             limits: limits(config),
             telemetry: Telemetry::new(),
@@ -164,6 +178,7 @@ impl Server {
         let listener = PatientListener::new(listener, stalled, draining.clone());
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
         let serving = Some(tokio::spawn(serving.into_future()));
+        tokio::spawn(surface.identities.clone().follow(draining.clone()));
         let reactions = Reactions::start(&surface.commands, Process::ALL);
         let parts = Parts { surface, reactions, store, database };
         let drain_max = Duration::from_millis(config.drain_ms_max);
@@ -224,6 +239,21 @@ impl Server {
         self.parts.store.close().await;
         self.parts.surface.pool.close().await;
         Ok(self.parts.database.close(Use::Own).await?)
+    }
+}
+
+/// The vault under the configured master key; else, in a data folder of our own, under the key
+/// there; else none.
+fn vault(config: &Config, database: &Database) -> Result<Option<Vault>, VaultError> {
+    if let Some(key) = &config.master_key {
+        return Ok(Vault::parse(key));
+    }
+    match database.cluster() {
+        Some(cluster) => {
+            let path = cluster.folder().root().join(MASTER_KEY_FILE);
+            Vault::of_file(&path).map(Some)
+        }
+        None => Ok(None),
     }
 }
 

@@ -19,7 +19,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::Auth, graphql, live, problem::Problem, rest::reply, router, telemetry::Telemetry,
+    auth::Auth, graphql, identity::Identities, live, problem::Problem, rest::reply, router,
+    telemetry::Telemetry,
 };
 
 /// Bytes of one request body.
@@ -84,6 +85,8 @@ pub struct AppState {
     /// The pool that queries use.
     pub pool: PgPool,
     /// Who is who.
+    pub identities: Identities,
+    /// Who shows which token.
     pub auth: Auth,
     /// The limits.
     pub limits: Limits,

@@ -7,6 +7,7 @@ pub mod batch;
 mod blocks;
 mod chains;
 mod heights;
+mod principals;
 pub mod transactions;
 mod validator_sets;
 mod validators;

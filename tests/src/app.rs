@@ -9,6 +9,9 @@ use api::{
 
 use crate::{database::TestDatabase, http::Http, node0::TOKEN};
 
+/// The master key of every test: 32 bytes of 7.
+pub const MASTER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
 /// A server of a test's own, wired as the program wires it.
 pub struct TestApp {
     /// The running server.
@@ -28,13 +31,26 @@ impl TestApp {
     /// # Panics
     /// When it does not start.
     pub async fn start_with(settings: &[(&'static str, &str)]) -> TestApp {
-        let database = TestDatabase::create().await;
+        TestApp::start_on(TestDatabase::create().await, settings).await
+    }
+
+    /// Starts it on a database that is there.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on(database: TestDatabase, settings: &[(&'static str, &str)]) -> TestApp {
         let mut flags = vec![
             ("database_url", database.url()),
             ("listen", "127.0.0.1:0".to_owned()),
             ("setup_token", TOKEN.to_owned()),
+            ("master_key", MASTER_KEY.to_owned()),
+            // Its keys are made in no time.
+            ("token_algorithm", "EdDSA".to_owned()),
         ];
+        flags.retain(|(key, _)| settings.iter().all(|(other, _)| other != key));
         flags.extend(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
+        // What is given empty is not set at all.
+        flags.retain(|(_, value)| !value.is_empty());
         let sources = Sources { flags, ..Sources::default() };
         let config = Config::read(&sources).unwrap_or_else(|faults| panic!("{faults:?}"));
         let server = Server::start(&config).await.expect("the server starts");

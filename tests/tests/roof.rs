@@ -7,6 +7,7 @@ mod bitcoin;
 mod blocks;
 mod conditions;
 mod graphql;
+mod identity;
 mod input;
 mod live;
 mod metrics;

@@ -5,7 +5,12 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use super::{Config, DRAIN_MS_MAX};
-use crate::{auth::SETUP_TOKEN_CHARS_MIN, live, telemetry::LogForm};
+use crate::{
+    auth::SETUP_TOKEN_CHARS_MIN,
+    identity::{TokenAlgorithm, vault::Vault},
+    live,
+    telemetry::LogForm,
+};
 
 /// One setting: a line of `node0.toml`, an environment variable and a flag, all of one name.
 #[derive(Debug)]
@@ -82,6 +87,27 @@ pub const SETTINGS: &[Setting] = &[
         default: None,
         secret: true,
         read: |config, text| token(text).map(|token| config.setup_token = Some(token)),
+    },
+    Setting {
+        key: "master_key",
+        alias: None,
+        what: "What secrets are sealed under, 32 bytes in base64; made in the private PostgreSQL's \
+               data folder when it is not set",
+        default: None,
+        secret: true,
+        read: |config, text| master_key(text).map(|key| config.master_key = Some(key)),
+    },
+    Setting {
+        key: "token_algorithm",
+        alias: None,
+        what: "By which algorithm access tokens are signed: RS256 or EdDSA",
+        default: Some(|| TokenAlgorithm::Rs256.as_str().to_owned()),
+        secret: false,
+        read: |config, text| {
+            let algorithm = TokenAlgorithm::named(text).ok_or("RS256 or EdDSA is expected")?;
+            config.token_algorithm = algorithm;
+            Ok(())
+        },
     },
     Setting {
         key: "pg_bin",
@@ -250,6 +276,13 @@ fn token(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!("at least {SETUP_TOKEN_CHARS_MIN} visible ASCII characters are expected"))
+    }
+}
+
+fn master_key(text: &str) -> Result<String, String> {
+    match Vault::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("32 bytes in padded base64 are expected".to_owned()),
     }
 }
 

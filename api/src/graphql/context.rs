@@ -155,7 +155,7 @@ fn admitted_by<'c>(table: &[(&str, Access)], context: &Context<'c>) -> Result<&'
         Some(Access::Needs(permission)) => {
             auth::require(asker.caller.as_ref(), permission).map(|_| asker)
         }
-        Some(Access::Open | Access::Command | Access::Fields) | None => {
+        Some(Access::Open | Access::SignedIn | Access::Command | Access::Fields) | None => {
             Err(Problem::internal(format!("the field {field} has no access rule")))
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Does not know what a command does: its words are the domain's.
 
-use domain::{block, chain, consensus, transaction, validator, validator_set};
+use domain::{block, chain, consensus, identity::principal, transaction, validator, validator_set};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -35,6 +35,12 @@ pub fn operations() -> Vec<(String, Value)> {
         consensus::Command,
         consensus::Event,
         consensus::Refusal,
+    >());
+    found.extend(of::<
+        principal::Principal,
+        principal::Command,
+        principal::Event,
+        principal::Refusal,
     >());
     found
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
-    rest::heartbeats,
+    rest::{auth, heartbeats},
     rpc::Method,
 };
 
@@ -37,6 +37,10 @@ enum Reply {
     Results,
     /// What became of one command, or of many.
     OneOrResults,
+    /// One thing that was made, by its schema's name.
+    Made(&'static str),
+    /// Nothing.
+    Done,
     /// A redirect.
     Away,
     /// Whatever GraphQL answers.
@@ -52,9 +56,11 @@ pub fn operation(entry: &Entry) -> Value {
     if let Some(permission) = permission(entry) {
         let who = match entry.access {
             Access::Public(_) => "granted to everybody",
-            Access::Needs(_) | Access::Open | Access::Command | Access::Fields => {
-                "a role must hold it"
-            }
+            Access::SignedIn
+            | Access::Needs(_)
+            | Access::Open
+            | Access::Command
+            | Access::Fields => "a role must hold it",
         };
         description.push_str(&format!("\n\nPermission: `{permission}` ({who})."));
     }
@@ -79,6 +85,11 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::TakeHeartbeat {
         let schema = schemas::reference("Heartbeat");
         let content = json!({"schema": schema, "example": heartbeats::example()});
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": content}});
+    }
+    if let Some((schema, example)) = auth::body_of(entry.operation) {
+        let content = json!({"schema": schemas::reference(schema), "example": example});
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": content}});
     }
@@ -121,6 +132,8 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
         Reply::One(_)
         | Reply::Form(_)
         | Reply::Results
+        | Reply::Made(_)
+        | Reply::Done
         | Reply::Away
         | Reply::GraphQl
         | Reply::GraphQlStream => {}
@@ -135,7 +148,7 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
 fn is_read(entry: &Entry) -> bool {
     entry.method == Verb::Get
         && entry.path.starts_with("/api/v1/")
-        && entry.operation != Operation::ListProjections
+        && !matches!(entry.operation, Operation::ListProjections | Operation::Myself)
         && !follows(entry.operation)
         && entry.operation != Operation::GetBlob
 }
@@ -179,6 +192,7 @@ pub fn path_parameter(name: &str) -> Value {
                 "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
             }),
         ),
+        "principal" => ("A principal.", text("^[a-z0-9-]{1,64}$", "service-north")),
         "digest" => (
             "A document's digest, in hex.",
             text(
@@ -236,6 +250,8 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
             let schema = json!({"oneOf": [one, results()]});
             ("200", "For one what became of it, else one result each.", json_content(schema))
         }
+        Reply::Made(name) => ("201", "It is there.", json_content(schemas::reference(name))),
+        Reply::Done => ("204", "Done.", Value::Null),
         Reply::Away => ("303", "Look there.", Value::Null),
         Reply::GraphQl => {
             let schema = json!({"type": "object"});
@@ -268,7 +284,7 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if follows(entry.operation) {
         found.insert("409".to_owned(), shared::problem(409));
     }
-    if entry.operation == Operation::TakeHeartbeat {
+    if auth::body_of(entry.operation).is_some() || entry.operation == Operation::TakeHeartbeat {
         for status in [413, 415, 422] {
             found.insert(status.to_string(), shared::problem(status));
         }
@@ -684,6 +700,32 @@ fn doc(operation: Operation) -> Doc {
         Operation::RebuildProjection => {
             plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
         }
+        Operation::Login => plain("auth", "Starts a session", Reply::One("Tokens")),
+        Operation::Refresh => {
+            plain("auth", "Goes on with a session: the token is good once", Reply::One("Tokens"))
+        }
+        Operation::Logout => plain("auth", "Ends the session", Reply::Done),
+        Operation::LogoutEverywhere => plain("auth", "Ends all one's sessions", Reply::Done),
+        Operation::Myself => plain("auth", "Who one is, and what one may do", Reply::One("Myself")),
+        Operation::Register => plain("auth", "Follows an invitation", Reply::Made("PrincipalMade")),
+        Operation::ChangePassword => {
+            plain("auth", "Sets another password, and ends all other sessions", Reply::Done)
+        }
+        Operation::InvitePrincipal => {
+            plain("principals", "Invites a person", Reply::Made("Invitation"))
+        }
+        Operation::SetUpService => {
+            plain("principals", "Sets a service up", Reply::Made("PrincipalMade"))
+        }
+        Operation::IssueApiKey => {
+            plain("principals", "Issues an API key of a principal's", Reply::Made("ApiKeyMade"))
+        }
+        Operation::IssueOwnApiKey => {
+            plain("auth", "Issues an API key of one's own", Reply::Made("ApiKeyMade"))
+        }
+        Operation::KeySet => {
+            plain("auth", "The keys by which access tokens are checked", Reply::One("KeySet"))
+        }
         Operation::ListTransactions => asked(
             "accounts",
             "Transactions in the order in which they were accepted",
@@ -804,6 +846,7 @@ fn doc(operation: Operation) -> Doc {
         | Operation::CommandAccount
         | Operation::ProposeBlock
         | Operation::CommandBlock
-        | Operation::CommandHeight => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandHeight
+        | Operation::CommandPrincipal => plain("server", "A command", Reply::One("Problem")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not know where they are used.
 
-use domain::{block, chain, consensus, transaction, validator, validator_set};
+use domain::{block, chain, consensus, identity::principal, transaction, validator, validator_set};
 use projections::{
     accounts, activity, anchors, blocks, chains, delegations, headers, heights, process_runs,
     reputation_history, slashing_history, transactions, validator_sets, validators,
@@ -16,8 +16,8 @@ use utoipa::{
 use crate::{
     heartbeats,
     rest::{
-        documents, events, health, heartbeats as beats, processes, projections as status, search,
-        transactions as sent, validator_sets as sets,
+        auth, documents, events, health, heartbeats as beats, processes, projections as status,
+        search, transactions as sent, validator_sets as sets,
     },
 };
 
@@ -81,6 +81,23 @@ pub fn all() -> Value {
     with::<consensus::Command>(&mut found);
     with::<consensus::Event>(&mut found);
     with::<consensus::Refusal>(&mut found);
+    with::<principal::Command>(&mut found);
+    with::<principal::Event>(&mut found);
+    with::<principal::Refusal>(&mut found);
+    with::<auth::Login>(&mut found);
+    with::<auth::Refresh>(&mut found);
+    with::<auth::Registration>(&mut found);
+    with::<auth::PasswordChange>(&mut found);
+    with::<auth::InvitationRequest>(&mut found);
+    with::<auth::ServiceRequest>(&mut found);
+    with::<auth::ApiKeyRequest>(&mut found);
+    with::<auth::OwnApiKeyRequest>(&mut found);
+    with::<auth::Tokens>(&mut found);
+    with::<auth::Invitation>(&mut found);
+    with::<auth::PrincipalMade>(&mut found);
+    with::<auth::ApiKeyMade>(&mut found);
+    with::<auth::Myself>(&mut found);
+    with::<auth::KeySet>(&mut found);
     let mut schemas: Map<String, Value> = found
         .into_iter()
         .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))

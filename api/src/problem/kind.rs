@@ -57,6 +57,8 @@ pub enum Kind {
     Draining,
     /// 503: the request took longer than `request_ms_max`.
     TimedOut,
+    /// 503: the server lacks a setting that this needs.
+    NotConfigured,
     /// 500: a fault of the server's own.
     Internal,
 }
@@ -89,6 +91,7 @@ impl Kind {
         Kind::Overloaded,
         Kind::Draining,
         Kind::TimedOut,
+        Kind::NotConfigured,
         Kind::Internal,
     ];
 
@@ -130,6 +133,7 @@ impl Kind {
             Kind::Overloaded => "/problems/overloaded",
             Kind::Draining => "/problems/draining",
             Kind::TimedOut => "/problems/timed-out",
+            Kind::NotConfigured => "/problems/not-configured",
             Kind::Internal => "/problems/internal",
         }
     }
@@ -156,7 +160,8 @@ impl Kind {
             | Kind::OutcomeUnknown
             | Kind::Overloaded
             | Kind::Draining
-            | Kind::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            | Kind::TimedOut
+            | Kind::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -194,6 +199,7 @@ impl Kind {
             Kind::Overloaded => "Overloaded",
             Kind::Draining => "Shutting down",
             Kind::TimedOut => "Timed out",
+            Kind::NotConfigured => "Not configured",
             Kind::Internal => "Internal fault",
         }
     }
@@ -291,6 +297,10 @@ impl Kind {
             Kind::TimedOut => {
                 "The request took longer than `request_ms_max`. A command may still be done: repeat \
                  it with the same `Idempotency-Key`."
+            }
+            Kind::NotConfigured => {
+                "The server lacks a setting that this needs; `detail` names it. Whoever runs it \
+                 must set it."
             }
             Kind::Internal => {
                 "A fault of the server's own. It is in the server's log under the request id in \

@@ -6,7 +6,9 @@ use api::{
     submit::{Collection, CommandSpec},
 };
 use commands::{Permission, Role};
-use domain::{chain::Chain, validator::Validator, validator_set::ValidatorSet};
+use domain::{
+    chain::Chain, identity::principal::Principal, validator::Validator, validator_set::ValidatorSet,
+};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use sqlx::PgPool;
@@ -25,6 +27,7 @@ fn filled(path: &str) -> String {
         ("{position}", "1"),
         ("{stream}", "validator-D5B865BA26FDF5285105626B708E8556809737F7"),
         ("{name}", "validators"),
+        ("{principal}", "service-north"),
         ("{slug}", "refused"),
         ("{*file}", "index.html"),
         ("{command}", "dance"),
@@ -53,6 +56,7 @@ fn commands() -> Vec<(String, &'static CommandSpec)> {
     let mut all = of::<Validator>();
     all.extend(of::<ValidatorSet>());
     all.extend(of::<Chain>());
+    all.extend(of::<Principal>());
     all
 }
 
@@ -86,7 +90,7 @@ async fn strangers_meet_a_closed_door_wherever_the_table_does_not_say_otherwise(
             Access::Open | Access::Public(_) | Access::Fields => {
                 assert!(![401, 403, 405].contains(&answer.status), "{path}: {answer:#?}");
             }
-            Access::Needs(_) | Access::Command => {
+            Access::SignedIn | Access::Needs(_) | Access::Command => {
                 assert_eq!(problem(&answer), "not-authenticated", "{path}");
                 assert!(answer.header("www-authenticate").starts_with("Bearer"), "{path}");
             }

@@ -1,0 +1,106 @@
+//! What the vault seals, and where it is kept: passwords' hashes and persons' keys.
+//!
+//! Does not know what they prove.
+
+use domain::values::{Hash, PrincipalId, Sealed};
+use uuid::Uuid;
+
+use super::{
+    Identities, fingerprint, passwords,
+    signing::Signing,
+    vault::{self, Vault},
+};
+use crate::problem::Problem;
+
+/// What a server with a master key has.
+#[derive(Clone)]
+pub(super) struct Secrets {
+    pub(super) vault: Vault,
+    pub(super) signing: Signing,
+    pub(super) passwords: passwords::Passwords,
+}
+
+impl Identities {
+    pub(super) async fn store_password(
+        &self,
+        secrets: &Secrets,
+        principal: &PrincipalId,
+        password: &str,
+    ) -> Result<Hash, Problem> {
+        let phc = secrets.passwords.hash(password).await?;
+        let verifier = fingerprint(phc.as_bytes());
+        let sealed = secrets.vault.seal(&password_purpose(verifier), phc.as_bytes());
+        let statement =
+            "insert into password_verifiers (fingerprint, principal, sealed) values ($1, $2, $3)";
+        sqlx::query(statement)
+            .bind(verifier.as_bytes().as_slice())
+            .bind(principal.as_str())
+            .bind(sealed.map_err(Problem::internal)?)
+            .execute(&self.pool)
+            .await?;
+        Ok(verifier)
+    }
+
+    pub(super) async fn forget_password(&self, verifier: Hash) {
+        let gone = sqlx::query("delete from password_verifiers where fingerprint = $1")
+            .bind(verifier.as_bytes().as_slice())
+            .execute(&self.pool)
+            .await;
+        if let Err(error) = gone {
+            tracing::warn!(%error, "a password nobody has is still stored");
+        }
+    }
+
+    pub(super) async fn stored_password(
+        &self,
+        secrets: &Secrets,
+        verifier: Hash,
+    ) -> Result<Option<String>, Problem> {
+        let statement = "select sealed from password_verifiers where fingerprint = $1";
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar(statement)
+            .bind(verifier.as_bytes().as_slice())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let opened = secrets.vault.open(&password_purpose(verifier), &sealed);
+        let opened = opened.and_then(|bytes| String::from_utf8(bytes).ok());
+        let lost = || Problem::internal("a password was sealed under another master key");
+        opened.ok_or_else(lost).map(Some)
+    }
+
+    /// Seals something personal under the person's own key, which is made when there is none.
+    pub(super) async fn seal_personal(
+        &self,
+        id: &PrincipalId,
+        clear: &str,
+    ) -> Result<Sealed, Problem> {
+        let vault = &self.secrets()?.vault;
+        let statement = "select key_id, wrapped from person_keys where principal = $1";
+        let find = || sqlx::query_as(statement).bind(id.as_str()).fetch_optional(&self.pool);
+        let mut found: Option<(String, Vec<u8>)> = find().await?;
+        if found.is_none() {
+            let key_id = format!("key-{}", Uuid::now_v7().simple());
+            let key = vault::random::<{ vault::KEY_BYTES }>().map_err(Problem::internal)?;
+            let wrapped = vault.seal(&person_purpose(&key_id), &key).map_err(Problem::internal)?;
+            let statement = "insert into person_keys (key_id, principal, wrapped) \
+                             values ($1, $2, $3) on conflict (principal) do nothing";
+            let insert = sqlx::query(statement).bind(key_id).bind(id.as_str()).bind(wrapped);
+            insert.execute(&self.pool).await?;
+            found = find().await?;
+        }
+        let lost = || Problem::internal("a person's key was sealed under another master key");
+        let (key_id, wrapped) = found.ok_or_else(lost)?;
+        let key = vault.open(&person_purpose(&key_id), &wrapped).ok_or_else(lost)?;
+        let key: [u8; vault::KEY_BYTES] = key.try_into().map_err(|_| lost())?;
+        let sealed = vault::seal_under(&key, id.as_str(), clear.as_bytes());
+        Sealed::new(&sealed.map_err(Problem::internal)?, &key_id).map_err(Problem::internal)
+    }
+}
+
+fn password_purpose(verifier: Hash) -> String {
+    format!("password {verifier}")
+}
+
+fn person_purpose(key_id: &str) -> String {
+    format!("person {key_id}")
+}

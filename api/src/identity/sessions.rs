@@ -1,0 +1,174 @@
+//! Sessions: from a password to tokens, on by refresh tokens, to the end.
+//!
+//! Does not decide whether an account is locked, nor whether a proof is enough: the domain does.
+
+use chrono::Utc;
+use commands::CommandError;
+use domain::{
+    identity::principal::{Command, FailureCause, Proof, Standing},
+    values::{Hash, Moment, PrincipalId, SessionId},
+};
+use uuid::Uuid;
+
+use super::{Identities, passwords, passwords::PASSWORD_BYTES_MAX, secrets::Secrets, tokens};
+use crate::problem::{Fault, Kind, Problem};
+
+/// How long a session lasts, in seconds, however often it is refreshed: seven days.
+pub const SESSION_S: u64 = 7 * 86_400;
+/// What a login or a refresh hands out.
+#[derive(Debug)]
+pub struct TokenPair {
+    /// Good for [`ACCESS_TOKEN_S`].
+    pub access_token: String,
+    /// Good once.
+    pub refresh_token: String,
+    /// Whose session it is.
+    pub principal: PrincipalId,
+    /// The session.
+    pub session: SessionId,
+}
+
+impl Identities {
+    /// Starts a session of whoever has this address and this password. Everything that can be wrong
+    /// is answered in the same words and after the same work, so that nobody learns who has an
+    /// account; that somebody failed is recorded after the answer.
+    pub async fn login(&self, email: &str, password: &str) -> Result<TokenPair, Problem> {
+        let secrets = self.secrets()?;
+        let email = email.trim().to_lowercase();
+        self.commands.refresh_directory().await?;
+        let index = secrets.vault.index("email", &email);
+        let found = {
+            let directory = self.commands.directory();
+            let id = directory.by_email(&index).cloned();
+            id.and_then(|id| Some((directory.identity(&id)?.verifier?, id)))
+        };
+        let wanted = found.as_ref().map_or(Hash::from_bytes([0; 32]), |(verifier, _)| *verifier);
+        let stored = self.stored_password(secrets, wanted).await?;
+        let right = password.len() <= PASSWORD_BYTES_MAX
+            && secrets.passwords.matches(password, stored.as_deref()).await?;
+        let Some((verifier, id)) = found else { return Err(wrong_credentials()) };
+        if !right {
+            let (this, cause) = (self.clone(), FailureCause::Password);
+            tokio::spawn(async move {
+                let failed = Command::RecordLoginFailure { cause, origin: None };
+                if let Err(error) = this.own(&id, failed).await {
+                    tracing::debug!(%error, "a failed login is not recorded");
+                }
+            });
+            return Err(wrong_credentials());
+        }
+        let session: SessionId =
+            format!("session-{}", Uuid::now_v7().simple()).parse().map_err(Problem::internal)?;
+        let expires_at = Moment::from(Utc::now()).plus_seconds(SESSION_S);
+        let start = Command::StartSession {
+            expires_at,
+            origin: None,
+            proofs: vec![Proof::Password { verifier }],
+            session: session.clone(),
+        };
+        self.own(&id, start).await.map_err(|error| {
+            let refused = matches!(error, CommandError::Refused(_));
+            if refused { wrong_credentials() } else { Problem::of_command(error) }
+        })?;
+        self.commands.refresh_directory().await?;
+        let refresh_token = tokens::new_refresh()?;
+        tokens::store_refresh(&self.pool, &refresh_token, &id, &session, SESSION_S).await?;
+        self.pair(secrets, id, session, refresh_token).await
+    }
+
+    /// Goes on with a session: the token is used up, and another takes its place. A token that was
+    /// used before ends the session, as one of its two users is not its owner (RFC 9700, 4.14.2).
+    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, Problem> {
+        let secrets = self.secrets()?;
+        self.commands.refresh_directory().await?;
+        let unknown = || Problem::new(Kind::NotAuthenticated, "the refresh token is no good");
+        let used = tokens::use_refresh(&self.pool, refresh_token, |principal, session| {
+            self.is_open(principal, session)
+        });
+        match used.await?.ok_or_else(unknown)? {
+            tokens::Used::Now { principal, session, next } => {
+                self.pair(secrets, principal, session, next).await
+            }
+            tokens::Used::Before { principal, session } => {
+                let reuse = Command::RecordRefreshReuse { origin: None, session };
+                match self.own(&principal, reuse).await {
+                    // The session may have ended since: then there is nothing left to end.
+                    Ok(()) | Err(CommandError::Refused(_)) => Err(unknown()),
+                    Err(error) => Err(Problem::of_command(error)),
+                }
+            }
+        }
+    }
+
+    /// Whether a session has not ended, of somebody who may act.
+    pub(super) fn is_open(&self, principal: &PrincipalId, session: &SessionId) -> bool {
+        let now = Moment::from(Utc::now());
+        let directory = self.commands.directory();
+        directory.identity(principal).is_some_and(|identity| {
+            identity.standing == Standing::Active
+                && identity.sessions_at(now).any(|(open, _)| open == session)
+        })
+    }
+
+    async fn pair(
+        &self,
+        secrets: &Secrets,
+        principal: PrincipalId,
+        session: SessionId,
+        refresh_token: String,
+    ) -> Result<TokenPair, Problem> {
+        let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
+        let access_token = secrets.signing.sign(principal.as_str(), session.as_str(), now).await?;
+        Ok(TokenPair { access_token, refresh_token, principal, session })
+    }
+
+    /// Ends one session, or all of them.
+    pub async fn logout(
+        &self,
+        principal: &PrincipalId,
+        session: Option<SessionId>,
+    ) -> Result<(), Problem> {
+        let command = match session {
+            Some(session) => Command::RevokeSession { by_owner: true, session },
+            None => Command::RevokeAllSessions { by_owner: true },
+        };
+        self.own(principal, command).await.map_err(Problem::of_command)?;
+        self.commands.refresh_directory().await?;
+        Ok(())
+    }
+
+    /// Sets another password; all other sessions end.
+    pub async fn change_password(
+        &self,
+        principal: &PrincipalId,
+        keeps: SessionId,
+        current: &str,
+        new: &str,
+    ) -> Result<(), Problem> {
+        let secrets = self.secrets()?;
+        passwords::check(new, "/new_password")?;
+        self.commands.refresh_directory().await?;
+        let verifier =
+            self.commands.directory().identity(principal).and_then(|identity| identity.verifier);
+        let stored = match verifier {
+            Some(verifier) => self.stored_password(secrets, verifier).await?,
+            None => None,
+        };
+        if !secrets.passwords.matches(current, stored.as_deref()).await? {
+            let cause = FailureCause::Password;
+            let failed = Command::RecordLoginFailure { cause, origin: None };
+            self.own(principal, failed).await.map_err(Problem::of_command)?;
+            let detail = "this is not the password in force".to_owned();
+            return Err(Problem::invalid_body(vec![Fault::at("/current_password", detail)]));
+        }
+        let verifier = self.store_password(secrets, principal, new).await?;
+        let change = Command::ChangePassword { keeps: Some(keeps), rehash: false, verifier };
+        self.own(principal, change).await.map_err(Problem::of_command)?;
+        self.commands.refresh_directory().await?;
+        Ok(())
+    }
+}
+
+fn wrong_credentials() -> Problem {
+    Problem::new(Kind::NotAuthenticated, "the mail address or the password is wrong")
+}

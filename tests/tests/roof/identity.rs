@@ -1,0 +1,422 @@
+//! Who is who, over HTTP: from an invitation to a session that ends, and everything that is no
+//! proof of anything.
+
+use std::time::Duration;
+
+use api::identity::vault::Vault;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tests::{
+    app::{MASTER_KEY, TestApp},
+    http::{Answer, Http},
+};
+
+use super::start;
+
+const EMAIL: &str = "ada@north.example";
+const PASSWORD: &str = "correct horse battery staple";
+
+/// The kind of problem that an answer of this status tells.
+fn problem(answer: &Answer, status: u16) -> String {
+    assert_eq!(answer.status, status, "{:#}", answer.body);
+    super::problem(answer)
+}
+
+fn with(app: &TestApp, token: &str) -> Http {
+    Http::new(format!("http://{}", app.server.address()), token.to_owned())
+}
+
+/// Somebody without a token.
+async fn ask(app: &TestApp, path: &str, body: Value) -> Answer {
+    let url = format!("http://{}{path}", app.server.address());
+    Http::send(reqwest::Client::new().post(url).json(&body)).await.unwrap()
+}
+
+async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
+    ask(app, "/api/v1/auth/login", json!({"email": email, "password": password})).await
+}
+
+async fn refresh(app: &TestApp, token: &Value) -> Answer {
+    ask(app, "/api/v1/auth/refresh", json!({"refresh_token": token})).await
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// Somebody who was invited with these roles and has registered.
+async fn registered(app: &TestApp, admin: &Http, email: &str, roles: &[&str]) -> String {
+    let invited = admin.post("/api/v1/principals", &json!({"email": email, "roles": roles})).await;
+    let invited = invited.expect(201);
+    let body = json!({"display_name": "Ada", "password": PASSWORD, "token": invited["token"]});
+    let made = ask(app, "/api/v1/auth/register", body).await.expect(201);
+    assert_eq!(made["principal"], invited["principal"]);
+    text(&made["principal"]).to_owned()
+}
+
+async fn pool(app: &TestApp) -> PgPool {
+    PgPool::connect(&app.database.url()).await.unwrap()
+}
+
+/// How many events of a type there are.
+async fn told(admin: &Http, event_type: &str) -> usize {
+    let path = format!("/api/v1/events?type={event_type}");
+    admin.get(&path).await.expect(200)["items"].as_array().unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_invited_registers_signs_in_acts_and_signs_out() {
+    let (app, admin) = start().await;
+    let principal = registered(&app, &admin, EMAIL, &["auditor"]).await;
+    let tokens = login(&app, " Ada@North.example ", PASSWORD).await.expect(200);
+    assert_eq!(
+        (tokens["expires_in"].as_u64(), &tokens["token_type"]),
+        (Some(900), &json!("Bearer"))
+    );
+    let ada = with(&app, text(&tokens["access_token"]));
+    let me = ada.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!((&me["name"], &me["principal"]), (&json!(principal), &json!(principal)));
+    assert!(me["permissions"].as_array().unwrap().contains(&json!("event:export")));
+    ada.get("/api/v1/events").await.expect(200);
+    let refused = ada.post("/api/v1/principals", &json!({"email": "x@y.z"})).await;
+    assert_eq!(problem(&refused, 403), "not-permitted");
+    let signed_out = ada.request(Method::POST, "/api/v1/auth/logout");
+    assert_eq!(Http::send(signed_out).await.unwrap().status, 204);
+    assert_eq!(problem(&ada.get("/api/v1/auth/me").await, 401), "not-authenticated");
+    assert_eq!(refresh(&app, &tokens["refresh_token"]).await.status, 401);
+    // A link is followed once.
+    let again = json!({"email": EMAIL});
+    assert_eq!(problem(&admin.post("/api/v1/principals", &again).await, 422), "refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_is_good_once_and_its_second_use_ends_the_session() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let first = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let other = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let second = refresh(&app, &first["refresh_token"]).await.expect(200);
+    assert_eq!(second["session"], first["session"]);
+    with(&app, text(&second["access_token"])).get("/api/v1/auth/me").await.expect(200);
+    // Whoever stole the first token uses it now.
+    assert_eq!(problem(&refresh(&app, &first["refresh_token"]).await, 401), "not-authenticated");
+    assert_eq!(refresh(&app, &second["refresh_token"]).await.status, 401);
+    assert_eq!(with(&app, text(&second["access_token"])).get("/api/v1/auth/me").await.status, 401);
+    assert_eq!(told(&admin, "refresh-reuse-detected.v1").await, 1);
+    // The person's other session is not concerned.
+    refresh(&app, &other["refresh_token"]).await.expect(200);
+    let nothing = refresh(&app, &json!("nr_made-up")).await;
+    assert_eq!(nothing.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_use_one_refresh_token_at_once_at_most_one_goes_on() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let all = (0..8).map(|_| refresh(&app, &tokens["refresh_token"]));
+    let answers = futures::future::join_all(all).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert!(answers.iter().all(|answer| answer.status == 200 || answer.status == 401));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_from_a_failed_login_who_has_an_account() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    admin.post("/api/v1/principals", &json!({"email": "invited@north.example"})).await.expect(201);
+    let words = |answer: Answer| {
+        assert_eq!(problem(&answer, 401), "not-authenticated");
+        text(&answer.body["detail"]).to_owned()
+    };
+    let wrong = words(login(&app, EMAIL, "another password").await);
+    assert_eq!(words(login(&app, "nobody@north.example", PASSWORD).await), wrong);
+    assert_eq!(words(login(&app, "invited@north.example", PASSWORD).await), wrong);
+    assert_eq!(words(login(&app, "", "").await), wrong);
+    assert_eq!(words(login(&app, EMAIL, &"x".repeat(5_000)).await), wrong);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_guesses_locks_the_account_and_the_right_password_is_refused_in_the_same_words() {
+    let (app, admin) = start().await;
+    let principal = registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let signed_in = login(&app, EMAIL, PASSWORD).await.expect(200);
+    for failed in 1..=5 {
+        assert_eq!(login(&app, EMAIL, "not this one either").await.status, 401);
+        // That somebody failed is recorded after the answer.
+        while told(&admin, "login-failed.v1").await < failed {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let refused = login(&app, EMAIL, PASSWORD).await;
+    assert_eq!(problem(&refused, 401), "not-authenticated");
+    assert_eq!(told(&admin, "principal-locked.v1").await, 1);
+    // Who is signed in is not thrown out by somebody's guesses.
+    refresh(&app, &signed_in["refresh_token"]).await.expect(200);
+    let unlock = format!("/api/v1/principals/{principal}/unlock");
+    admin.post(&unlock, &json!({})).await.expect(200);
+    login(&app, EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_granted_taken_or_suspended_counts_at_the_next_request() {
+    let (app, admin) = start().await;
+    let principal = registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let ada = with(&app, text(&tokens["access_token"]));
+    assert_eq!(ada.get("/api/v1/events").await.status, 403);
+    let command = |name: &str| format!("/api/v1/principals/{principal}/{name}");
+    admin.post(&command("grant-role"), &json!({"role": "auditor"})).await.expect(200);
+    eventually(|| async { ada.get("/api/v1/events").await.status == 200 }).await;
+    admin.post(&command("revoke-role"), &json!({"role": "auditor"})).await.expect(200);
+    eventually(|| async { ada.get("/api/v1/events").await.status == 403 }).await;
+    admin.post(&command("suspend"), &json!({"reason": "on leave"})).await.expect(200);
+    eventually(|| async { ada.get("/api/v1/auth/me").await.status == 401 }).await;
+    assert_eq!(login(&app, EMAIL, PASSWORD).await.status, 401);
+    // What a person does to itself cannot be done for it.
+    for name in ["start-session", "register", "verify-email", "change-password", "issue-api-key"] {
+        let answer = admin.post(&command(name), &json!({})).await;
+        assert_eq!(problem(&answer, 404), "unknown-command", "{name}");
+    }
+}
+
+/// Within the time in which another process's word counts.
+async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) {
+    for _ in 0..200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it does not come to hold within two seconds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_password_ends_every_other_session() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let here = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let there = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let ada = with(&app, text(&here["access_token"]));
+    let path = "/api/v1/auth/change-password";
+    let wrong =
+        json!({"current_password": "a guess of mine", "new_password": "another battery staple"});
+    assert_eq!(problem(&ada.post(path, &wrong).await, 422), "invalid-body");
+    let short = json!({"current_password": PASSWORD, "new_password": "short"});
+    assert_eq!(problem(&ada.post(path, &short).await, 422), "invalid-body");
+    let right = json!({"current_password": PASSWORD, "new_password": "another battery staple"});
+    assert_eq!(ada.post(path, &right).await.status, 204);
+    ada.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(with(&app, text(&there["access_token"])).get("/api/v1/auth/me").await.status, 401);
+    assert_eq!(login(&app, EMAIL, PASSWORD).await.status, 401);
+    login(&app, EMAIL, "another battery staple").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_may_what_it_is_for_until_it_is_revoked_and_makes_no_other() {
+    let (app, admin) = start().await;
+    let service = json!({"display_name": "Nightly export", "roles": ["auditor"]});
+    let service = admin.post("/api/v1/services", &service).await.expect(201);
+    let wanted = |scopes: Value| {
+        json!({
+            "principal": service["principal"], "label": "export", "scopes": scopes,
+            "expires_at": "2027-06-01T00:00:00Z",
+        })
+    };
+    let beyond = admin.post("/api/v1/api-keys", &wanted(json!(["validator:jail"]))).await;
+    assert_eq!(problem(&beyond, 422), "refused");
+    let key = admin.post("/api/v1/api-keys", &wanted(json!(["event:read"]))).await.expect(201);
+    let export = with(&app, text(&key["token"]));
+    export.get("/api/v1/events").await.expect(200);
+    let me = export.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(me["permissions"], json!(["event:read"]), "the role gives more, the key does not");
+    assert_eq!(export.get("/api/v1/projections").await.status, 403);
+    let mut own = wanted(json!(["event:export"]));
+    own.as_object_mut().unwrap().remove("principal");
+    let refused = export.post("/api/v1/auth/api-keys", &own).await;
+    assert_eq!(problem(&refused, 401), "not-authenticated");
+    let mut forged = text(&key["token"]).to_owned();
+    forged.pop();
+    assert_eq!(with(&app, &forged).get("/api/v1/events").await.status, 401);
+    let revoke = format!("/api/v1/principals/{}/revoke-api-key", text(&service["principal"]));
+    let why = json!({"key": key["key"], "reason": "no more"});
+    admin.post(&revoke, &why).await.expect(200);
+    eventually(|| async { export.get("/api/v1/events").await.status == 401 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_invites_anybody_to_more_than_they_may_do_themselves() {
+    let (app, root) = start().await;
+    registered(&app, &root, "admin@north.example", &["admin"]).await;
+    let tokens = login(&app, "admin@north.example", PASSWORD).await.expect(200);
+    let admin = with(&app, text(&tokens["access_token"]));
+    let invite = |roles: &[&str]| json!({"email": EMAIL, "roles": roles});
+    let refused = admin.post("/api/v1/principals", &invite(&["super_admin"])).await;
+    assert_eq!(problem(&refused, 403), "not-permitted");
+    let refused = admin.post("/api/v1/principals", &invite(&["viewer"])).await;
+    assert_eq!(problem(&refused, 403), "not-permitted", "granting is its own permission");
+    admin.post("/api/v1/principals", &invite(&[])).await.expect(201);
+    // What is not asked for is refused, not ignored.
+    let more = json!({"email": EMAIL, "roles": [], "standing": "active"});
+    assert_eq!(problem(&admin.post("/api/v1/principals", &more).await, 422), "invalid-body");
+}
+
+/// The private key by which this server signs, and its name.
+async fn signing_key(app: &TestApp) -> (String, EncodingKey) {
+    let rows: (String, Vec<u8>) = sqlx::query_as("select kid, sealed from signing_keys")
+        .fetch_one(&pool(app).await)
+        .await
+        .unwrap();
+    let vault = Vault::parse(MASTER_KEY).unwrap();
+    let key = vault.open(&format!("signing key {}", rows.0), &rows.1).unwrap();
+    (rows.0, EncodingKey::from_ed_der(&key))
+}
+
+fn claims(tokens: &Value) -> Value {
+    let payload = text(&tokens["access_token"]).split('.').nth(1).unwrap();
+    let bytes = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload);
+    serde_json::from_slice(&bytes.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_forged_token_is_anybody_s() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["super_admin"]).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let good = claims(&tokens);
+    let (kid, key) = signing_key(&app).await;
+    let header = |algorithm| Header { kid: Some(kid.clone()), ..Header::new(algorithm) };
+    let sign =
+        |claims: &Value| jsonwebtoken::encode(&header(Algorithm::EdDSA), claims, &key).unwrap();
+    let changed = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        sign(&claims)
+    };
+    let now = good["iat"].as_u64().unwrap();
+    let without = |name: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        sign(&claims)
+    };
+    with(&app, &sign(&good)).get("/api/v1/auth/me").await.expect(200);
+
+    let keys = admin.get("/.well-known/jwks.json").await.expect(200);
+    let public = text(&keys["keys"][0]["x"]).as_bytes().to_vec();
+    let hs =
+        jsonwebtoken::encode(&header(Algorithm::HS256), &good, &EncodingKey::from_secret(&public));
+    let other = ed25519_pkcs8([9; 32]);
+    let other = EncodingKey::from_ed_der(&other);
+    let base = |json: &Value| {
+        let bytes = serde_json::to_vec(json).unwrap();
+        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes)
+    };
+    let none =
+        format!("{}.{}.", base(&json!({"alg": "none", "kid": kid, "typ": "JWT"})), base(&good));
+    let mut no_kid = header(Algorithm::EdDSA);
+    no_kid.kid = None;
+    let mut strange_kid = header(Algorithm::EdDSA);
+    strange_kid.kid = Some("../../etc/passwd".to_owned());
+    let mut touched = sign(&good);
+    touched.pop();
+    let forged = [
+        ("alg none", none),
+        ("the public key as a shared secret", hs.unwrap()),
+        (
+            "another key under our key's name",
+            jsonwebtoken::encode(&header(Algorithm::EdDSA), &good, &other).unwrap(),
+        ),
+        ("no key's name", jsonwebtoken::encode(&no_kid, &good, &key).unwrap()),
+        ("a made-up key's name", jsonwebtoken::encode(&strange_kid, &good, &key).unwrap()),
+        ("expired", changed("exp", json!(now - 60))),
+        ("not yet valid", changed("nbf", json!(now + 600))),
+        ("for somebody else", changed("aud", json!("another-api"))),
+        ("by somebody else", changed("iss", json!("another"))),
+        ("another session", changed("sid", json!("session-1"))),
+        ("another principal", changed("sub", json!("user-000000000000"))),
+        ("no end", without("exp")),
+        ("for nobody", without("aud")),
+        ("cut short", touched),
+    ];
+    for (what, token) in forged {
+        let answer = with(&app, &token).get("/api/v1/auth/me").await;
+        assert_eq!(answer.status, 401, "{what}: {:#}", answer.body);
+        assert_eq!(problem(&answer, 401), "not-authenticated", "{what}");
+    }
+}
+
+/// An Ed25519 private key in PKCS #8 (RFC 8410, section 7).
+fn ed25519_pkcs8(seed: [u8; 32]) -> Vec<u8> {
+    let mut der = vec![
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+        0x20,
+    ];
+    der.extend(seed);
+    der
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rs256_tokens_are_signed_under_4096_bits_and_checked_by_the_published_key() {
+    let app = TestApp::start_with(&[("token_algorithm", "RS256")]).await;
+    let admin = app.http();
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    with(&app, text(&tokens["access_token"])).get("/api/v1/auth/me").await.expect(200);
+    let keys = admin.get("/.well-known/jwks.json").await.expect(200);
+    let key: jsonwebtoken::jwk::Jwk = serde_json::from_value(keys["keys"][0].clone()).unwrap();
+    let modulus = base64::Engine::decode(
+        &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+        text(&keys["keys"][0]["n"]),
+    );
+    assert_eq!(modulus.unwrap().len() * 8, 4_096);
+    let key = jsonwebtoken::DecodingKey::from_jwk(&key).unwrap();
+    let mut rules = jsonwebtoken::Validation::new(Algorithm::RS256);
+    rules.set_audience(&["node0-api"]);
+    let checked = jsonwebtoken::decode::<Value>(text(&tokens["access_token"]), &key, &rules);
+    assert_eq!(checked.unwrap().claims["iss"], "node0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_or_personal_is_in_an_event_or_in_the_clear_in_a_table() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let again = refresh(&app, &tokens["refresh_token"]).await.expect(200);
+    let pool = pool(&app).await;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select format('%I.%I', schemaname, tablename) from pg_tables \
+         where schemaname not in ('pg_catalog', 'information_schema')",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let mut looked_at = String::new();
+    for table in &tables {
+        let statement = format!("select coalesce(string_agg(t::text, ' '), '') from {table} t");
+        let rows: String =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&pool).await.unwrap();
+        looked_at.push_str(&rows);
+    }
+    assert!(looked_at.contains("password_verifiers") || looked_at.len() > 1_000);
+    let mut secrets =
+        vec![PASSWORD.to_owned(), EMAIL.to_owned(), "Ada".to_owned(), MASTER_KEY.to_owned()];
+    for tokens in [&tokens, &again] {
+        secrets.push(text(&tokens["access_token"]).to_owned());
+        secrets.push(text(&tokens["refresh_token"]).to_owned());
+    }
+    for secret in secrets {
+        // Bytes are shown in hexadecimal.
+        let as_bytes = hex::encode(&secret);
+        assert!(!looked_at.contains(&secret) && !looked_at.contains(&as_bytes), "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_master_key_nobody_signs_in_and_the_problem_says_what_to_set() {
+    let app = TestApp::start_with(&[("master_key", "")]).await;
+    let answer = login(&app, EMAIL, PASSWORD).await;
+    assert_eq!(problem(&answer, 503), "not-configured");
+    assert!(text(&answer.body["detail"]).contains("NODE0_MASTER_KEY"));
+}
