@@ -183,6 +183,20 @@ impl EventStore {
         newest.map(|name| StreamName::new(name).map_err(unreadable)).transpose()
     }
 
+    /// The streams of a category, in the order of their names.
+    pub async fn streams_of(&self, category: &str) -> Result<Vec<StreamName>, StoreError> {
+        // In "C" order the dot comes next after the dash.
+        let names = sqlx::query_scalar!(
+            "select stream from streams
+              where stream >= $1::text || '-' and stream < $1::text || '.' order by stream",
+            category,
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
+        names.into_iter().map(|name| StreamName::new(name).map_err(unreadable)).collect()
+    }
+
     /// How far the log goes.
     pub async fn head(&self) -> Result<Head, StoreError> {
         let head = head_of(self.pool()).await?;

@@ -87,6 +87,15 @@ async fn a_role_granted_in_one_process_is_a_right_in_every_other() {
     asks(&other, "root", "clerk", Command::Suspend { reason }).await.unwrap();
     one.refresh_directory().await.unwrap();
     assert_eq!(one.directory().permissions(&id("clerk")), PermissionSet::default());
+    // One that starts now begins with the streams, and knows the same.
+    let late = process(&database).await;
+    late.refresh_directory().await.unwrap();
+    for who in ["root", "clerk"] {
+        assert_eq!(late.directory().identity(&id(who)), one.directory().identity(&id(who)));
+    }
+    asks(&late, "root", "clerk", Command::Reactivate {}).await.unwrap();
+    late.refresh_directory().await.unwrap();
+    assert_eq!(late.directory().permissions(&id("clerk")), Role::Auditor.permissions());
 }
 
 #[tokio::test(flavor = "multi_thread")]

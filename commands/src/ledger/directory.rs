@@ -15,7 +15,7 @@ use domain::{
     },
     values::{ApiKeyId, BlindIndex, PrincipalId, RoleName, Website},
 };
-use event_store::{Filter, RecordError, StoreError, StoredEvent};
+use event_store::{Filter, Page, RecordError, StoreError, StoredEvent};
 use tokio::sync::Mutex;
 
 use super::unfolded;
@@ -24,6 +24,9 @@ use crate::{
     lane,
     policy::{Permission, PermissionSet, Role},
 };
+
+/// What is folded.
+const CATEGORIES: [&str; 2] = [Principal::CATEGORY, RoleDefinition::CATEGORY];
 
 /// The directory, and who brings it up to date.
 #[derive(Default)]
@@ -49,19 +52,48 @@ impl Commands {
     pub async fn refresh_directory(&self) -> Result<(), StoreError> {
         let kept = &self.rooms.ledger.directory;
         let _folding = kept.folding.lock().await;
-        let categories = vec![Principal::CATEGORY.to_owned(), RoleDefinition::CATEGORY.to_owned()];
+        if self.directory().folded_to == 0 {
+            self.begin_directory().await?;
+        }
+        let categories = CATEGORIES.map(str::to_owned).to_vec();
         let filter = Filter { categories, ..Filter::default() };
         let mut after = self.directory().folded_to;
         while let Some(page) = unfolded(&self.store, &filter, after).await? {
-            let mut directory = kept.directory.write().unwrap_or_else(PoisonError::into_inner);
-            for event in &page.events {
-                directory.fold(event)?;
-                directory.folded_to = event.position;
-            }
-            directory.folded_to = page.scanned_to;
-            after = page.scanned_to;
+            after = self.fold_directory(page)?;
         }
         Ok(())
+    }
+
+    /// Folds what there is up to now stream by stream, so that a start need not look through the
+    /// whole log.
+    async fn begin_directory(&self) -> Result<(), StoreError> {
+        // First the head: whatever is named up to it is in a stream that is there now.
+        let head = self.store.head().await?.position;
+        let mut streams = Vec::new();
+        for category in CATEGORIES {
+            streams.extend(self.store.streams_of(category).await?);
+        }
+        let filter = Filter { streams, ..Filter::default() };
+        let mut after = 0;
+        while after < head && !filter.streams.is_empty() {
+            let Some(mut page) = unfolded(&self.store, &filter, after).await? else { break };
+            page.events.retain(|event| event.position <= head);
+            page.scanned_to = page.scanned_to.min(head);
+            after = self.fold_directory(page)?;
+        }
+        self.fold_directory(Page { events: Vec::new(), scanned_to: head }).map(drop)
+    }
+
+    /// Folds a page, and says how far the directory goes then.
+    fn fold_directory(&self, page: Page) -> Result<u64, StoreError> {
+        let kept = &self.rooms.ledger.directory;
+        let mut directory = kept.directory.write().unwrap_or_else(PoisonError::into_inner);
+        for event in &page.events {
+            directory.fold(event)?;
+            directory.folded_to = event.position;
+        }
+        directory.folded_to = page.scanned_to;
+        Ok(directory.folded_to)
     }
 
     /// The directory as it is in memory: [`Commands::refresh_directory`] brings it up to date. Not
