@@ -4,6 +4,7 @@
 //! as events. Does not know what anybody may do: that is the policy's and the directory's.
 
 mod passwords;
+mod second_factor;
 mod secrets;
 mod sessions;
 mod signing;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 use crate::problem::{Fault, Kind, Problem};
 pub use passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+pub use second_factor::Enrolment;
 use secrets::Secrets;
 pub use sessions::{SESSION_S, TokenPair};
 pub use signing::{ACCESS_TOKEN_S, Signing, TokenAlgorithm};

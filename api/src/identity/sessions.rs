@@ -5,12 +5,15 @@
 use chrono::Utc;
 use commands::CommandError;
 use domain::{
-    identity::principal::{Command, FailureCause, Proof, Standing},
+    identity::principal::{Command, FailureCause, Proof, Refusal, Standing},
     values::{Hash, Moment, PrincipalId, SessionId},
 };
 use uuid::Uuid;
 
-use super::{Identities, passwords, passwords::PASSWORD_BYTES_MAX, secrets::Secrets, tokens};
+use super::{
+    Identities, passwords, passwords::PASSWORD_BYTES_MAX, second_factor::Matched, secrets::Secrets,
+    tokens,
+};
 use crate::problem::{Fault, Kind, Problem};
 
 /// How long a session lasts, in seconds, however often it is refreshed: seven days.
@@ -32,7 +35,12 @@ impl Identities {
     /// Starts a session of whoever has this address and this password. Everything that can be wrong
     /// is answered in the same words and after the same work, so that nobody learns who has an
     /// account; that somebody failed is recorded after the answer.
-    pub async fn login(&self, email: &str, password: &str) -> Result<TokenPair, Problem> {
+    pub async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        code: Option<&str>,
+    ) -> Result<TokenPair, Problem> {
         let secrets = self.secrets()?;
         let email = email.trim().to_lowercase();
         self.commands.refresh_directory().await?;
@@ -48,32 +56,49 @@ impl Identities {
             && secrets.passwords.matches(password, stored.as_deref()).await?;
         let Some((verifier, id)) = found else { return Err(wrong_credentials()) };
         if !right {
-            let (this, cause) = (self.clone(), FailureCause::Password);
-            tokio::spawn(async move {
-                let failed = Command::RecordLoginFailure { cause, origin: None };
-                if let Err(error) = this.own(&id, failed).await {
-                    tracing::debug!(%error, "a failed login is not recorded");
-                }
-            });
+            self.record_failure(id, FailureCause::Password);
             return Err(wrong_credentials());
+        }
+        let mut proofs = vec![Proof::Password { verifier }];
+        if let Some(factor) = self.second_factor_of(&id) {
+            let Some(code) = code else { return Err(code_missing()) };
+            let Some(matched) = self.match_code(secrets, &id, factor, code).await? else {
+                let looks_short = code.chars().filter(char::is_ascii_digit).count() == code.len();
+                let totp = if looks_short { FailureCause::Totp } else { FailureCause::BackupCode };
+                self.record_failure(id, totp);
+                return Err(wrong_code());
+            };
+            proofs.push(match matched {
+                Matched::Totp(step) => Proof::Totp { step },
+                Matched::Backup(number) => Proof::BackupCode { number },
+            });
         }
         let session: SessionId =
             format!("session-{}", Uuid::now_v7().simple()).parse().map_err(Problem::internal)?;
         let expires_at = Moment::from(Utc::now()).plus_seconds(SESSION_S);
-        let start = Command::StartSession {
-            expires_at,
-            origin: None,
-            proofs: vec![Proof::Password { verifier }],
-            session: session.clone(),
-        };
+        let start =
+            Command::StartSession { expires_at, origin: None, proofs, session: session.clone() };
         self.own(&id, start).await.map_err(|error| {
-            let refused = matches!(error, CommandError::Refused(_));
-            if refused { wrong_credentials() } else { Problem::of_command(error) }
+            let CommandError::Refused(refusal) = error else { return Problem::of_command(error) };
+            let used =
+                matches!(refusal, Refusal::TotpReplayed { .. } | Refusal::BackupCodeUsed { .. });
+            if used { wrong_code() } else { wrong_credentials() }
         })?;
         self.commands.refresh_directory().await?;
         let refresh_token = tokens::new_refresh()?;
         tokens::store_refresh(&self.pool, &refresh_token, &id, &session, SESSION_S).await?;
         self.pair(secrets, id, session, refresh_token).await
+    }
+
+    /// Records a failed login after the answer.
+    fn record_failure(&self, id: PrincipalId, cause: FailureCause) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let failed = Command::RecordLoginFailure { cause, origin: None };
+            if let Err(error) = this.own(&id, failed).await {
+                tracing::debug!(%error, "a failed login is not recorded");
+            }
+        });
     }
 
     /// Goes on with a session: the token is used up, and another takes its place. A token that was
@@ -137,6 +162,45 @@ impl Identities {
         Ok(())
     }
 
+    /// Refuses unless it is the password of somebody who is signed in already.
+    async fn prove(
+        &self,
+        principal: &PrincipalId,
+        password: &str,
+        pointer: &str,
+    ) -> Result<(), Problem> {
+        let secrets = self.secrets()?;
+        self.commands.refresh_directory().await?;
+        let verifier =
+            self.commands.directory().identity(principal).and_then(|identity| identity.verifier);
+        let stored = match verifier {
+            Some(verifier) => self.stored_password(secrets, verifier).await?,
+            None => None,
+        };
+        if !secrets.passwords.matches(password, stored.as_deref()).await? {
+            let cause = FailureCause::Password;
+            let failed = Command::RecordLoginFailure { cause, origin: None };
+            self.own(principal, failed).await.map_err(Problem::of_command)?;
+            let detail = "this is not the password in force".to_owned();
+            return Err(Problem::invalid_body(vec![Fault::at(pointer, detail)]));
+        }
+        Ok(())
+    }
+
+    /// Asks for no one-time code any more, of whoever knows the password; all sessions end.
+    pub async fn remove_second_factor(
+        &self,
+        principal: &PrincipalId,
+        password: &str,
+    ) -> Result<(), Problem> {
+        self.prove(principal, password, "/password").await?;
+        let reason = "removed by its owner".parse().map_err(Problem::internal)?;
+        let remove = Command::RemoveMfa { reason };
+        self.own(principal, remove).await.map_err(Problem::of_command)?;
+        self.commands.refresh_directory().await?;
+        Ok(())
+    }
+
     /// Sets another password; all other sessions end.
     pub async fn change_password(
         &self,
@@ -147,20 +211,7 @@ impl Identities {
     ) -> Result<(), Problem> {
         let secrets = self.secrets()?;
         passwords::check(new, "/new_password")?;
-        self.commands.refresh_directory().await?;
-        let verifier =
-            self.commands.directory().identity(principal).and_then(|identity| identity.verifier);
-        let stored = match verifier {
-            Some(verifier) => self.stored_password(secrets, verifier).await?,
-            None => None,
-        };
-        if !secrets.passwords.matches(current, stored.as_deref()).await? {
-            let cause = FailureCause::Password;
-            let failed = Command::RecordLoginFailure { cause, origin: None };
-            self.own(principal, failed).await.map_err(Problem::of_command)?;
-            let detail = "this is not the password in force".to_owned();
-            return Err(Problem::invalid_body(vec![Fault::at("/current_password", detail)]));
-        }
+        self.prove(principal, current, "/current_password").await?;
         let verifier = self.store_password(secrets, principal, new).await?;
         let change = Command::ChangePassword { keeps: Some(keeps), rehash: false, verifier };
         self.own(principal, change).await.map_err(Problem::of_command)?;
@@ -171,4 +222,14 @@ impl Identities {
 
 fn wrong_credentials() -> Problem {
     Problem::new(Kind::NotAuthenticated, "the mail address or the password is wrong")
+}
+
+fn code_missing() -> Problem {
+    let detail = "a one-time code or a backup code is needed as well: send it as code";
+    Problem::new(Kind::NotAuthenticated, detail).with("second_factor", "required")
+}
+
+fn wrong_code() -> Problem {
+    let detail = "the code is wrong, or was used before";
+    Problem::new(Kind::NotAuthenticated, detail).with("second_factor", "required")
 }

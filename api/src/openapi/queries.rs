@@ -711,6 +711,19 @@ fn doc(operation: Operation) -> Doc {
         Operation::ChangePassword => {
             plain("auth", "Sets another password, and ends all other sessions", Reply::Done)
         }
+        Operation::BeginSecondFactor => plain(
+            "auth",
+            "Makes a second factor, which counts once a code of it is shown",
+            Reply::Made("SecondFactor"),
+        ),
+        Operation::EnrolSecondFactor => {
+            plain("auth", "Asks for a one-time code at each login from now on", Reply::Done)
+        }
+        Operation::RemoveSecondFactor => plain(
+            "auth",
+            "Asks for no one-time code any more, and ends all one's sessions",
+            Reply::Done,
+        ),
         Operation::InvitePrincipal => {
             plain("principals", "Invites a person", Reply::Made("Invitation"))
         }

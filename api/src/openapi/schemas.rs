@@ -92,6 +92,9 @@ pub fn all() -> Value {
     with::<auth::ServiceRequest>(&mut found);
     with::<auth::ApiKeyRequest>(&mut found);
     with::<auth::OwnApiKeyRequest>(&mut found);
+    with::<auth::SecondFactor>(&mut found);
+    with::<auth::SecondFactorProof>(&mut found);
+    with::<auth::SecondFactorRemoval>(&mut found);
     with::<auth::Tokens>(&mut found);
     with::<auth::Invitation>(&mut found);
     with::<auth::PrincipalMade>(&mut found);

@@ -10,7 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use commands::Permission;
-use domain::values::{ApiKeyId, Label, Moment, PermissionName, PrincipalId, RoleName, SessionId};
+use domain::values::{
+    ApiKeyId, Hash, Label, Moment, PermissionName, PrincipalId, RoleName, SessionId,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -19,7 +21,7 @@ use crate::{
     auth, body,
     door::Visit,
     fields,
-    identity::{ACCESS_TOKEN_S, TokenPair},
+    identity::{ACCESS_TOKEN_S, Enrolment, TokenPair},
     operations::Operation,
     params::{self, Params},
     problem::{Kind, Problem},
@@ -34,6 +36,8 @@ pub struct Login {
     email: String,
     /// The password.
     password: String,
+    /// A one-time code or a backup code, of whoever has a second factor.
+    code: Option<String>,
 }
 
 /// What a session goes on with.
@@ -64,6 +68,37 @@ pub struct PasswordChange {
     current_password: String,
     /// At least 12 characters, at most 1,024 bytes.
     new_password: String,
+}
+
+/// A second factor whose device is proved.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorProof {
+    /// The code that the device shows now.
+    code: String,
+    /// What was begun.
+    enrolment: Hash,
+}
+
+/// That a second factor is to be removed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorRemoval {
+    /// The password.
+    password: String,
+}
+
+/// A second factor to set up on a device; shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct SecondFactor {
+    /// One code each for the day on which the device is lost.
+    backup_codes: Vec<String>,
+    /// What it is confirmed by.
+    enrolment: Hash,
+    /// The shared secret in base32, for six digits every 30 seconds (RFC 6238).
+    secret: String,
+    /// The same as an address, for a QR code.
+    uri: String,
 }
 
 /// Who is invited.
@@ -197,6 +232,13 @@ pub fn body_of(operation: Operation) -> Option<(&'static str, Value)> {
             json!({"current_password": password, "new_password": "another horse, another battery"});
         return Some(("PasswordChange", example));
     }
+    if operation == Operation::EnrolSecondFactor {
+        let enrolment = "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889";
+        return Some(("SecondFactorProof", json!({"code": "123456", "enrolment": enrolment})));
+    }
+    if operation == Operation::RemoveSecondFactor {
+        return Some(("SecondFactorRemoval", json!({"password": password})));
+    }
     if operation == Operation::InvitePrincipal {
         let example = json!({"email": "ada@north.example", "roles": ["operator"]});
         return Some(("InvitationRequest", example));
@@ -267,7 +309,8 @@ async fn session(app: &App, parts: &Parts) -> Result<(PrincipalId, SessionId), P
 /// `POST /api/v1/auth/login`.
 pub async fn login(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (_, login) = read::<Login>(&app, Operation::Login, request).await?;
-    app.identities.login(&login.email, &login.password).await.map(tokens)
+    let code = login.code.as_deref();
+    app.identities.login(&login.email, &login.password, code).await.map(tokens)
 }
 
 /// `POST /api/v1/auth/refresh`.
@@ -327,6 +370,44 @@ pub async fn change_password(
     let (principal, session) = session(&app, &parts).await?;
     let identities = &app.identities;
     identities.change_password(&principal, session, &it.current_password, &it.new_password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/auth/second-factor/begin`.
+pub async fn begin_second_factor(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let (principal, _) = session(&app, &parts).await?;
+    let begun = app.identities.begin_second_factor(&principal).await?;
+    let Enrolment { verifier, secret, uri, backup_codes } = begun;
+    let told = SecondFactor { backup_codes, enrolment: verifier, secret, uri };
+    Ok(fresh(StatusCode::CREATED, &told))
+}
+
+/// `POST /api/v1/auth/second-factor/enrol`.
+pub async fn enrol_second_factor(
+    State(app): State<App>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let operation = Operation::EnrolSecondFactor;
+    let (parts, it) = read::<SecondFactorProof>(&app, operation, request).await?;
+    let (principal, _) = session(&app, &parts).await?;
+    app.identities.enrol_second_factor(&principal, it.enrolment, &it.code).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/auth/second-factor/remove`.
+pub async fn remove_second_factor(
+    State(app): State<App>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let operation = Operation::RemoveSecondFactor;
+    let (parts, it) = read::<SecondFactorRemoval>(&app, operation, request).await?;
+    let (principal, _) = session(&app, &parts).await?;
+    app.identities.remove_second_factor(&principal, &it.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -214,6 +214,56 @@ async fn a_changed_password_ends_every_other_session() {
     login(&app, EMAIL, "another battery staple").await.expect(200);
 }
 
+/// The code that a device with this secret shows, so many steps of 30 seconds from now.
+fn code(secret: &Value, away: i64) -> String {
+    let secret = totp_rs::Secret::Encoded(text(secret).to_owned()).to_bytes().unwrap();
+    let totp = totp_rs::TOTP::new(totp_rs::Algorithm::SHA1, 6, 0, 30, secret).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    totp.generate(now.as_secs().checked_add_signed(away * 30).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_second_factor_a_login_needs_a_code_that_was_not_used() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    let ada = with(&app, text(&tokens["access_token"]));
+    let path = |step: &str| format!("/api/v1/auth/second-factor/{step}");
+    let begun = Http::send(ada.request(Method::POST, &path("begin"))).await.unwrap().expect(201);
+    // It counts only once the device is proved.
+    login(&app, EMAIL, PASSWORD).await.expect(200);
+    let wrong = json!({"enrolment": begun["enrolment"], "code": "000000x"});
+    assert_eq!(problem(&ada.post(&path("enrol"), &wrong).await, 422), "invalid-body");
+    let first = code(&begun["secret"], -1);
+    let right = json!({"enrolment": begun["enrolment"], "code": first});
+    assert_eq!(ada.post(&path("enrol"), &right).await.status, 204);
+
+    let with_code = async |code: &str| {
+        let body = json!({"email": EMAIL, "password": PASSWORD, "code": code});
+        ask(&app, "/api/v1/auth/login", body).await
+    };
+    let asked = login(&app, EMAIL, PASSWORD).await;
+    assert_eq!(problem(&asked, 401), "not-authenticated");
+    assert_eq!(asked.body["second_factor"], "required");
+    assert_eq!(with_code(&first).await.status, 401, "it was used to enrol");
+    assert_eq!(with_code("123 45").await.status, 401);
+    let next = code(&begun["secret"], 1);
+    // Of two who saw the same code, one gets in.
+    let both = tokio::join!(with_code(&next), with_code(&next));
+    assert_eq!([both.0.status, both.1.status].iter().filter(|status| **status == 200).count(), 1);
+    assert_eq!(with_code(&next).await.status, 401);
+    let backup = text(&begun["backup_codes"][3]).to_lowercase();
+    with_code(&format!("{}-{}", &backup[..8], &backup[8..])).await.expect(200);
+    assert_eq!(with_code(&backup).await.status, 401, "a backup code is good once");
+
+    let wrong = json!({"password": "not the password"});
+    assert_eq!(problem(&ada.post(&path("remove"), &wrong).await, 422), "invalid-body");
+    let right = json!({"password": PASSWORD});
+    assert_eq!(ada.post(&path("remove"), &right).await.status, 204);
+    assert_eq!(ada.get("/api/v1/auth/me").await.status, 401, "all sessions ended");
+    login(&app, EMAIL, PASSWORD).await.expect(200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_key_may_what_it_is_for_until_it_is_revoked_and_makes_no_other() {
     let (app, admin) = start().await;
