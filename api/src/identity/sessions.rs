@@ -116,7 +116,10 @@ impl Identities {
             }
             tokens::Used::Before { principal, session } => {
                 let reuse = Command::RecordRefreshReuse { origin: None, session };
-                match self.own(&principal, reuse).await {
+                let ended = self.own(&principal, reuse).await;
+                // Here it has ended before the answer.
+                self.commands.refresh_directory().await?;
+                match ended {
                     // The session may have ended since: then there is nothing left to end.
                     Ok(()) | Err(CommandError::Refused(_)) => Err(unknown()),
                     Err(error) => Err(Problem::of_command(error)),
