@@ -10,8 +10,8 @@ use domain::identity::principal::{Command, Principal};
 
 use super::{Collection, CommandSpec};
 
-/// What can be posted.
-const POSTED: [&str; 11] = [
+/// What can be posted. Erasure is not among it while nothing destroys a person's key.
+const POSTED: [&str; 10] = [
     "grant-role",
     "revoke-role",
     "suspend",
@@ -22,7 +22,6 @@ const POSTED: [&str; 11] = [
     "revoke-all-sessions",
     "remove-mfa",
     "revoke-api-key",
-    "erase-personal-data",
 ];
 
 static COMMANDS: LazyLock<Vec<CommandSpec>> = LazyLock::new(|| {
