@@ -11,7 +11,7 @@ use std::{
 use axum::http::{HeaderMap, header};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use commands::{Actor, Permission, Role};
-use domain::values::{PrincipalId, SessionId};
+use domain::values::SessionId;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
@@ -170,27 +170,25 @@ impl Auth {
     ///
     /// Tokens are found by their SHA-256, so no comparison's time depends on a secret's characters.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
-        let Some(token) = shown(headers)? else { return Ok(None) };
+        Ok(self.asker(headers).await?.0)
+    }
+
+    /// The same, and the session when it is an access token that the request shows.
+    pub async fn asker(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<(Option<Actor>, Option<SessionId>), Problem> {
+        let Some(token) = shown(headers)? else { return Ok((None, None)) };
+        if is_access_token(token) {
+            let (actor, session) = self.identities.by_access_token(token).await?;
+            return Ok((Some(actor), Some(session)));
+        }
         let actor = if token.starts_with(API_KEY_PREFIX) {
             self.identities.by_api_key(token).await?
-        } else if is_access_token(token) {
-            self.identities.by_access_token(token).await?.0
         } else {
             self.known(hash(token)).await?
         };
-        Ok(Some(actor))
-    }
-
-    /// The session whose access token the request shows; none when it shows something else.
-    pub async fn session(
-        &self,
-        headers: &HeaderMap,
-    ) -> Result<Option<(PrincipalId, SessionId)>, Problem> {
-        let Some(token) = shown(headers)?.filter(|token| is_access_token(token)) else {
-            return Ok(None);
-        };
-        let (actor, session) = self.identities.by_access_token(token).await?;
-        Ok(actor.principal.map(|principal| (principal, session)))
+        Ok((Some(actor), None))
     }
 
     async fn known(&self, hash: TokenHash) -> Result<Actor, Problem> {

@@ -4,17 +4,41 @@
 
 use axum::{
     body::Body,
-    http::{HeaderMap, header},
+    extract::Request,
+    http::{HeaderMap, header, request::Parts},
 };
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    fields,
+    params::Params,
+    problem::{Kind, Problem},
+};
 
 /// How much of a body that is too large is read and thrown away, in multiples of the limit: a
 /// client that is still writing then gets the answer instead of a broken connection.
 const DRAINED_LIMITS_MAX: usize = 4;
+
+/// A request without query parameters whose body is a JSON object: its parts, and the object; or
+/// all that is wrong with it, by a good example.
+pub async fn read_as<T: DeserializeOwned>(
+    request: Request,
+    bytes_max: usize,
+    example: impl FnOnce() -> Value,
+) -> Result<(Parts, T), Problem> {
+    let (parts, body) = request.into_parts();
+    Params::of(parts.uri.query()).finish()?;
+    let body = read(&parts.headers, body, bytes_max).await?;
+    require_json(&parts.headers, &body)?;
+    let object = serde_json::from_slice(&body).or_else(|error| {
+        let faults = fields::faults::<T>(&example(), &parse(&body)?, &error.to_string());
+        Err(Problem::invalid_body(faults))
+    })?;
+    Ok((parts, object))
+}
 
 /// The whole body, when it is no larger than the limit.
 pub async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {

@@ -17,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use commands::Actor;
+use domain::values::SessionId;
 use futures::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -60,6 +61,8 @@ pub struct Visit {
     pub correlation: Uuid,
     /// Who asks; none for strangers.
     pub caller: Option<Actor>,
+    /// The session it is asked in; none for whoever shows no access token.
+    pub session: Option<SessionId>,
 }
 
 impl Visit {
@@ -71,13 +74,13 @@ impl Visit {
         match given {
             Some(id) => {
                 let correlation = Uuid::parse_str(id).unwrap_or_else(|_| Uuid::now_v7());
-                Visit { id: id.into(), correlation, caller: None }
+                Visit { id: id.into(), correlation, caller: None, session: None }
             }
             None => {
                 let correlation = Uuid::now_v7();
                 let mut buffer = Uuid::encode_buffer();
                 let id = &*correlation.hyphenated().encode_lower(&mut buffer);
-                Visit { id: id.into(), correlation, caller: None }
+                Visit { id: id.into(), correlation, caller: None, session: None }
             }
         }
     }
@@ -182,22 +185,22 @@ async fn admit(
         Access::Open => Ok(()),
         // A wrong token is refused even where none is needed: the client believes to be somebody.
         Access::Public(_) | Access::Fields => {
-            visit.caller = app.auth.caller(headers).await?;
+            (visit.caller, visit.session) = app.auth.asker(headers).await?;
             Ok(())
         }
         Access::SignedIn => {
-            visit.caller = app.auth.caller(headers).await?;
+            (visit.caller, visit.session) = app.auth.asker(headers).await?;
             match visit.caller {
                 Some(_) => Ok(()),
                 None => Err(Problem::new(Kind::NotAuthenticated, "sign in first")),
             }
         }
         Access::Needs(permission) => {
-            visit.caller = app.auth.caller(headers).await?;
+            (visit.caller, visit.session) = app.auth.asker(headers).await?;
             auth::require(visit.caller.as_ref(), permission).map(drop)
         }
         Access::Command => {
-            visit.caller = app.auth.caller(headers).await?;
+            (visit.caller, visit.session) = app.auth.asker(headers).await?;
             match visit.caller {
                 Some(_) => Ok(()),
                 None => Err(Problem::new(Kind::NotAuthenticated, "commands need a token")),

@@ -11,14 +11,13 @@ mod signing;
 mod tokens;
 pub mod vault;
 
-use std::time::Duration;
+use std::{fmt::Display, str::FromStr, time::Duration};
 
 use commands::{Actor, CommandError, Commands, RequestContext};
 use domain::{
     identity::principal::{Command, Kind as PrincipalKind, Principal, Refusal, Standing},
     values::{Hash, PrincipalId, RoleName},
 };
-use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -119,6 +118,13 @@ impl Identities {
         self.command(id, command, Actor::on_behalf_of(id)).await
     }
 
+    /// The same, known here before the answer.
+    async fn own_now(&self, id: &PrincipalId, command: Command) -> Result<(), Problem> {
+        self.own(id, command).await.map_err(Problem::of_command)?;
+        self.commands.refresh_directory().await?;
+        Ok(())
+    }
+
     /// The keys by which others can check access tokens.
     pub async fn public_keys(&self) -> Result<Vec<jsonwebtoken::jwk::Jwk>, Problem> {
         self.secrets()?.signing.public().await
@@ -140,14 +146,25 @@ impl Identities {
         let invite = Command::Invite {
             email: self.seal_personal(&id, &email).await?,
             email_index,
-            token: fingerprint(token.as_bytes()),
+            token: Hash::of(token.as_bytes()),
         };
         self.command(&id, invite, actor.clone()).await.map_err(Problem::of_command)?;
+        self.grant(&id, roles, actor).await?;
+        Ok(Invited { principal: id, token })
+    }
+
+    /// Grants roles, as far as whoever asks may.
+    async fn grant(
+        &self,
+        id: &PrincipalId,
+        roles: &[RoleName],
+        actor: &Actor,
+    ) -> Result<(), Problem> {
         for role in roles {
             let grant = Command::GrantRole { role: role.clone() };
-            self.command(&id, grant, actor.clone()).await.map_err(Problem::of_command)?;
+            self.command(id, grant, actor.clone()).await.map_err(Problem::of_command)?;
         }
-        Ok(Invited { principal: id, token })
+        Ok(())
     }
 
     /// The id of whoever has an address: always the same, so that two invitations at once meet in
@@ -176,13 +193,13 @@ impl Identities {
         let secrets = self.secrets()?;
         check_name(display_name)?;
         passwords::check(password, "/password")?;
-        let id = tokens::of_link(token).ok_or_else(|| bad_link("/token"))?;
+        let id = tokens::of_link(token).ok_or_else(bad_link)?;
         let display_name = self.seal_personal(&id, display_name).await?;
         let verifier = self.store_password(secrets, &id, password).await?;
         let register = Command::Register {
             display_name,
             kind: PrincipalKind::User,
-            token: Some(fingerprint(token.as_bytes())),
+            token: Some(Hash::of(token.as_bytes())),
             verifier: Some(verifier),
         };
         let done = self.own(&id, register).await;
@@ -200,7 +217,7 @@ impl Identities {
                         | Refusal::AlreadyRegistered { .. }
                 )
             );
-            if guessed { bad_link("/token") } else { Problem::of_command(error) }
+            if guessed { bad_link() } else { Problem::of_command(error) }
         })?;
         Ok(id)
     }
@@ -219,8 +236,7 @@ impl Identities {
             let detail = format!("a service's name begins with one of {SERVICE_PREFIXES:?}");
             return Err(Problem::invalid_body(vec![Fault::at("/principal", detail)]));
         }
-        let made = || format!("service-{}", Uuid::now_v7().simple()).parse();
-        let id = id.map_or_else(made, Ok).map_err(Problem::internal)?;
+        let id = id.map_or_else(|| fresh_id("service"), Ok)?;
         let register = Command::Register {
             display_name: self.seal_personal(&id, display_name).await?,
             kind: PrincipalKind::Service,
@@ -228,16 +244,14 @@ impl Identities {
             verifier: None,
         };
         self.command(&id, register, actor.clone()).await.map_err(Problem::of_command)?;
-        for role in roles {
-            let grant = Command::GrantRole { role: role.clone() };
-            self.command(&id, grant, actor.clone()).await.map_err(Problem::of_command)?;
-        }
+        self.grant(&id, roles, actor).await?;
         Ok(id)
     }
 }
 
-fn fingerprint(bytes: &[u8]) -> Hash {
-    Hash::from_bytes(Sha256::digest(bytes).into())
+/// A new name for something of a kind, in the order of time.
+fn fresh_id<T: FromStr<Err: Display>>(kind: &str) -> Result<T, Problem> {
+    format!("{kind}-{}", Uuid::now_v7().simple()).parse().map_err(Problem::internal)
 }
 
 /// Whether it can be taken for nobody but a service, in any list of who did what.
@@ -245,9 +259,9 @@ fn is_of_service(id: &PrincipalId) -> bool {
     SERVICE_PREFIXES.iter().any(|prefix| id.as_str().starts_with(prefix))
 }
 
-fn bad_link(pointer: &str) -> Problem {
+fn bad_link() -> Problem {
     let detail = "this link is not, or no longer, good: ask for another".to_owned();
-    Problem::invalid_body(vec![Fault::at(pointer, detail)])
+    Problem::invalid_body(vec![Fault::at("/token", detail)])
 }
 
 /// A mail address as it is told from others: without spaces around it, in lower case.

@@ -10,10 +10,9 @@ use domain::{
     values::{Hash, PrincipalId},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::{Identities, fingerprint, secrets::Secrets, vault};
+use super::{Identities, secrets::Secrets, vault};
 use crate::problem::{Fault, Problem};
 
 /// The digits of a one-time code.
@@ -70,7 +69,7 @@ impl Identities {
         let hashes = backup_codes.iter().map(|code| hash(code)).collect();
         let kept = Kept { secret: secret.clone(), backup_codes: hashes };
         let kept = serde_json::to_vec(&kept).map_err(Problem::internal)?;
-        let verifier = fingerprint(&kept);
+        let verifier = Hash::of(&kept);
         let sealed = secrets.vault.seal(&purpose(id, verifier), &kept);
         self.commands.refresh_directory().await?;
         let current = self.second_factor_of(id);
@@ -163,7 +162,7 @@ fn base32(bytes: &[u8]) -> String {
 }
 
 fn hash(code: &str) -> Vec<u8> {
-    Sha256::digest(code.as_bytes()).to_vec()
+    Hash::of(code.as_bytes()).as_bytes().to_vec()
 }
 
 fn matched(kept: &Kept, code: &str) -> Result<Option<Matched>, Problem> {

@@ -6,7 +6,7 @@ use domain::values::{Hash, PrincipalId, Sealed};
 use uuid::Uuid;
 
 use super::{
-    Identities, fingerprint, passwords,
+    Identities, passwords,
     signing::Signing,
     vault::{self, Vault},
 };
@@ -28,7 +28,7 @@ impl Identities {
         password: &str,
     ) -> Result<Hash, Problem> {
         let phc = secrets.passwords.hash(password).await?;
-        let verifier = fingerprint(phc.as_bytes());
+        let verifier = Hash::of(phc.as_bytes());
         let sealed = secrets.vault.seal(&password_purpose(verifier), phc.as_bytes());
         let statement =
             "insert into password_verifiers (fingerprint, principal, sealed) values ($1, $2, $3)";

@@ -8,11 +8,10 @@ use domain::{
     identity::principal::{Command, FailureCause, Proof, Refusal, Standing},
     values::{Hash, Moment, PrincipalId, SessionId},
 };
-use uuid::Uuid;
 
 use super::{
-    Identities, passwords, passwords::PASSWORD_BYTES_MAX, second_factor::Matched, secrets::Secrets,
-    tokens,
+    Identities, fresh_id, passwords, passwords::PASSWORD_BYTES_MAX, second_factor::Matched,
+    secrets::Secrets, tokens,
 };
 use crate::problem::{Fault, Kind, Problem};
 
@@ -63,9 +62,9 @@ impl Identities {
         if let Some(factor) = self.second_factor_of(&id) {
             let Some(code) = code else { return Err(code_missing()) };
             let Some(matched) = self.match_code(secrets, &id, factor, code).await? else {
-                let looks_short = code.chars().filter(char::is_ascii_digit).count() == code.len();
-                let totp = if looks_short { FailureCause::Totp } else { FailureCause::BackupCode };
-                self.record_failure(id, totp);
+                let digits = code.bytes().all(|byte| byte.is_ascii_digit());
+                let cause = if digits { FailureCause::Totp } else { FailureCause::BackupCode };
+                self.record_failure(id, cause);
                 return Err(wrong_code());
             };
             proofs.push(match matched {
@@ -73,8 +72,7 @@ impl Identities {
                 Matched::Backup(number) => Proof::BackupCode { number },
             });
         }
-        let session: SessionId =
-            format!("session-{}", Uuid::now_v7().simple()).parse().map_err(Problem::internal)?;
+        let session: SessionId = fresh_id("session")?;
         let expires_at = Moment::from(Utc::now()).plus_seconds(SESSION_S);
         let start =
             Command::StartSession { expires_at, origin: None, proofs, session: session.clone() };
@@ -160,9 +158,7 @@ impl Identities {
             Some(session) => Command::RevokeSession { by_owner: true, session },
             None => Command::RevokeAllSessions { by_owner: true },
         };
-        self.own(principal, command).await.map_err(Problem::of_command)?;
-        self.commands.refresh_directory().await?;
-        Ok(())
+        self.own_now(principal, command).await
     }
 
     /// Refuses unless it is the password of somebody who is signed in already.
@@ -199,9 +195,7 @@ impl Identities {
         self.prove(principal, password, "/password").await?;
         let reason = "removed by its owner".parse().map_err(Problem::internal)?;
         let remove = Command::RemoveMfa { reason };
-        self.own(principal, remove).await.map_err(Problem::of_command)?;
-        self.commands.refresh_directory().await?;
-        Ok(())
+        self.own_now(principal, remove).await
     }
 
     /// Sets another password; all other sessions end.
@@ -217,9 +211,7 @@ impl Identities {
         self.prove(principal, current, "/current_password").await?;
         let verifier = self.store_password(secrets, principal, new).await?;
         let change = Command::ChangePassword { keeps: Some(keeps), rehash: false, verifier };
-        self.own(principal, change).await.map_err(Problem::of_command)?;
-        self.commands.refresh_directory().await?;
-        Ok(())
+        self.own_now(principal, change).await
     }
 }
 

@@ -7,13 +7,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Utc;
 use commands::{Actor, PermissionSet};
 use domain::identity::principal::Command;
-use domain::values::{ApiKeyId, Label, Moment, PermissionName, PrincipalId, SessionId};
+use domain::values::{ApiKeyId, Hash, Label, Moment, PermissionName, PrincipalId, SessionId};
 use event_store::StoreError;
-use sha2::{Digest, Sha256};
 use sqlx::PgPool;
-use uuid::Uuid;
 
-use super::{Identities, fingerprint, vault};
+use super::{Identities, fresh_id, vault};
 use crate::problem::{Kind, Problem};
 
 /// What every API key begins with, so that scanners for leaked secrets can know it.
@@ -43,7 +41,7 @@ pub(super) fn new_refresh() -> Result<String, Problem> {
 }
 
 fn hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
+    Hash::of(token.as_bytes()).as_bytes().to_vec()
 }
 
 /// Keeps a session's refresh token, by its hash, and forgets those that have expired.
@@ -125,10 +123,9 @@ impl Identities {
         expires_at: Moment,
         actor: Actor,
     ) -> Result<NewApiKey, Problem> {
-        let key: ApiKeyId =
-            format!("key-{}", Uuid::now_v7().simple()).parse().map_err(Problem::internal)?;
+        let key: ApiKeyId = fresh_id("key")?;
         let token = format!("{API_KEY_PREFIX}{key}_{}", new_secret()?);
-        let verifier = fingerprint(token.as_bytes());
+        let verifier = Hash::of(token.as_bytes());
         let issue = Command::IssueApiKey { expires_at, key: key.clone(), label, scopes, verifier };
         self.command(principal, issue, actor).await.map_err(Problem::of_command)?;
         self.commands.refresh_directory().await?;
@@ -154,7 +151,7 @@ impl Identities {
         let principal = directory.by_api_key(key)?.clone();
         let known = directory.identity(&principal)?.api_keys.get(key)?;
         // Hashes of random tokens: how far they agree tells nothing of either.
-        let good = known.verifier == fingerprint(token.as_bytes())
+        let good = known.verifier == Hash::of(token.as_bytes())
             && Moment::from(Utc::now()) < known.expires_at;
         let scopes = PermissionSet::named(&known.scopes);
         let permissions = directory.permissions(&principal).intersection(scopes);

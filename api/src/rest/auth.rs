@@ -20,10 +20,9 @@ use utoipa::ToSchema;
 use crate::{
     auth, body,
     door::Visit,
-    fields,
     identity::{ACCESS_TOKEN_S, Enrolment, TokenPair},
     operations::Operation,
-    params::{self, Params},
+    params,
     problem::{Kind, Problem},
     server::App,
 };
@@ -266,16 +265,8 @@ async fn read<T: DeserializeOwned>(
     operation: Operation,
     request: Request,
 ) -> Result<(Parts, T), Problem> {
-    let (parts, body) = request.into_parts();
-    Params::of(parts.uri.query()).finish()?;
-    let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;
-    body::require_json(&parts.headers, &body)?;
-    let read = serde_json::from_slice(&body).or_else(|error| {
-        let value = body::parse(&body)?;
-        let example = body_of(operation).map(|(_, example)| example).unwrap_or_default();
-        Err(Problem::invalid_body(fields::faults::<T>(&example, &value, &error.to_string())))
-    })?;
-    Ok((parts, read))
+    let example = || body_of(operation).map(|(_, example)| example).unwrap_or_default();
+    body::read_as(request, app.limits.body_bytes_max, example).await
 }
 
 fn visit(parts: &Parts) -> Result<&Visit, Problem> {
@@ -298,9 +289,10 @@ fn tokens(pair: TokenPair) -> Response {
 }
 
 /// The session in which a request is made; refused for whoever shows a key or another token.
-async fn session(app: &App, parts: &Parts) -> Result<(PrincipalId, SessionId), Problem> {
-    let found = app.auth.session(&parts.headers).await?;
-    found.ok_or_else(|| {
+fn session(parts: &Parts) -> Result<(PrincipalId, SessionId), Problem> {
+    let visit = visit(parts)?;
+    let principal = visit.caller.as_ref().and_then(|actor| actor.principal.clone());
+    principal.zip(visit.session.clone()).ok_or_else(|| {
         let detail = "this is done in a session: sign in, and send the access token";
         Problem::new(Kind::NotAuthenticated, detail)
     })
@@ -323,7 +315,7 @@ pub async fn refresh(State(app): State<App>, request: Request) -> Result<Respons
 pub async fn logout(State(app): State<App>, request: Request) -> Result<StatusCode, Problem> {
     params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
-    let (principal, session) = session(&app, &parts).await?;
+    let (principal, session) = session(&parts)?;
     app.identities.logout(&principal, Some(session)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -335,7 +327,7 @@ pub async fn logout_everywhere(
 ) -> Result<StatusCode, Problem> {
     params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
-    let (principal, _) = session(&app, &parts).await?;
+    let (principal, _) = session(&parts)?;
     app.identities.logout(&principal, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -367,7 +359,7 @@ pub async fn change_password(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let (parts, it) = read::<PasswordChange>(&app, Operation::ChangePassword, request).await?;
-    let (principal, session) = session(&app, &parts).await?;
+    let (principal, session) = session(&parts)?;
     let identities = &app.identities;
     identities.change_password(&principal, session, &it.current_password, &it.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -380,7 +372,7 @@ pub async fn begin_second_factor(
 ) -> Result<Response, Problem> {
     params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
-    let (principal, _) = session(&app, &parts).await?;
+    let (principal, _) = session(&parts)?;
     let begun = app.identities.begin_second_factor(&principal).await?;
     let Enrolment { verifier, secret, uri, backup_codes } = begun;
     let told = SecondFactor { backup_codes, enrolment: verifier, secret, uri };
@@ -394,7 +386,7 @@ pub async fn enrol_second_factor(
 ) -> Result<StatusCode, Problem> {
     let operation = Operation::EnrolSecondFactor;
     let (parts, it) = read::<SecondFactorProof>(&app, operation, request).await?;
-    let (principal, _) = session(&app, &parts).await?;
+    let (principal, _) = session(&parts)?;
     app.identities.enrol_second_factor(&principal, it.enrolment, &it.code).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -406,7 +398,7 @@ pub async fn remove_second_factor(
 ) -> Result<StatusCode, Problem> {
     let operation = Operation::RemoveSecondFactor;
     let (parts, it) = read::<SecondFactorRemoval>(&app, operation, request).await?;
-    let (principal, _) = session(&app, &parts).await?;
+    let (principal, _) = session(&parts)?;
     app.identities.remove_second_factor(&principal, &it.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -440,7 +432,7 @@ pub async fn issue_own_api_key(
 ) -> Result<Response, Problem> {
     let operation = Operation::IssueOwnApiKey;
     let (parts, it) = read::<OwnApiKeyRequest>(&app, operation, request).await?;
-    let (owner, _) = session(&app, &parts).await?;
+    let (owner, _) = session(&parts)?;
     let actor = commands::Actor::on_behalf_of(&owner);
     let identities = &app.identities;
     let made = identities.issue_api_key(&owner, it.label, it.scopes, it.expires_at, actor).await?;

@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use super::reply::Asked;
 use crate::{
-    body, fields,
+    body,
     heartbeats::{self, Beat, Heartbeat, VERSION_CHARS_MAX},
-    params::{self, Params, PathParams},
+    params::{self, PathParams},
     problem::{Fault, Problem},
     server::App,
 };
@@ -40,24 +40,16 @@ pub async fn take(
     request: Request,
 ) -> Result<Response, Problem> {
     let address: Address = path.get("address")?;
-    let (parts, body) = request.into_parts();
-    Params::of(parts.uri.query()).finish()?;
-    let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;
-    body::require_json(&parts.headers, &body)?;
-    let heartbeat = parse(&body)?;
+    let (_, heartbeat) = body::read_as(request, app.limits.body_bytes_max, example).await?;
+    check(&heartbeat)?;
     Ok(Json(heartbeats::take(&app.pool, address, &heartbeat).await?).into_response())
 }
 
-fn parse(bytes: &[u8]) -> Result<Heartbeat, Problem> {
-    let heartbeat: Heartbeat = serde_json::from_slice(bytes).or_else(|error| {
-        let value = body::parse(bytes)?;
-        let faults = fields::faults::<Heartbeat>(&example(), &value, &error.to_string());
-        Err(Problem::invalid_body(faults))
-    })?;
+fn check(heartbeat: &Heartbeat) -> Result<(), Problem> {
     let version = &heartbeat.version;
     let visible = version.bytes().all(|byte| byte.is_ascii_graphic());
     if visible && (1..=VERSION_CHARS_MAX).contains(&version.len()) {
-        return Ok(heartbeat);
+        return Ok(());
     }
     let detail = format!("must be 1 to {VERSION_CHARS_MAX} visible ASCII characters");
     Err(Problem::invalid_body(vec![Fault::at("/version", detail)]))
