@@ -2,6 +2,7 @@
 //!
 //! Does not know how anything is done: each verb calls the room that does it.
 
+mod admin;
 mod configuration;
 mod contract;
 mod events;
@@ -15,11 +16,12 @@ pub(crate) mod validator;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use commands::CommandError;
 
 use crate::{
     config::{Config, Sources},
     database::{Database, DatabaseError, Use},
-    demo, serve, telemetry,
+    demo, serve, telemetry, tls,
 };
 use terminal::Terminal;
 
@@ -64,6 +66,9 @@ enum Verb {
     /// Look at the read models, or build them anew
     #[command(subcommand)]
     Projections(projections::Verb),
+    /// Who is who: users, roles, keys, sessions
+    #[command(subcommand)]
+    Admin(admin::Verb),
     /// The settings in force
     #[command(subcommand)]
     Config(configuration::Verb),
@@ -103,6 +108,22 @@ impl Failure {
     /// Something that is needed cannot be reached: exit code 3.
     pub fn unreachable(message: impl ToString) -> Failure {
         Failure { exit: Exit::Unreachable, message: message.to_string() }
+    }
+
+    /// A command that failed: only what cannot be reached is exit code 3.
+    fn of_command<R: std::fmt::Display>(error: CommandError<R>) -> Failure {
+        match error {
+            CommandError::Unavailable(_) | CommandError::Unknown { .. } => {
+                Failure::unreachable(error)
+            }
+            CommandError::Refused(_)
+            | CommandError::Stale { .. }
+            | CommandError::Conflict { .. }
+            | CommandError::KeyReused
+            | CommandError::Forbidden { .. }
+            | CommandError::NotOwn { .. }
+            | CommandError::Invalid(_) => Failure::refused(error),
+        }
     }
 
     pub(crate) fn unheard() -> Failure {
@@ -148,6 +169,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), Failure> {
+    tls::choose_library();
     let sources = Sources::of_process(arguments.config, flags);
     let config = Config::read(&sources).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
@@ -172,6 +194,7 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Validator(verb) => validator::run(verb).await,
         Verb::Events(verb) => events::run(verb, config).await,
         Verb::Projections(verb) => projections::run(verb, config).await,
+        Verb::Admin(verb) => admin::run(verb, config).await,
         Verb::Config(verb) => configuration::run(verb, config),
         Verb::Openapi => contract::openapi(),
         Verb::Schema => contract::schema(),

@@ -37,12 +37,22 @@ pub struct Config {
     pub database_url: Option<String>,
     /// Where HTTP is served.
     pub listen: SocketAddr,
-    /// The first super_admin's token.
+    /// The token of a super_admin's that is set up by the configuration.
     pub setup_token: Option<String>,
     /// The master key under which secrets are sealed; None for one in the data folder.
     pub master_key: Option<String>,
+    /// What opens secrets too, while one master key takes the place of another.
+    pub other_master_key: Option<String>,
+    /// For how long a key signs access tokens, in days.
+    pub signing_key_days: u64,
     /// By which algorithm access tokens are signed.
     pub token_algorithm: TokenAlgorithm,
+    /// The mail server; None to write letters to the log.
+    pub smtp_url: Option<String>,
+    /// Whom letters come from.
+    pub mail_from: Option<String>,
+    /// Where the API is reached from outside; None for where it listens.
+    pub public_url: Option<String>,
     /// The folder of PostgreSQL's programs; None to look for it.
     pub pg_bin: Option<PathBuf>,
     /// Who runs the private PostgreSQL when this program is root.
@@ -175,7 +185,12 @@ impl Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             setup_token: None,
             master_key: None,
+            other_master_key: None,
+            signing_key_days: 0,
             token_algorithm: TokenAlgorithm::Rs256,
+            smtp_url: None,
+            mail_from: None,
+            public_url: None,
             pg_bin: None,
             postgres_user: String::new(),
             log: String::new(),

@@ -185,22 +185,22 @@ async fn admit(
         Access::Open => Ok(()),
         // A wrong token is refused even where none is needed: the client believes to be somebody.
         Access::Public(_) | Access::Fields => {
-            (visit.caller, visit.session) = app.auth.asker(headers).await?;
+            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
             Ok(())
         }
         Access::SignedIn => {
-            (visit.caller, visit.session) = app.auth.asker(headers).await?;
+            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
             match visit.caller {
                 Some(_) => Ok(()),
                 None => Err(Problem::new(Kind::NotAuthenticated, "sign in first")),
             }
         }
         Access::Needs(permission) => {
-            (visit.caller, visit.session) = app.auth.asker(headers).await?;
+            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
             auth::require(visit.caller.as_ref(), permission).map(drop)
         }
         Access::Command => {
-            (visit.caller, visit.session) = app.auth.asker(headers).await?;
+            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
             match visit.caller {
                 Some(_) => Ok(()),
                 None => Err(Problem::new(Kind::NotAuthenticated, "commands need a token")),

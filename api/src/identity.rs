@@ -3,11 +3,16 @@
 //! What somebody proves is compared here; what follows from it is decided by the domain, and told
 //! as events. Does not know what anybody may do: that is the policy's and the directory's.
 
+pub mod listing;
 mod passwords;
+mod recovery;
+mod resealing;
 mod second_factor;
 mod secrets;
 mod sessions;
+mod setup;
 mod signing;
+mod signing_keys;
 mod tokens;
 pub mod vault;
 
@@ -22,12 +27,17 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::problem::{Fault, Kind, Problem};
+use crate::{
+    mail::{Letter, Mail},
+    problem::{Fault, Kind, Problem},
+};
 pub use passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 pub use second_factor::Enrolment;
 use secrets::Secrets;
 pub use sessions::{SESSION_S, TokenPair};
-pub use signing::{ACCESS_TOKEN_S, Signing, TokenAlgorithm};
+pub use setup::SETUP_TOKEN_CHARS_MIN;
+pub use signing::{ACCESS_TOKEN_S, Signing};
+pub use signing_keys::TokenAlgorithm;
 pub use tokens::{API_KEY_PREFIX, NewApiKey};
 use vault::{Vault, VaultError};
 
@@ -47,8 +57,8 @@ const HOLDERS_MAX: u32 = 16;
 pub struct Identities {
     pool: PgPool,
     commands: Commands,
-    /// None when no master key is configured: then nobody signs in.
-    secrets: Option<Secrets>,
+    secrets: Secrets,
+    mail: Mail,
 }
 
 /// An invitation that was sent, or is to be handed over.
@@ -56,26 +66,50 @@ pub struct Identities {
 pub struct Invited {
     /// Who is invited.
     pub principal: PrincipalId,
-    /// What the invited registers with.
-    pub token: String,
+    /// What the invited registers with; none when it was mailed.
+    pub token: Option<String>,
 }
 
 impl Identities {
     /// Those that the write wing knows, with their secrets in this database under this vault.
-    pub fn new(
+    pub async fn open(
         pool: PgPool,
         commands: Commands,
-        vault: Option<Vault>,
+        vault: Vault,
         algorithm: TokenAlgorithm,
+        mail: Mail,
     ) -> Result<Identities, VaultError> {
-        let secrets = match vault {
-            None => None,
-            Some(vault) => {
-                let signing = Signing::new(pool.clone(), vault.clone(), algorithm);
-                Some(Secrets { vault, signing, passwords: passwords::Passwords::new()? })
+        let vault = resealing::settled(&pool, vault).await?;
+        let signing = Signing::new(pool.clone(), vault.clone(), algorithm);
+        let secrets = Secrets { vault, signing, passwords: passwords::Passwords::new()? };
+        Ok(Identities { pool, commands, secrets, mail })
+    }
+
+    /// Replaces signing keys in time, until the server closes: each signs for so long.
+    pub async fn tend_keys(self, signs_for: Duration, closing: CancellationToken) {
+        let every = Duration::from_secs(signing_keys::READ_EVERY_S);
+        loop {
+            if let Err(problem) = self.secrets.signing.tend(signs_for).await
+                && !closing.is_cancelled()
+            {
+                tracing::warn!(detail = problem.detail(), "the signing keys cannot be read");
             }
-        };
-        Ok(Identities { pool, commands, secrets })
+            tokio::select! {
+                () = closing.cancelled() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    /// Lets another signing key take the place of the one that signs, in a few seconds; tokens that
+    /// were signed before stay good.
+    pub async fn rotate_signing_key(&self) -> Result<(), Problem> {
+        self.secrets.signing.rotate().await
+    }
+
+    /// Seals all secrets anew that are sealed under the other master key, and says how many.
+    pub async fn reseal(&self) -> Result<u64, VaultError> {
+        resealing::reseal(&self.pool, &self.secrets.vault).await
     }
 
     /// Keeps the directory near the newest event of the log, until the server closes: what is
@@ -94,13 +128,6 @@ impl Identities {
             }
             tokio::time::sleep(Duration::from_millis(DIRECTORY_MS)).await;
         }
-    }
-
-    fn secrets(&self) -> Result<&Secrets, Problem> {
-        self.secrets.as_ref().ok_or_else(|| {
-            let detail = "this server has no master key: set NODE0_MASTER_KEY";
-            Problem::new(Kind::NotConfigured, detail)
-        })
     }
 
     async fn command(
@@ -127,7 +154,7 @@ impl Identities {
 
     /// The keys by which others can check access tokens.
     pub async fn public_keys(&self) -> Result<Vec<jsonwebtoken::jwk::Jwk>, Problem> {
-        self.secrets()?.signing.public().await
+        self.secrets.signing.public().await
     }
 
     /// Invites a person, with the roles it gets: the same address again renews the invitation.
@@ -137,20 +164,41 @@ impl Identities {
         roles: &[RoleName],
         actor: &Actor,
     ) -> Result<Invited, Problem> {
-        let vault = &self.secrets()?.vault;
         let email = normalised(email)?;
+        let (principal, token) = self.invite_silently(&email, roles, actor).await?;
+        // Without a mail server whoever invites hands the token over.
+        if !self.mail.is_sent() {
+            return Ok(Invited { principal, token: Some(token) });
+        }
+        self.mail.send(Letter {
+            to: email,
+            subject: "You are invited",
+            what: "To register, choose a name and a password",
+            path: "/api/v1/auth/register",
+            token,
+        });
+        Ok(Invited { principal, token: None })
+    }
+
+    /// The same without telling the invited; returns the token as well.
+    async fn invite_silently(
+        &self,
+        email: &str,
+        roles: &[RoleName],
+        actor: &Actor,
+    ) -> Result<(PrincipalId, String), Problem> {
+        let vault = &self.secrets.vault;
         self.commands.refresh_directory().await?;
-        let email_index = vault.index("email", &email);
-        let id = self.id_for(vault, &email)?;
+        let id = self.id_for(vault, email)?;
         let token = tokens::new_link(&id)?;
         let invite = Command::Invite {
-            email: self.seal_personal(&id, &email).await?,
-            email_index,
+            email: self.seal_personal(&id, email).await?,
+            email_index: vault.index("email", email),
             token: Hash::of(token.as_bytes()),
         };
         self.command(&id, invite, actor.clone()).await.map_err(Problem::of_command)?;
         self.grant(&id, roles, actor).await?;
-        Ok(Invited { principal: id, token })
+        Ok((id, token))
     }
 
     /// Grants roles, as far as whoever asks may.
@@ -190,7 +238,7 @@ impl Identities {
         display_name: &str,
         password: &str,
     ) -> Result<PrincipalId, Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         check_name(display_name)?;
         passwords::check(password, "/password")?;
         let id = tokens::of_link(token).ok_or_else(bad_link)?;
@@ -230,7 +278,6 @@ impl Identities {
         roles: &[RoleName],
         actor: &Actor,
     ) -> Result<PrincipalId, Problem> {
-        self.secrets()?;
         check_name(display_name)?;
         if id.as_ref().is_some_and(|id| !is_of_service(id)) {
             let detail = format!("a service's name begins with one of {SERVICE_PREFIXES:?}");

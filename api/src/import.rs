@@ -174,6 +174,7 @@ fn refusal(error: CommandError<Refusal>) -> Result<String, ImportError> {
         | CommandError::Conflict { .. }
         | CommandError::KeyReused
         | CommandError::Forbidden { .. }
+        | CommandError::NotOwn { .. }
         | CommandError::Invalid(_)
         | CommandError::Unknown { .. } => Ok(error.to_string()),
     }

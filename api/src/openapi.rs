@@ -29,6 +29,7 @@ pub fn document() -> Value {
                 | Operation::CommandBlock
                 | Operation::CommandHeight
                 | Operation::CommandPrincipal
+                | Operation::CommandRole
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );
@@ -94,6 +95,7 @@ fn tags() -> Value {
         {"name": "projections", "description": "How the read models are."},
         {"name": "auth", "description": "Signing in and out, and who one is."},
         {"name": "principals", "description": "Persons and services, and what they may do."},
+        {"name": "roles", "description": "Roles of one's own beside those that are built in."},
         {"name": "rpc", "description": "Our own chain for light clients and CosmJS."},
         {"name": "graphql", "description": "The same questions over GraphQL."},
         {"name": "server", "description": "Health, metrics and documents."},

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use commands::CommandError;
+use commands::{CommandError, Permission};
 use domain::aggregate::Refusal;
 use event_store::StoreError;
 use serde::Serialize;
@@ -154,6 +154,12 @@ impl Problem {
             .caused_by(cause)
     }
 
+    /// Somebody who may do this to what is their own tries it on what is another's.
+    pub fn not_own(permission: Permission) -> Problem {
+        let detail = format!("you have {} for your own validator only", permission.as_str());
+        Problem::new(Kind::NotPermitted, detail).with("permission", permission.as_str())
+    }
+
     /// Why a command came to nothing.
     pub fn of_command<R: Refusal>(error: CommandError<R>) -> Problem {
         match error {
@@ -177,6 +183,7 @@ impl Problem {
                 Problem::new(Kind::NotPermitted, format!("this needs {}", permission.as_str()))
                     .with("permission", permission.as_str())
             }
+            CommandError::NotOwn { permission } => Problem::not_own(permission),
             CommandError::Invalid(reason) => {
                 Problem::invalid_body(vec![Fault::at("", reason.to_string())])
             }

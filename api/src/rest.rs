@@ -16,6 +16,7 @@ pub mod headers;
 pub mod health;
 pub mod heartbeats;
 pub mod light_blocks;
+pub mod principals;
 pub mod processes;
 pub mod projections;
 pub mod reply;

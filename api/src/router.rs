@@ -8,8 +8,13 @@ use axum::{
     routing::{get, post},
 };
 use domain::{
-    block::Block, chain::Chain, consensus::ConsensusHeight, identity::principal::Principal,
-    transaction::Account, validator::Validator, validator_set::ValidatorSet,
+    block::Block,
+    chain::Chain,
+    consensus::ConsensusHeight,
+    identity::{principal::Principal, role::RoleDefinition},
+    transaction::Account,
+    validator::Validator,
+    validator_set::ValidatorSet,
 };
 
 use crate::{
@@ -18,8 +23,8 @@ use crate::{
     problem::{Kind, Problem},
     rest::{
         activity, anchors, auth, blobs, blocks, chains, delegations, documents, events, follow,
-        headers, health, heartbeats, light_blocks, processes, projections, search, slashings,
-        transactions, validator_sets, validators,
+        headers, health, heartbeats, light_blocks, principals, processes, projections, search,
+        slashings, transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -118,21 +123,33 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/processes/{process}/resume", post(processes::resume))
         // Who is who
         .route("/.well-known/jwks.json", get(auth::jwks))
+        .route("/api/v1/auth/set-up", post(auth::set_up))
         .route("/api/v1/auth/login", post(auth::login))
         .route("/api/v1/auth/refresh", post(auth::refresh))
         .route("/api/v1/auth/logout", post(auth::logout))
         .route("/api/v1/auth/logout-everywhere", post(auth::logout_everywhere))
         .route("/api/v1/auth/me", get(auth::me))
+        .route("/api/v1/auth/sessions", get(auth::own_sessions))
+        .route("/api/v1/auth/revoke-session", post(auth::revoke_own_session))
         .route("/api/v1/auth/register", post(auth::register))
         .route("/api/v1/auth/change-password", post(auth::change_password))
+        .route("/api/v1/auth/request-password-reset", post(auth::request_password_reset))
+        .route("/api/v1/auth/reset-password", post(auth::reset_password))
+        .route("/api/v1/auth/request-email-verification", post(auth::request_email_verification))
+        .route("/api/v1/auth/verify-email", post(auth::verify_email))
         .route("/api/v1/auth/second-factor/begin", post(auth::begin_second_factor))
         .route("/api/v1/auth/second-factor/enrol", post(auth::enrol_second_factor))
         .route("/api/v1/auth/second-factor/remove", post(auth::remove_second_factor))
         .route("/api/v1/auth/api-keys", post(auth::issue_own_api_key))
-        .route("/api/v1/principals", post(auth::invite))
+        .route("/api/v1/principals", get(principals::list).post(principals::invite))
+        .route("/api/v1/principals/{principal}", get(principals::get))
+        .route("/api/v1/principals/{principal}/sessions", get(principals::sessions))
+        .route("/api/v1/principals/{principal}/api-keys", get(principals::api_keys))
         .route("/api/v1/principals/{principal}/{command}", post(command::<Principal>))
-        .route("/api/v1/services", post(auth::set_up_service))
-        .route("/api/v1/api-keys", post(auth::issue_api_key))
+        .route("/api/v1/roles", get(principals::roles))
+        .route("/api/v1/roles/{role}/{command}", post(command::<RoleDefinition>))
+        .route("/api/v1/services", post(principals::set_up_service))
+        .route("/api/v1/api-keys", post(principals::issue_api_key))
         // Read models
         .route("/api/v1/projections", get(projections::list))
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))

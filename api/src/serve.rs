@@ -17,21 +17,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    auth::{self, Auth, SetupError},
     cli::{Failure, terminal::Terminal},
     config::Config,
     database::{Database, DatabaseError, Use},
     identity::{
         Identities,
-        vault::{Vault, VaultError},
+        vault::{self, Vault, VaultError},
     },
     live,
+    mail::{Mail, MailError},
     server::{self, AppState, Limits},
     shutdown::Shutdown,
     sockets::PatientListener,
     telemetry::Telemetry,
+    tls,
 };
 
+/// The seconds of a day.
+const DAY_S: u64 = 86_400;
 /// The file of the master key, in a data folder of our own.
 const MASTER_KEY_FILE: &str = "master.key";
 /// How long new requests are answered 503 before connections are closed: time for a load balancer
@@ -70,11 +73,20 @@ pub enum ServeError {
     #[error("The event log cannot be opened: {0}")]
     Store(#[from] StoreError),
     /// Nobody could get in.
-    #[error("The first token cannot be made: {0}")]
-    Setup(#[from] SetupError),
+    #[error("Nobody can be let in: {0}")]
+    Setup(String),
+    /// Nothing secret could be kept.
+    #[error(
+        "No master key is set, and there is no data folder of our own to keep one in. Make one \
+         with `openssl rand -base64 32`, keep a copy, and set it as NODE0_MASTER_KEY."
+    )]
+    MasterKey,
     /// Secrets cannot be kept.
     #[error("Secrets cannot be kept: {0}")]
     Vault(#[from] VaultError),
+    /// Letters cannot be sent.
+    #[error("Mail cannot be sent: {0}")]
+    Mail(#[from] MailError),
     /// The tables for queries do not answer.
     #[error("The database does not answer: {0}")]
     Pool(#[from] sqlx::Error),
@@ -107,6 +119,7 @@ impl Server {
     /// Opens everything and begins to answer. The address is taken first: a second server must not
     /// touch the data before it learns that it is the second.
     pub async fn start(config: &Config) -> Result<Server, ServeError> {
+        tls::choose_library();
         let address = config.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -137,7 +150,6 @@ impl Server {
             .acquire_timeout(Duration::from_millis(config.request_ms_max).min(CONNECTION_WAIT_MAX))
             .connect(database.url())
             .await?;
-        let setup_token = auth::ensure_super_admin(&pool, config.setup_token.as_deref()).await?;
         let options = StoreOptions {
             read_connections_max: config.read_connections_max,
             batch_events_max: config.batch_events_max,
@@ -148,12 +160,16 @@ impl Server {
         let commands = Commands::new(store.clone(), CommandsOptions::default());
         let vault = vault(config, database)?;
         let algorithm = config.token_algorithm;
-        let identities = Identities::new(pool.clone(), commands.clone(), vault, algorithm)?;
+        let mail = mail(config)?;
+        let (log, tables) = (commands.clone(), pool.clone());
+        let identities = Identities::open(tables, log, vault, algorithm, mail).await?;
+        let setup_token = identities.ensure_somebody(config.setup_token.as_deref()).await;
+        let setup_token =
+            setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
         let state = AppState {
             commands,
             projections: Projections::start(store.clone(), store.pool().clone(), options),
             store,
-            auth: Auth::new(pool.clone(), identities.clone()),
             identities,
             pool,
             limits: limits(config),
@@ -179,6 +195,8 @@ impl Server {
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
         let serving = Some(tokio::spawn(serving.into_future()));
         tokio::spawn(surface.identities.clone().follow(draining.clone()));
+        let signs_for = Duration::from_secs(config.signing_key_days * DAY_S);
+        tokio::spawn(surface.identities.clone().tend_keys(signs_for, draining.clone()));
         let reactions = Reactions::start(&surface.commands, Process::ALL);
         let parts = Parts { surface, reactions, store, database };
         let drain_max = Duration::from_millis(config.drain_ms_max);
@@ -190,7 +208,7 @@ impl Server {
         self.address
     }
 
-    /// The super_admin's token when this start made it: known only now.
+    /// The token of the set-up link, when nobody can get in yet: known only now.
     pub fn setup_token(&self) -> Option<&str> {
         self.setup_token.as_deref()
     }
@@ -243,18 +261,23 @@ impl Server {
 }
 
 /// The vault under the configured master key; else, in a data folder of our own, under the key
-/// there; else none.
-fn vault(config: &Config, database: &Database) -> Result<Option<Vault>, VaultError> {
-    if let Some(key) = &config.master_key {
-        return Ok(Vault::parse(key));
-    }
-    match database.cluster() {
-        Some(cluster) => {
-            let path = cluster.folder().root().join(MASTER_KEY_FILE);
-            Vault::of_file(&path).map(Some)
-        }
-        None => Ok(None),
-    }
+/// there. What is sealed under the other configured key opens too.
+pub(crate) fn vault(config: &Config, database: &Database) -> Result<Vault, ServeError> {
+    let configured = config.master_key.as_deref().and_then(vault::parse);
+    let vault = match (configured, database.cluster()) {
+        (Some(key), _) => Vault::new(&key),
+        (None, Some(cluster)) => Vault::of_file(&cluster.folder().root().join(MASTER_KEY_FILE))?,
+        (None, None) => return Err(ServeError::MasterKey),
+    };
+    let other = config.other_master_key.as_deref().and_then(vault::parse);
+    Ok(other.iter().fold(vault, Vault::opening))
+}
+
+/// Who sends letters, with where we are reached from outside.
+fn mail(config: &Config) -> Result<Mail, MailError> {
+    let here = format!("http://{}", config.listen);
+    let public_url = config.public_url.as_deref().unwrap_or(&here);
+    Mail::new(config.smtp_url.as_deref(), config.mail_from.as_deref(), public_url)
 }
 
 fn limits(config: &Config) -> Limits {
@@ -304,7 +327,7 @@ pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Fa
     told
 }
 
-/// Says where it is, and the token that is never shown again.
+/// Says where it is, and the set-up link's token that is never shown again.
 pub(crate) fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
     let address = format!("http://{}", server.address());
     let token = server.setup_token();
@@ -319,7 +342,8 @@ pub(crate) fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
             }
             if let Some(token) = token {
                 text += &format!(
-                    "\nThe super_admin's token, shown this once: {}\n  Authorization: Bearer <token>",
+                    "\nNobody can sign in yet. The set-up link's token, good once: {}\n  \
+                     POST {address}/api/v1/auth/set-up",
                     paint.strong(token)
                 );
             }

@@ -19,7 +19,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::Auth, graphql, identity::Identities, live, problem::Problem, rest::reply, router,
+    graphql, identity::Identities, live, problem::Problem, rest::reply, router,
     telemetry::Telemetry,
 };
 
@@ -86,8 +86,6 @@ pub struct AppState {
     pub pool: PgPool,
     /// Who is who.
     pub identities: Identities,
-    /// Who shows which token.
-    pub auth: Auth,
     /// The limits.
     pub limits: Limits,
     /// Counters and durations.

@@ -8,6 +8,7 @@ mod blocks;
 mod chains;
 mod heights;
 mod principals;
+mod roles;
 pub mod transactions;
 mod validator_sets;
 mod validators;

@@ -19,6 +19,9 @@ use crate::{Outcome, load, report::Figure};
 /// The first super_admin's token of the measured server.
 const TOKEN: &str = "bench-0123456789abcdef0123456789abcdef";
 
+/// What its secrets are sealed under: 32 bytes of 1.
+const MASTER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
 /// A server in a process of its own; killed when dropped.
 pub struct Process {
     child: Child,
@@ -34,6 +37,7 @@ impl Process {
             .env("DATABASE_URL", url)
             .env("NODE0_LISTEN", "127.0.0.1:0")
             .env("NODE0_SETUP_TOKEN", TOKEN)
+            .env("NODE0_MASTER_KEY", MASTER_KEY)
             .env("NODE0_LOG", "warn");
         Process::start(command)
     }

@@ -37,6 +37,12 @@ pub enum CommandError<R> {
         /// What is needed.
         permission: Permission,
     },
+    /// The actor may do this to what is its own only.
+    #[error("this needs the permission {}, for what is another's", .permission.as_str())]
+    NotOwn {
+        /// What is held for one's own.
+        permission: Permission,
+    },
     /// The events cannot be stored as records.
     #[error("{0}")]
     Invalid(RecordError),

@@ -15,7 +15,7 @@ use domain::{
     transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
-    values::{ChainId, Height},
+    values::{ChainId, Height, PrincipalId},
 };
 use event_store::{
     Appended, CommandDigest, CommandId, EventStore, RecordError, StoreError, StreamName,
@@ -37,6 +37,11 @@ use crate::{
 pub trait Handled: Aggregate {
     /// The one permission a command asks for.
     fn permission(command: &Self::Command) -> Permission;
+
+    /// Whose own it is; none for what is nobody's own.
+    fn owner(_: &Self::Id) -> Option<PrincipalId> {
+        None
+    }
 
     /// Looks up what the decision must know beyond the aggregate's own history.
     fn prepare(
@@ -194,6 +199,9 @@ impl Commands {
         if !context.actor.may(permission) {
             return Err(CommandError::Forbidden { permission });
         }
+        if A::owner(&id).is_some_and(|owner| context.actor.is_kept_from(&owner)) {
+            return Err(CommandError::NotOwn { permission });
+        }
         let stream = stream_of::<A>(&id).map_err(CommandError::Invalid)?;
         let command_id = context.command_id();
         let keyed = context.idempotency_key.is_some();
@@ -222,6 +230,7 @@ impl Commands {
                 CommandError::Conflict { .. }
                 | CommandError::KeyReused
                 | CommandError::Forbidden { .. }
+                | CommandError::NotOwn { .. }
                 | CommandError::Invalid(_)
                 | CommandError::Unavailable(_)
                 | CommandError::Unknown { .. },

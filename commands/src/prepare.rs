@@ -11,7 +11,7 @@ use domain::{
     transaction::{self, Account, Eviction, Mempool},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
-    values::{Address, Amount, ChainId, Epoch, Nonce},
+    values::{Address, Amount, ChainId, Epoch, Nonce, PrincipalId},
 };
 use event_store::StoreError;
 use tracing::debug;
@@ -27,6 +27,10 @@ use crate::{
 impl Handled for Validator {
     fn permission(command: &validator::Command) -> Permission {
         policy::validator(command)
+    }
+
+    fn owner(id: &Address) -> Option<PrincipalId> {
+        Some(PrincipalId::of_validator(*id))
     }
 
     async fn prepare(

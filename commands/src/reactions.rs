@@ -202,6 +202,7 @@ impl<R: std::fmt::Display> From<CommandError<R>> for Stuck {
             | CommandError::Stale { .. }
             | CommandError::KeyReused
             | CommandError::Forbidden { .. }
+            | CommandError::NotOwn { .. }
             | CommandError::Invalid(_) => Stuck::Refused(error.to_string()),
         }
     }

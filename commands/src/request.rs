@@ -45,6 +45,12 @@ impl Actor {
         Actor { name, permissions, principal: Some(principal) }
     }
 
+    /// Whether what is this one's own is not theirs: a validator's service has to do with its own
+    /// validator only.
+    pub fn is_kept_from(&self, owner: &PrincipalId) -> bool {
+        self.principal.as_ref().is_some_and(|id| id.validator().is_some() && id != owner)
+    }
+
     /// Whether they may.
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.holds(permission)

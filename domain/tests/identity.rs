@@ -306,6 +306,12 @@ fn nobody_grants_or_takes_what_they_lack() {
     let refusal = Refusal::RoleBeyondOwn { role: role_name("viewer") };
     assert!(!refusal.to_string().contains("prune"), "{refusal}");
     user().knowing(beyond).when(grant()).refused(refusal.clone());
+    let voting = |known: &mut Known| {
+        known.role_permissions = Some(permissions(&["consensus:vote"]));
+        known.actor_permissions.extend(permissions(&["consensus:vote"]));
+    };
+    let role = role_name("viewer");
+    user().knowing(voting).when(grant()).refused(Refusal::ValidatorsOnly { role });
     let unknown = user().knowing(|known| known.role_permissions = None);
     unknown.when(grant()).refused(Refusal::RoleUnknown { role: role_name("viewer") });
     let story = user().when(grant()).then(vec![granted]);

@@ -156,6 +156,19 @@ impl PageRequest {
         i64::from(self.first) + 1
     }
 
+    /// The page of a whole list that is in memory, in the order of its keys.
+    pub fn cut<T>(&self, list: &str, sorted: Vec<(String, T)>) -> Result<PageOf<T>, PageError> {
+        let after = self.after().map(|cursor| cursor.key::<1>(list)).transpose()?;
+        let beyond = |key: &String| after.is_none_or(|[after]| key.as_str() > after);
+        let rest = sorted.into_iter().filter(|(key, _)| beyond(key));
+        let wanted = usize::try_from(self.first).unwrap_or(usize::MAX);
+        let some: Vec<(String, T)> = rest.take(wanted + 1).collect();
+        let page = self.page(some, |(key, _)| Cursor::new(list, vec![key.clone()]));
+        let PageOf { items, cursors, next, has_next } = page;
+        let items = items.into_iter().map(|(_, item)| item).collect();
+        Ok(PageOf { items, cursors, next, has_next })
+    }
+
     /// Makes the page from what a statement with [`PageRequest::limit`] answered.
     pub(crate) fn page<T>(&self, mut items: Vec<T>, cursor: impl Fn(&T) -> Cursor) -> PageOf<T> {
         let wanted = usize::try_from(self.first).unwrap_or(usize::MAX);

@@ -12,6 +12,10 @@ use crate::{database::TestDatabase, http::Http, node0::TOKEN};
 /// The master key of every test: 32 bytes of 7.
 pub const MASTER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
+/// What the set-up of a server leaves in its log before anybody asks for anything: a service, its
+/// role and its key.
+pub const SETUP_EVENTS: u64 = 3;
+
 /// A server of a test's own, wired as the program wires it.
 pub struct TestApp {
     /// The running server.

@@ -4,11 +4,17 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
+use commands::Role;
+use domain::values::Moment;
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
 /// How long one request may take.
 const REQUEST_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long the keys of services are good for, in seconds.
+const KEY_S: u64 = 86_400;
 
 /// A client of one server, with the super_admin's token.
 #[derive(Clone, Debug)]
@@ -49,7 +55,7 @@ impl Http {
     /// A client for `http://host:port`.
     pub fn new(base: String, token: String) -> Http {
         let client = reqwest::Client::builder().timeout(REQUEST_WAIT_MAX).build();
-        Http { base, token, client: client.expect("a client without TLS can be made") }
+        Http { base, token, client: client.expect("a client can be made") }
     }
 
     /// A request with the token, to be completed by the caller.
@@ -81,6 +87,31 @@ impl Http {
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.request(Method::POST, path).json(body);
         Http::send(request).await.expect("the server answers")
+    }
+
+    /// A client with the key of a service of its own, which is set up in a role.
+    ///
+    /// # Panics
+    /// When this one may not do that.
+    pub async fn service(&self, name: &str, role: Role) -> Http {
+        let service = serde_json::json!({
+            "display_name": name, "principal": name, "roles": [role.as_str()],
+        });
+        self.post("/api/v1/services", &service).await.expect(201);
+        let key = serde_json::json!({
+            "expires_at": Moment::from(Utc::now()).plus_seconds(KEY_S),
+            "label": name,
+            "principal": name,
+            "scopes": role.permissions().names(),
+        });
+        let made = self.post("/api/v1/api-keys", &key).await.expect(201);
+        let token = made["token"].as_str().expect("a key").to_owned();
+        Http { base: self.base.clone(), token, client: self.client.clone() }
+    }
+
+    /// What it shows.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// Asks in GraphQL; the data of an answer without errors.

@@ -13,13 +13,13 @@ use domain::{
     consensus::{self, ConsensusHeight, HeightStream, Started},
     evidence::Evidence,
     transaction::{self, Account, Envelope, Payload, Transaction},
-    values::{Address, Amount, ChainId, Height, Moment, Nonce, Round, Signature},
+    values::{Address, Amount, ChainId, Height, Moment, Nonce, PrincipalId, Round, Signature},
     vote::{BlockId, Proposal, Vote, VoteType},
 };
 use ed25519_dalek::Signer as _;
 use serde_json::{Value, json};
 
-use crate::keys::ValidatorKey;
+use crate::{http::Http, keys::ValidatorKey};
 
 /// How many heights an epoch of the chain has.
 pub const EPOCH_BLOCKS: u32 = 4;
@@ -42,6 +42,12 @@ pub fn chain() -> ChainId {
 /// The n-th validator's key.
 pub fn validator(n: u64) -> ValidatorKey {
     ValidatorKey::number(n)
+}
+
+/// An API key of the n-th validator's service.
+pub async fn service(http: &Http, n: u64) -> String {
+    let id = PrincipalId::of_validator(validator(n).address());
+    http.service(id.as_str(), Role::Validator).await.token().to_owned()
 }
 
 /// The n-th sender's key.

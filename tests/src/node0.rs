@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::http::Http;
+use crate::{app::MASTER_KEY, http::Http};
 
 /// The token that every server of the tests is set up with.
 pub const TOKEN: &str = "a-token-for-the-tests-and-nothing-else-0123456789";
@@ -115,7 +115,9 @@ impl Node0 {
         let name = format!("node0-serve-{}-{number}.log", std::process::id());
         let log = std::env::temp_dir().join(name);
         let stderr = File::create(&log).expect("the temporary folder takes a file");
-        command.args(["serve", "--json", "--listen", place]);
+        command.args(["serve", "--json", "--listen", place, "--master-key", MASTER_KEY]);
+        // Its keys are made in no time.
+        command.args(["--token-algorithm", "EdDSA"]);
         command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program can be run");
         let stdout = child.stdout.take().expect("standard output is piped");

@@ -9,6 +9,8 @@ mod conditions;
 mod graphql;
 mod identity;
 mod input;
+mod keys;
+mod letters;
 mod live;
 mod metrics;
 mod network;

@@ -195,7 +195,19 @@ async fn no_request_is_cut_when_a_server_is_asked_to_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_start_shows_a_token_once_and_only_with_it_can_anything_be_done() {
+async fn without_a_master_key_a_server_says_how_to_make_one_and_does_not_start() {
+    let database = TestDatabase::create().await;
+    let output = run(["--database-url", &database.url(), "serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = complaint(&output);
+    assert!(
+        said.contains("openssl rand -base64 32") && said.contains("NODE0_MASTER_KEY"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_the_first_start_s_link_is_the_super_admin_and_nobody_else_is() {
     let database = TestDatabase::create().await;
     let url = database.url();
     let start = || {
@@ -203,18 +215,40 @@ async fn the_first_start_shows_a_token_once_and_only_with_it_can_anything_be_don
         command.args(["--database-url", &url]);
         Node0::serve_as_it_is(&mut command)
     };
+    let before = start();
+    let older = before.setup_token().expect("nobody can sign in").to_owned();
+    assert!(before.stop().success());
+
     let first = start();
-    let token = first.setup_token().expect("the first start makes a token").to_owned();
-    let stranger = Http::new(first.address().to_owned(), "not-the-token".to_owned());
+    let token = first.setup_token().expect("still nobody can").to_owned();
+    let stranger = Http::new(first.address().to_owned(), token.clone());
     assert_eq!(Http::send(registration(&stranger, 1)).await.unwrap().status, 401);
-    let owner = Http::new(first.address().to_owned(), token.clone());
+    let follow = |token: &str, password: &str| {
+        let body = serde_json::json!({
+            "display_name": "Ada", "email": "ada@north.example", "password": password,
+            "token": token,
+        });
+        let url = format!("{}/api/v1/auth/set-up", first.address());
+        Http::send(reqwest::Client::new().post(url).json(&body))
+    };
+    let password = "correct horse battery staple";
+    assert_eq!(follow(&older, password).await.unwrap().status, 422, "a newer one is there");
+    assert_eq!(follow(&token, "short").await.unwrap().status, 422, "the link stays good");
+    let (one, other) = tokio::join!(follow(&token, password), follow(&token, password));
+    let mut statuses = [one.as_ref().unwrap().status, other.as_ref().unwrap().status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 422], "a link is good once");
+    let tokens = [one, other].into_iter().flatten().find(|answer| answer.status == 200).unwrap();
+    let access = tokens.body["access_token"].as_str().unwrap().to_owned();
+    let owner = Http::new(first.address().to_owned(), access.clone());
     Http::send(registration(&owner, 1)).await.unwrap().expect(201);
     assert!(!first.log().contains(&token), "the token is not in the log");
+    assert!(!first.log().contains(&access), "no token is");
     assert!(first.stop().success());
 
     let second = start();
-    assert_eq!(second.setup_token(), None, "a token is shown once");
-    let owner = Http::new(second.address().to_owned(), token);
+    assert_eq!(second.setup_token(), None, "somebody can sign in");
+    let owner = Http::new(second.address().to_owned(), access);
     Http::send(registration(&owner, 2)).await.unwrap().expect(201);
     assert!(second.stop().success());
 }

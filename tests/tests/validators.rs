@@ -12,12 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::auth;
-use commands::{Commands, CommandsOptions, Role};
+use commands::{Commands, CommandsOptions};
 use domain::{block::Block, light::ValidatorSet, values::Hash};
 use event_store::{EventStore, Filter, StoreOptions};
 use serde_json::{Value, json};
-use sqlx::PgPool;
 use tendermint_light_client_verifier::Verdict;
 use tests::{
     database::TestDatabase,
@@ -55,14 +53,12 @@ impl Net {
         drop(free);
         let server = Node0::on_database_at(&database.url(), &place);
         let folder = std::env::temp_dir().join(format!("node0-net-{}", database.name()));
-        let pool = PgPool::connect(&database.url()).await.unwrap();
         let mut homes = BTreeMap::new();
         for n in 1..=VALIDATORS {
             let name = format!("validator-{n}");
-            let token = auth::issue_token(&pool, &name, Role::Validator).await.unwrap();
+            let token = network::service(&server.http(), n).await;
             homes.insert(n, Home::made(&folder.join(name), &network::validator(n), &token));
         }
-        pool.close().await;
         let document = network::hasty_genesis(TIMEOUT_MS);
         server.http().post("/api/v1/chains", &document).await.expect(201);
         let store = EventStore::open(StoreOptions::new(database.url())).await.unwrap();

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use commands::{Actor, CommandError, Commands, CommandsOptions, RequestContext, Role};
+use commands::{Actor, Commands, CommandsOptions, RequestContext, Role};
 use domain::{
     chain::{Chain, ChainStream, Command},
     genesis::{self, Finding, Report},
@@ -98,7 +98,7 @@ async fn begin(
     let command = Command::InitialiseGenesis { document };
     let answer = commands.execute::<Chain>(id, command, context).await;
     store.close().await;
-    let outcome = answer.map_err(failure)?;
+    let outcome = answer.map_err(Failure::of_command)?;
     let position = outcome.position.map(|position| position.to_string());
     let object = json!({
         "chain": chain.to_string(),
@@ -114,19 +114,6 @@ async fn begin(
         None => format!("chain {chain} had been started from this document before"),
     };
     terminal.say(sentence, &object)
-}
-
-/// Maps a command's failure to an exit code: only what cannot be reached is 3.
-fn failure<R: std::fmt::Display>(error: CommandError<R>) -> Failure {
-    match error {
-        CommandError::Unavailable(_) | CommandError::Unknown { .. } => Failure::unreachable(error),
-        CommandError::Refused(_)
-        | CommandError::Stale { .. }
-        | CommandError::Conflict { .. }
-        | CommandError::KeyReused
-        | CommandError::Forbidden { .. }
-        | CommandError::Invalid(_) => Failure::refused(error),
-    }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

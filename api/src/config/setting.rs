@@ -6,9 +6,9 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use super::{Config, DRAIN_MS_MAX};
 use crate::{
-    auth::SETUP_TOKEN_CHARS_MIN,
-    identity::{TokenAlgorithm, vault::Vault},
+    identity::{API_KEY_PREFIX, SETUP_TOKEN_CHARS_MIN, TokenAlgorithm, vault},
     live,
+    mail::is_smtp_url,
     telemetry::LogForm,
 };
 
@@ -83,7 +83,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "setup_token",
         alias: None,
-        what: "The first super_admin's token, for a start without a prompt",
+        what: "A super_admin's token, for a start without a set-up link",
         default: None,
         secret: true,
         read: |config, text| token(text).map(|token| config.setup_token = Some(token)),
@@ -98,6 +98,22 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, text| master_key(text).map(|key| config.master_key = Some(key)),
     },
     Setting {
+        key: "other_master_key",
+        alias: None,
+        what: "What opens secrets too, while one master key takes the place of another",
+        default: None,
+        secret: true,
+        read: |config, text| master_key(text).map(|key| config.other_master_key = Some(key)),
+    },
+    Setting {
+        key: "signing_key_days",
+        alias: None,
+        what: "For how long a key signs access tokens before another takes its place, in days",
+        default: Some(|| 30.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 3_650).map(|days| config.signing_key_days = days),
+    },
+    Setting {
         key: "token_algorithm",
         alias: None,
         what: "By which algorithm access tokens are signed: RS256 or EdDSA",
@@ -108,6 +124,32 @@ pub const SETTINGS: &[Setting] = &[
             config.token_algorithm = algorithm;
             Ok(())
         },
+    },
+    Setting {
+        key: "smtp_url",
+        alias: None,
+        what: "The mail server, e.g. smtps://user:password@mail.example; letters go to the log when \
+               it is not set",
+        default: None,
+        secret: true,
+        read: |config, text| smtp_url(text).map(|url| config.smtp_url = Some(url)),
+    },
+    Setting {
+        key: "mail_from",
+        alias: None,
+        what: "Whom letters come from, e.g. Node-0 <node0@mail.example>",
+        default: None,
+        secret: false,
+        read: |config, text| mailbox(text).map(|from| config.mail_from = Some(from)),
+    },
+    Setting {
+        key: "public_url",
+        alias: None,
+        what: "Where the API is reached from outside, e.g. https://node0.example; where it listens \
+               when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| public_url(text).map(|url| config.public_url = Some(url)),
     },
     Setting {
         key: "pg_bin",
@@ -272,18 +314,44 @@ fn database_url(text: &str) -> Result<String, String> {
 
 fn token(text: &str) -> Result<String, String> {
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if text.len() >= SETUP_TOKEN_CHARS_MIN && visible {
+    let own = text.starts_with(API_KEY_PREFIX);
+    if text.len() >= SETUP_TOKEN_CHARS_MIN && visible && !own {
         Ok(text.to_owned())
     } else {
-        Err(format!("at least {SETUP_TOKEN_CHARS_MIN} visible ASCII characters are expected"))
+        Err(format!(
+            "at least {SETUP_TOKEN_CHARS_MIN} visible ASCII characters are expected, not beginning \
+             with {API_KEY_PREFIX}"
+        ))
     }
 }
 
 fn master_key(text: &str) -> Result<String, String> {
-    match Vault::parse(text) {
+    match vault::parse(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err("32 bytes in padded base64 are expected".to_owned()),
     }
+}
+
+fn smtp_url(text: &str) -> Result<String, String> {
+    if is_smtp_url(text) {
+        return Ok(text.to_owned());
+    }
+    Err("an address such as smtps://user:password@mail.example is expected".to_owned())
+}
+
+fn mailbox(text: &str) -> Result<String, String> {
+    match text.parse::<lettre::message::Mailbox>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a sender such as Node-0 <node0@mail.example> is expected".to_owned()),
+    }
+}
+
+/// Without the slash at its end.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).ok();
+    let whole = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = whole.ok_or("an address such as https://node0.example is expected")?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

@@ -23,7 +23,6 @@ use super::{
     workload::Workload,
 };
 use crate::{
-    auth,
     cli::{
         ACTOR, Failure,
         terminal::{Paint, Terminal},
@@ -34,6 +33,8 @@ use crate::{
     server::App,
 };
 
+/// The service that sends the workload.
+const SENDER: &str = "service-demo";
 /// How often a frame is shown, in milliseconds.
 const FRAME_MS: u64 = 1_000;
 /// How often the validators are looked after, in milliseconds.
@@ -86,9 +87,8 @@ impl Show {
         let watch = Watch::start(&app.store, tally.clone());
         let mut tokens = Vec::with_capacity(network.members.len());
         for member in &network.members {
-            let principal = format!("validator-{}", member.address);
-            let token = auth::issue_token(&app.pool, &principal, Role::Validator).await;
-            tokens.push(token.map_err(Failure::unreachable)?);
+            let principal = format!("validator-{}", member.address).to_lowercase();
+            tokens.push(key(app, &principal, Role::Validator).await?);
         }
         let validators = Validators::start(&address, &network.members, &tokens)?;
         let liar = network.members.last().zip(tokens.pop()).filter(|_| arguments.equivocate);
@@ -100,11 +100,10 @@ impl Show {
         let sending = match arguments.rate {
             0 => None,
             rate => {
-                let token = auth::issue_token(&app.pool, "demo", Role::Operator).await;
                 let usual = (rate / REQUESTS_PER_SECOND).clamp(1, BATCH_MAX);
                 let workload = Workload {
                     server: address,
-                    token: token.map_err(Failure::unreachable)?,
+                    token: key(app, SENDER, Role::Operator).await?,
                     chain: network.chain.clone(),
                     rate,
                     batch: arguments.batch.unwrap_or(usual) as usize,
@@ -290,4 +289,11 @@ fn say_where(network: &Network, address: &str, terminal: Terminal) -> Result<(),
         text
     };
     terminal.say(sentence, &object)
+}
+
+/// An API key of a service of the demo's.
+async fn key(app: &App, service: &str, role: Role) -> Result<String, Failure> {
+    let id = service.parse().map_err(Failure::refused)?;
+    let issued = app.identities.issue_service_key(&id, role).await;
+    issued.map_err(|problem| Failure::unreachable(problem.detail()))
 }

@@ -59,7 +59,7 @@ impl Identities {
     /// Makes a second factor for somebody to set up on a device. It counts once a code of it is
     /// shown; one that was begun before is forgotten.
     pub async fn begin_second_factor(&self, id: &PrincipalId) -> Result<Enrolment, Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         let secret = vault::random::<SECRET_BYTES>().map_err(Problem::internal)?.to_vec();
         let mut backup_codes = Vec::new();
         for _ in 0..BACKUP_CODES {
@@ -103,7 +103,7 @@ impl Identities {
         verifier: Hash,
         code: &str,
     ) -> Result<(), Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         let unknown = || {
             let detail = "no such second factor was begun: begin again".to_owned();
             Problem::invalid_body(vec![Fault::at("/enrolment", detail)])
@@ -153,7 +153,7 @@ impl Identities {
     }
 }
 
-fn purpose(id: &PrincipalId, verifier: Hash) -> String {
+pub(super) fn purpose(id: &PrincipalId, verifier: Hash) -> String {
     format!("second factor {id} {verifier}")
 }
 

@@ -74,7 +74,7 @@ impl Identities {
         id: &PrincipalId,
         clear: &str,
     ) -> Result<Sealed, Problem> {
-        let vault = &self.secrets()?.vault;
+        let vault = &self.secrets.vault;
         let statement = "select key_id, wrapped from person_keys where principal = $1";
         let find = || sqlx::query_as(statement).bind(id.as_str()).fetch_optional(&self.pool);
         let mut found: Option<(String, Vec<u8>)> = find().await?;
@@ -97,10 +97,10 @@ impl Identities {
     }
 }
 
-fn password_purpose(verifier: Hash) -> String {
+pub(super) fn password_purpose(verifier: Hash) -> String {
     format!("password {verifier}")
 }
 
-fn person_purpose(key_id: &str) -> String {
+pub(super) fn person_purpose(key_id: &str) -> String {
     format!("person {key_id}")
 }

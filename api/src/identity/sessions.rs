@@ -40,7 +40,7 @@ impl Identities {
         password: &str,
         code: Option<&str>,
     ) -> Result<TokenPair, Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         let email = email.trim().to_lowercase();
         self.commands.refresh_directory().await?;
         let index = secrets.vault.index("email", &email);
@@ -102,7 +102,7 @@ impl Identities {
     /// Goes on with a session: the token is used up, and another takes its place. A token that was
     /// used before ends the session, as one of its two users is not its owner (RFC 9700, 4.14.2).
     pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         self.commands.refresh_directory().await?;
         let unknown = || Problem::new(Kind::NotAuthenticated, "the refresh token is no good");
         let used = tokens::use_refresh(&self.pool, refresh_token, |principal, session| {
@@ -168,7 +168,7 @@ impl Identities {
         password: &str,
         pointer: &str,
     ) -> Result<(), Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         self.commands.refresh_directory().await?;
         let verifier =
             self.commands.directory().identity(principal).and_then(|identity| identity.verifier);
@@ -206,7 +206,7 @@ impl Identities {
         current: &str,
         new: &str,
     ) -> Result<(), Problem> {
-        let secrets = self.secrets()?;
+        let secrets = &self.secrets;
         passwords::check(new, "/new_password")?;
         self.prove(principal, current, "/current_password").await?;
         let verifier = self.store_password(secrets, principal, new).await?;

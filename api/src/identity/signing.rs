@@ -9,19 +9,17 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::{
-    encoding::AsDer as _,
-    rsa::{KeyPair, KeySize},
-    signature::Ed25519KeyPair,
-};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
+use chrono::Utc;
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::vault::Vault;
+use super::{
+    signing_keys::{self, TokenAlgorithm},
+    vault::Vault,
+};
 use crate::problem::{Kind, Problem};
 
 /// How long an access token is good for, in seconds: 15 minutes.
@@ -33,40 +31,6 @@ const LOOKED_FOR_MS: u64 = 1_000;
 /// Who signs, and for whom.
 const ISSUER: &str = "node0";
 const AUDIENCE: &str = "node0-api";
-/// The advisory lock that keeps two servers from making two first keys.
-const KEY_LOCK: i64 = 0x6e30_7369_676e_696e;
-
-/// By which algorithm tokens are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenAlgorithm {
-    /// Ed25519.
-    EdDsa,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 4,096 bits.
-    Rs256,
-}
-
-impl TokenAlgorithm {
-    /// As it is stored and configured.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TokenAlgorithm::EdDsa => "EdDSA",
-            TokenAlgorithm::Rs256 => "RS256",
-        }
-    }
-
-    /// The algorithm of a stored name.
-    pub fn named(name: &str) -> Option<TokenAlgorithm> {
-        [TokenAlgorithm::EdDsa, TokenAlgorithm::Rs256].into_iter().find(|it| it.as_str() == name)
-    }
-
-    fn of_jwt(self) -> Algorithm {
-        match self {
-            TokenAlgorithm::EdDsa => Algorithm::EdDSA,
-            TokenAlgorithm::Rs256 => Algorithm::RS256,
-        }
-    }
-}
-
 /// What an access token says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claims {
@@ -101,7 +65,7 @@ pub struct Signing {
 
 #[derive(Default)]
 struct Known {
-    /// The newest of the algorithm that signs.
+    /// The newest of our algorithm whose time has come.
     signs: Option<(String, EncodingKey)>,
     checks: HashMap<String, (TokenAlgorithm, DecodingKey)>,
     public: Vec<Jwk>,
@@ -167,7 +131,6 @@ impl Signing {
     /// The public keys, for whoever checks tokens elsewhere.
     pub async fn public(&self) -> Result<Vec<Jwk>, Problem> {
         self.ensure().await?;
-        self.read().await?;
         Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).public.clone())
     }
 
@@ -200,92 +163,43 @@ impl Signing {
         if signs() {
             return Ok(());
         }
-        self.make().await?;
+        signing_keys::add(&self.pool, &self.vault, self.algorithm, None).await?;
         self.read().await
     }
 
-    async fn make(&self) -> Result<(), Problem> {
-        let algorithm = self.algorithm;
-        let made = tokio::task::spawn_blocking(move || make(algorithm)).await;
-        let pkcs8 = made.map_err(Problem::internal)??;
-        let kid = Uuid::now_v7().to_string();
-        let mut public = Jwk::from_encoding_key(&encoding(algorithm, &pkcs8)?, algorithm.of_jwt())
-            .map_err(Problem::internal)?;
-        public.common.key_id = Some(kid.clone());
-        public.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
-        let public = serde_json::to_string(&public).map_err(Problem::internal)?;
-        let sealed = self.vault.seal(&purpose(&kid), &pkcs8).map_err(Problem::internal)?;
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(KEY_LOCK)
-            .execute(&mut *transaction)
-            .await?;
-        // Of two servers that start at once, the second takes the first one's key.
-        let statement = "insert into signing_keys (kid, algorithm, sealed, public_key) \
-                         select $1, $2, $3, $4 \
-                         where not exists (select from signing_keys where algorithm = $2)";
-        sqlx::query(statement)
-            .bind(kid)
-            .bind(algorithm.as_str())
-            .bind(sealed)
-            .bind(public)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
+    /// Takes in the stored keys.
     async fn read(&self) -> Result<(), Problem> {
-        let statement =
-            "select kid, algorithm, sealed, public_key from signing_keys order by created_at, kid";
-        let rows: Vec<(String, String, Vec<u8>, String)> =
-            sqlx::query_as(statement).fetch_all(&self.pool).await?;
         let mut known = Known { read_at: Some(tokio::time::Instant::now()), ..Known::default() };
-        for (kid, algorithm, sealed, public) in rows {
-            let Some(algorithm) = TokenAlgorithm::named(&algorithm) else { continue };
-            let public: Jwk = serde_json::from_str(&public).map_err(Problem::internal)?;
-            let checks = DecodingKey::from_jwk(&public).map_err(Problem::internal)?;
-            if algorithm == self.algorithm {
-                let opened = self.vault.open(&purpose(&kid), &sealed).ok_or_else(|| {
-                    Problem::internal("a signing key was sealed under another master key")
-                })?;
-                known.signs = Some((kid.clone(), encoding(algorithm, &opened)?));
+        for key in signing_keys::read(&self.pool).await? {
+            let checks = DecodingKey::from_jwk(&key.public).map_err(Problem::internal)?;
+            if key.algorithm == self.algorithm && key.signs {
+                let signs = key.encoding(&self.vault)?;
+                known.signs = Some((key.kid.clone(), signs));
             }
-            known.checks.insert(kid, (algorithm, checks));
-            known.public.push(public);
+            known.checks.insert(key.kid, (key.algorithm, checks));
+            known.public.push(key.public);
         }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
     }
-}
 
-fn purpose(kid: &str) -> String {
-    format!("signing key {kid}")
-}
-
-/// A private key in PKCS #8; of Ed25519 in its first version, which is what the library takes.
-fn make(algorithm: TokenAlgorithm) -> Result<Vec<u8>, Problem> {
-    let unmade = |_| Problem::internal("no signing key can be made");
-    match algorithm {
-        TokenAlgorithm::EdDsa => {
-            let pair = Ed25519KeyPair::generate().map_err(unmade)?;
-            Ok(pair.to_pkcs8v1().map_err(unmade)?.as_ref().to_vec())
-        }
-        TokenAlgorithm::Rs256 => {
-            let pair = KeyPair::generate(KeySize::Rsa4096).map_err(unmade)?;
-            Ok(pair.as_der().map_err(unmade)?.as_ref().to_vec())
-        }
+    /// Makes the next key, which signs in [`signing_keys::SIGNS_AFTER_S`] seconds: every server
+    /// knows it by then. Nothing when one is coming already.
+    pub async fn rotate(&self) -> Result<(), Problem> {
+        self.ensure().await?;
+        signing_keys::add(&self.pool, &self.vault, self.algorithm, Some(Utc::now())).await
     }
-}
 
-fn encoding(algorithm: TokenAlgorithm, pkcs8: &[u8]) -> Result<EncodingKey, Problem> {
-    match algorithm {
-        TokenAlgorithm::EdDsa => Ok(EncodingKey::from_ed_der(pkcs8)),
-        // The library takes RSA keys out of PKCS #8 from PEM only.
-        TokenAlgorithm::Rs256 => {
-            let body = STANDARD.encode(pkcs8);
-            let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
-            EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(Problem::internal)
+    /// Takes the stored keys in, and does what is due: the next key, when the one that signs has
+    /// done so for long enough; those that no token can name any more are forgotten. The first key
+    /// is made when it is needed.
+    pub async fn tend(&self, signs_for: Duration) -> Result<(), Problem> {
+        self.read().await?;
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).signs.is_some() {
+            let since = Utc::now() - signs_for;
+            signing_keys::add(&self.pool, &self.vault, self.algorithm, Some(since)).await?;
+            signing_keys::forget(&self.pool).await?;
         }
+        Ok(())
     }
 }

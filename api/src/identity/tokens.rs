@@ -16,8 +16,12 @@ use crate::problem::{Kind, Problem};
 
 /// What every API key begins with, so that scanners for leaked secrets can know it.
 pub const API_KEY_PREFIX: &str = "nk_";
+/// What every set-up link's token begins with.
+const SETUP_PREFIX: &str = "ns_";
 /// What every refresh token begins with.
 const REFRESH_PREFIX: &str = "nr_";
+/// The bytes of a hash that name a key.
+const NAME_BYTES: usize = 12;
 /// The random bytes of a token.
 const RANDOM_BYTES: usize = 32;
 
@@ -40,7 +44,21 @@ pub(super) fn new_refresh() -> Result<String, Problem> {
     Ok(format!("{REFRESH_PREFIX}{}", new_secret()?))
 }
 
-fn hash(token: &str) -> Vec<u8> {
+pub(super) fn new_setup() -> Result<String, Problem> {
+    Ok(format!("{SETUP_PREFIX}{}", new_secret()?))
+}
+
+pub(super) fn new_api_key(key: &ApiKeyId) -> Result<String, Problem> {
+    Ok(format!("{API_KEY_PREFIX}{key}_{}", new_secret()?))
+}
+
+/// The name of a key whose text somebody else chose, and that does not say it: out of its hash.
+pub(super) fn key_of_text(token: &str) -> Result<ApiKeyId, Problem> {
+    let digits = hex::encode(&hash(token)[..NAME_BYTES]);
+    format!("key-{digits}").parse().map_err(Problem::internal)
+}
+
+pub(super) fn hash(token: &str) -> Vec<u8> {
     Hash::of(token.as_bytes()).as_bytes().to_vec()
 }
 
@@ -124,7 +142,7 @@ impl Identities {
         actor: Actor,
     ) -> Result<NewApiKey, Problem> {
         let key: ApiKeyId = fresh_id("key")?;
-        let token = format!("{API_KEY_PREFIX}{key}_{}", new_secret()?);
+        let token = new_api_key(&key)?;
         let verifier = Hash::of(token.as_bytes());
         let issue = Command::IssueApiKey { expires_at, key: key.clone(), label, scopes, verifier };
         self.command(principal, issue, actor).await.map_err(Problem::of_command)?;
@@ -134,15 +152,15 @@ impl Identities {
 
     /// Who shows an API key, limited to what the key is for.
     pub(crate) async fn by_api_key(&self, token: &str) -> Result<Actor, Problem> {
-        let key = token
-            .strip_prefix(API_KEY_PREFIX)
-            .and_then(|rest| rest.split_once('_'))
-            .and_then(|(key, _)| key.parse::<ApiKeyId>().ok());
         let unknown = || {
             let detail = "the API key is unknown, expired or revoked";
             Problem::new(Kind::NotAuthenticated, detail)
         };
-        let key = key.ok_or_else(unknown)?;
+        let key = match token.strip_prefix(API_KEY_PREFIX) {
+            Some(rest) => rest.split_once('_').and_then(|(key, _)| key.parse().ok()),
+            None => Some(key_of_text(token)?),
+        };
+        let key: ApiKeyId = key.ok_or_else(unknown)?;
         self.looked_up(|| self.key_now(&key, token)).await?.ok_or_else(unknown)
     }
 
@@ -160,7 +178,7 @@ impl Identities {
 
     /// Who shows an access token, and in which session.
     pub async fn by_access_token(&self, token: &str) -> Result<(Actor, SessionId), Problem> {
-        let claims = self.secrets()?.signing.check(token).await?;
+        let claims = self.secrets.signing.check(token).await?;
         let ended = || Problem::new(Kind::NotAuthenticated, "the session has ended");
         let principal: PrincipalId = claims.sub.parse().map_err(|_| ended())?;
         let session: SessionId = claims.sid.parse().map_err(|_| ended())?;

@@ -16,16 +16,20 @@ use domain::values::BlindIndex;
 pub const KEY_BYTES: usize = 32;
 /// The bytes of a nonce; it stands before the ciphertext.
 const NONCE_BYTES: usize = 12;
+/// What is derived for sealing.
+const SEALING: &str = "node0 sealing v1";
+/// What is derived for finding.
+const INDEX: &str = "node0 index v1";
 /// Who may read the file of the master key: its owner.
 const KEY_FILE_MODE: u32 = 0o600;
 
 /// What everything secret is sealed under. Cheap to clone; never shown.
 #[derive(Clone)]
-pub struct Vault(Arc<Keys>);
-
-struct Keys {
-    sealing: LessSafeKey,
-    index: hmac::Key,
+pub struct Vault {
+    sealing: Arc<LessSafeKey>,
+    /// What opens too, while one master key takes the place of another.
+    other: Option<Arc<LessSafeKey>>,
+    index: [u8; KEY_BYTES],
 }
 
 /// Why there is no master key.
@@ -42,6 +46,15 @@ pub enum VaultError {
         /// Why not.
         source: io::Error,
     },
+    /// The secrets in the database were sealed under another one.
+    #[error(
+        "the secrets in this database are sealed under another master key: configure that one \
+         (NODE0_MASTER_KEY), or this one and that one (NODE0_OTHER_MASTER_KEY)"
+    )]
+    OtherKey,
+    /// The secrets cannot be read.
+    #[error("the database does not answer: {0}")]
+    Database(#[from] sqlx::Error),
     /// The password nobody has cannot be hashed.
     #[error("Argon2id does not work: {0}")]
     Unhashed(String),
@@ -53,18 +66,25 @@ pub enum VaultError {
 impl Vault {
     /// Of a master key: one key is derived from it for each use.
     pub fn new(master: &[u8; KEY_BYTES]) -> Vault {
-        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
-        let derived = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
-        Vault(Arc::new(Keys {
-            sealing: sealing_key(derived("node0 sealing v1").as_ref()),
-            index: hmac::Key::new(hmac::HMAC_SHA256, derived("node0 index v1").as_ref()),
-        }))
+        let sealing = Arc::new(sealing_key(&derived(master, SEALING)));
+        Vault { sealing, other: None, index: derived(master, INDEX) }
     }
 
-    /// Of a master key as it is configured: 32 bytes in padded base64.
-    pub fn parse(text: &str) -> Option<Vault> {
-        let bytes = STANDARD.decode(text.trim()).ok()?;
-        Some(Vault::new(&bytes.try_into().ok()?))
+    /// The same, and what is sealed under another master key opens too. Nothing is sealed under it.
+    pub fn opening(self, other: &[u8; KEY_BYTES]) -> Vault {
+        let other = Some(Arc::new(sealing_key(&derived(other, SEALING))));
+        Vault { other, ..self }
+    }
+
+    /// The same, with another key by which texts are found: it outlives the master key, as what is
+    /// found by it is in the log for ever.
+    pub fn finding_by(self, index: [u8; KEY_BYTES]) -> Vault {
+        Vault { index, ..self }
+    }
+
+    /// By what texts are found.
+    pub(super) fn index_key(&self) -> [u8; KEY_BYTES] {
+        self.index
     }
 
     /// Of the master key in a file; a file that is not there is made, with a random key that only
@@ -82,29 +102,39 @@ impl Vault {
             Err(error) => return Err(fault(error)),
         }
         let text = fs::read_to_string(path).map_err(fault)?;
-        Vault::parse(&text).ok_or_else(|| VaultError::Malformed(path.display().to_string()))
+        parse(&text)
+            .map(|master| Vault::new(&master))
+            .ok_or_else(|| VaultError::Malformed(path.display().to_string()))
     }
 
     /// Seals; what it is for must be told again to open it, so that nothing is opened in the place
     /// of something else.
     pub fn seal(&self, purpose: &str, clear: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
-        seal(&self.0.sealing, purpose, clear)
+        seal(&self.sealing, purpose, clear)
     }
 
     /// What was sealed for this purpose under this master key; none when it was not.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        let mut bytes = ciphertext.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let aad = Aad::from(purpose.as_bytes());
-        let clear = self.0.sealing.open_in_place(nonce, aad, &mut bytes).ok()?;
-        Some(clear.to_vec())
+        let current = open(&self.sealing, purpose, sealed);
+        current.or_else(|| open(self.other.as_ref()?, purpose, sealed))
+    }
+
+    /// The same sealed anew, when it is sealed under the other master key; none when there is
+    /// nothing to do, or nothing that can be done.
+    pub(super) fn renewed(
+        &self,
+        purpose: &str,
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, getrandom::Error> {
+        let clear = self.other.as_ref().and_then(|other| open(other, purpose, sealed));
+        clear.map(|clear| self.seal(purpose, &clear)).transpose()
     }
 
     /// By what a text is found without being stored; `kind` keeps those of one kind from those of
     /// another.
     pub fn index(&self, kind: &str, text: &str) -> BlindIndex {
-        let tag = hmac::sign(&self.0.index, format!("{kind}\0{text}").as_bytes());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.index);
+        let tag = hmac::sign(&key, format!("{kind}\0{text}").as_bytes());
         let mut bytes = [0; KEY_BYTES];
         bytes.copy_from_slice(tag.as_ref());
         BlindIndex::from_bytes(bytes)
@@ -118,6 +148,25 @@ pub fn seal_under(
     clear: &[u8],
 ) -> Result<Vec<u8>, getrandom::Error> {
     seal(&sealing_key(key), purpose, clear)
+}
+
+/// The key of a use.
+fn derived(master: &[u8; KEY_BYTES], purpose: &str) -> [u8; KEY_BYTES] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, master), purpose.as_bytes());
+    tag.as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+}
+
+/// A master key as it is configured: 32 bytes in padded base64.
+pub fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
+    STANDARD.decode(text.trim()).ok()?.try_into().ok()
+}
+
+fn open(key: &LessSafeKey, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    let mut bytes = ciphertext.to_vec();
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let clear = key.open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut bytes).ok()?;
+    Some(clear.to_vec())
 }
 
 fn sealing_key(key: &[u8]) -> LessSafeKey {
@@ -164,6 +213,20 @@ mod tests {
         assert_ne!(vault.seal("a", b"secret").unwrap(), sealed, "no nonce is used twice");
         assert_ne!(vault.index("a", "x"), vault.index("b", "x"));
         assert_ne!(vault.index("a", "x"), other.index("a", "x"));
+    }
+
+    #[test]
+    fn one_master_key_takes_the_place_of_another_and_texts_are_still_found() {
+        let old = Vault::new(&[1; 32]);
+        let sealed = old.seal("a", b"secret").unwrap();
+        let both = Vault::new(&[2; 32]).opening(&[1; 32]).finding_by(old.index_key());
+        assert_eq!(both.open("a", &sealed).unwrap(), b"secret");
+        assert_eq!(both.index("a", "x"), old.index("a", "x"));
+        assert_eq!(both.renewed("b", &sealed).unwrap(), None);
+        let renewed = both.renewed("a", &sealed).unwrap().unwrap();
+        assert_eq!(Vault::new(&[2; 32]).open("a", &renewed).unwrap(), b"secret");
+        assert_eq!(both.renewed("a", &renewed).unwrap(), None, "it is renewed already");
+        assert_eq!(old.open("a", &renewed), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use commands::Actor;
 
 use crate::{
+    auth,
     problem::{Kind, Problem},
     server::App,
 };
@@ -42,8 +43,8 @@ impl Pass {
             return Ok(());
         }
         self.checked = Instant::now();
-        match self.app.auth.caller(&self.shown).await {
-            Ok(now) if is_same(now.as_ref(), self.caller.as_ref()) => Ok(()),
+        match auth::asker(&self.app.identities, &self.shown).await {
+            Ok((now, _)) if is_same(now.as_ref(), self.caller.as_ref()) => Ok(()),
             Ok(_) => {
                 Err(Problem::new(Kind::NotAuthenticated, "the token's roles have been changed"))
             }

@@ -2,7 +2,11 @@
 //!
 //! Does not know what a command does: its words are the domain's.
 
-use domain::{block, chain, consensus, identity::principal, transaction, validator, validator_set};
+use domain::{
+    block, chain, consensus,
+    identity::{principal, role},
+    transaction, validator, validator_set,
+};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -42,6 +46,7 @@ pub fn operations() -> Vec<(String, Value)> {
         principal::Event,
         principal::Refusal,
     >());
+    found.extend(of::<role::RoleDefinition, role::Command, role::Event, role::Refusal>());
     found
 }
 

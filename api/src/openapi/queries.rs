@@ -192,6 +192,7 @@ pub fn path_parameter(name: &str) -> Value {
                 "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
             }),
         ),
+        "role" => ("A role.", text("^[a-z][a-z0-9_]{0,31}$", "jailer")),
         "principal" => ("A principal.", text("^[a-z0-9-]{1,64}$", "service-north")),
         "digest" => (
             "A document's digest, in hex.",
@@ -700,6 +701,25 @@ fn doc(operation: Operation) -> Doc {
         Operation::RebuildProjection => {
             plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
         }
+        Operation::SetUp => plain(
+            "auth",
+            "Makes whoever follows the first start's link the first super_admin",
+            Reply::One("Tokens"),
+        ),
+        Operation::RequestPasswordReset => plain(
+            "auth",
+            "Sends a link to set another password, good for an hour; nobody learns who has one",
+            Reply::Done,
+        ),
+        Operation::ResetPassword => plain(
+            "auth",
+            "Sets another password by the link that was sent, and ends all sessions",
+            Reply::Done,
+        ),
+        Operation::RequestEmailVerification => {
+            plain("auth", "Sends oneself a link that shows who reads one's mail", Reply::Done)
+        }
+        Operation::VerifyEmail => plain("auth", "Follows that link", Reply::Done),
         Operation::Login => plain("auth", "Starts a session", Reply::One("Tokens")),
         Operation::Refresh => {
             plain("auth", "Goes on with a session: the token is good once", Reply::One("Tokens"))
@@ -724,6 +744,38 @@ fn doc(operation: Operation) -> Doc {
             "Asks for no one-time code any more, and ends all one's sessions",
             Reply::Done,
         ),
+        Operation::ListOwnSessions => {
+            plain("auth", "One's own open sessions", Reply::One("Sessions"))
+        }
+        Operation::RevokeOwnSession => {
+            plain("auth", "Ends another session of one's own", Reply::Done)
+        }
+        Operation::ListPrincipals => asked(
+            "principals",
+            "Persons and services in the order of their ids",
+            vec![
+                ("email", "Only who has this mail address.", json!({"type": "string"})),
+                ("role", "Only who holds this role.", json!({"type": "string"})),
+                (
+                    "standing",
+                    "Only who is this now.",
+                    one_of(["invited", "active", "locked", "suspended", "closed"]),
+                ),
+            ],
+            Reply::Page("Principal"),
+        ),
+        Operation::GetPrincipal => plain("principals", "One of them", Reply::One("Principal")),
+        Operation::ListSessions => {
+            plain("principals", "The open sessions of a principal", Reply::One("Sessions"))
+        }
+        Operation::ListApiKeys => plain(
+            "principals",
+            "The API keys of a principal that were not revoked",
+            Reply::One("ApiKeys"),
+        ),
+        Operation::ListRoles => {
+            plain("roles", "All roles, and what each gives", Reply::One("Roles"))
+        }
         Operation::InvitePrincipal => {
             plain("principals", "Invites a person", Reply::Made("Invitation"))
         }
@@ -860,6 +912,7 @@ fn doc(operation: Operation) -> Doc {
         | Operation::ProposeBlock
         | Operation::CommandBlock
         | Operation::CommandHeight
-        | Operation::CommandPrincipal => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandPrincipal
+        | Operation::CommandRole => plain("server", "A command", Reply::One("Problem")),
     }
 }

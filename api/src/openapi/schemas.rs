@@ -2,7 +2,11 @@
 //!
 //! Does not know where they are used.
 
-use domain::{block, chain, consensus, identity::principal, transaction, validator, validator_set};
+use domain::{
+    block, chain, consensus,
+    identity::{principal, role},
+    transaction, validator, validator_set,
+};
 use projections::{
     accounts, activity, anchors, blocks, chains, delegations, headers, heights, process_runs,
     reputation_history, slashing_history, transactions, validator_sets, validators,
@@ -15,9 +19,10 @@ use utoipa::{
 
 use crate::{
     heartbeats,
+    identity::listing,
     rest::{
-        auth, documents, events, health, heartbeats as beats, processes, projections as status,
-        search, transactions as sent, validator_sets as sets,
+        auth, documents, events, health, heartbeats as beats, principals, processes,
+        projections as status, search, transactions as sent, validator_sets as sets,
     },
 };
 
@@ -84,6 +89,18 @@ pub fn all() -> Value {
     with::<principal::Command>(&mut found);
     with::<principal::Event>(&mut found);
     with::<principal::Refusal>(&mut found);
+    with::<role::Command>(&mut found);
+    with::<role::Event>(&mut found);
+    with::<role::Refusal>(&mut found);
+    with::<listing::PrincipalView>(&mut found);
+    with::<principals::Sessions>(&mut found);
+    with::<principals::ApiKeys>(&mut found);
+    with::<principals::Roles>(&mut found);
+    with::<auth::SessionChoice>(&mut found);
+    with::<auth::SetUp>(&mut found);
+    with::<auth::EmailAddress>(&mut found);
+    with::<auth::PasswordReset>(&mut found);
+    with::<auth::EmailVerification>(&mut found);
     with::<auth::Login>(&mut found);
     with::<auth::Refresh>(&mut found);
     with::<auth::Registration>(&mut found);

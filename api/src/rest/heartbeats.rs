@@ -7,12 +7,13 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use domain::values::Address;
+use commands::Permission;
+use domain::values::{Address, PrincipalId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::reply::Asked;
+use super::{auth::visit, reply::Asked};
 use crate::{
     body,
     heartbeats::{self, Beat, Heartbeat, VERSION_CHARS_MAX},
@@ -40,7 +41,11 @@ pub async fn take(
     request: Request,
 ) -> Result<Response, Problem> {
     let address: Address = path.get("address")?;
-    let (_, heartbeat) = body::read_as(request, app.limits.body_bytes_max, example).await?;
+    let (parts, heartbeat) = body::read_as(request, app.limits.body_bytes_max, example).await?;
+    let caller = visit(&parts)?.caller.as_ref();
+    if caller.is_some_and(|actor| actor.is_kept_from(&PrincipalId::of_validator(address))) {
+        return Err(Problem::not_own(Permission::NetworkHeartbeat));
+    }
     check(&heartbeat)?;
     Ok(Json(heartbeats::take(&app.pool, address, &heartbeat).await?).into_response())
 }

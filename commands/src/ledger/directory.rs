@@ -169,6 +169,14 @@ impl Directory {
         built_in.chain(defined).filter(guards).collect()
     }
 
+    /// Whether anybody active may grant roles.
+    pub fn is_guarded(&self) -> bool {
+        let guardians = self.guardian_roles();
+        self.identities().any(|(_, identity)| {
+            identity.standing == Standing::Active && !identity.roles.is_disjoint(&guardians)
+        })
+    }
+
     /// How many active principals but one hold one of these roles.
     pub(crate) fn holders_but(&self, id: &PrincipalId, roles: &BTreeSet<RoleName>) -> u32 {
         let holds = |(other, identity): &(&PrincipalId, &Identity)| {

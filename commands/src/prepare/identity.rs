@@ -15,7 +15,7 @@ use crate::{
     execute::{Commands, Handled, Rooms},
     lane::Lanes,
     policy::{self, Permission, PermissionSet, Role},
-    request::RequestContext,
+    request::{Actor, RequestContext},
 };
 
 impl Handled for Principal {
@@ -37,7 +37,7 @@ impl Handled for Principal {
         let subject = named.subject;
         Ok(principal::Known {
             actor: context.actor.principal.clone(),
-            actor_permissions: context.actor.permissions.names(),
+            actor_permissions: grantable(&context.actor).names(),
             email_taken_by: named.email.and_then(|index| directory.by_email(index)).cloned(),
             id: id.clone(),
             // Holds are laid on streams by an auditor (event-log.md), which nobody can yet.
@@ -58,6 +58,15 @@ impl Handled for Principal {
 
     fn lanes(rooms: &Rooms) -> &Lanes<Principal> {
         &rooms.principals
+    }
+}
+
+/// What an actor may hand on: what it has, and whoever may grant roles also what only validators
+/// have, as it lets nobody do what a validator's key is needed for.
+fn grantable(actor: &Actor) -> PermissionSet {
+    match actor.may(Permission::IdentityGrant) {
+        true => actor.permissions.union(Role::Validator.permissions()),
+        false => actor.permissions,
     }
 }
 

@@ -6,10 +6,12 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ValueError, text::kept};
+use super::{Address, ValueError, text::kept};
 
 /// The longest id of a principal, a session or a key in characters.
 const ID_CHARS_MAX: usize = 64;
+/// How the ids of validators' services begin; the validator's address follows, in lower case.
+const VALIDATOR_PREFIX: &str = "validator-";
 /// The longest name of a role in characters.
 const ROLE_CHARS_MAX: usize = 32;
 /// The longest name of a permission in characters.
@@ -50,9 +52,19 @@ fn is_permission(text: &str) -> bool {
 pub struct PrincipalId(String);
 
 impl PrincipalId {
+    /// The service of a validator.
+    pub fn of_validator(address: Address) -> PrincipalId {
+        PrincipalId(format!("{VALIDATOR_PREFIX}{address}").to_ascii_lowercase())
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whose service it is; none when it is no validator's.
+    pub fn validator(&self) -> Option<Address> {
+        self.0.strip_prefix(VALIDATOR_PREFIX)?.to_ascii_uppercase().parse().ok()
     }
 }
 

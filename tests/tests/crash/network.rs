@@ -7,17 +7,15 @@ use std::{
 };
 
 use api::{
-    auth,
     cluster::{Cluster, DATABASE},
     demo::{
         tally::Tally,
         workload::{Sender, Workload},
     },
 };
-use commands::{Commands, CommandsOptions, Role};
+use commands::{Commands, CommandsOptions};
 use domain::values::Hash;
 use event_store::{EventStore, StoreOptions};
-use sqlx::PgPool;
 use tests::{
     member::{Home, Member},
     network::{self, SENDERS, VALIDATORS},
@@ -57,14 +55,12 @@ impl Net {
         let server = Node0::on_folder_at(own.folder(), &place);
         let genesis = network::hasty_genesis(TIMEOUT_MS);
         server.http().post("/api/v1/chains", &genesis).await.expect(201);
-        let pool = PgPool::connect(&url(&own)).await.expect("it answers");
         let mut homes = Vec::new();
         for n in 1..=VALIDATORS {
             let name = format!("validator-{n}");
-            let token = auth::issue_token(&pool, &name, Role::Validator).await.expect("a token");
+            let token = network::service(&server.http(), n).await;
             homes.push(Home::made(&own.folder().join(name), &network::validator(n), &token));
         }
-        pool.close().await;
         let mut net = Net { own, place, server: Some(server), homes, members: Vec::new() };
         net.members = net.homes.iter().map(|home| Some(home.start(&net.address()))).collect();
         net

@@ -1,26 +1,33 @@
 //! Who may do what: every operation of the table, every role.
 
 use api::{
-    auth,
     operations::{Access, Entry, Form, Operation, TABLE, Verb},
     submit::{Collection, CommandSpec},
 };
 use commands::{Permission, Role};
 use domain::{
-    chain::Chain, identity::principal::Principal, validator::Validator, validator_set::ValidatorSet,
+    block::Block,
+    chain::Chain,
+    consensus::ConsensusHeight,
+    identity::{principal::Principal, role::RoleDefinition},
+    transaction::Account,
+    validator::Validator,
+    validator_set::ValidatorSet,
 };
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
-use sqlx::PgPool;
 use tests::{app::TestApp, http::Http};
 
 use super::{problem, send, start};
+
+/// The validator that paths name.
+const ADDRESS: &str = "D5B865BA26FDF5285105626B708E8556809737F7";
 
 /// A path with its parameters filled in.
 fn filled(path: &str) -> String {
     [
         ("{chain}", "roof-1"),
-        ("{address}", "D5B865BA26FDF5285105626B708E8556809737F7"),
+        ("{address}", ADDRESS),
         ("{hash}", "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889"),
         ("{height}", "1"),
         ("{epoch}", "1"),
@@ -28,6 +35,8 @@ fn filled(path: &str) -> String {
         ("{stream}", "validator-D5B865BA26FDF5285105626B708E8556809737F7"),
         ("{name}", "validators"),
         ("{principal}", "service-north"),
+        ("{role}", "jailer"),
+        ("{chain_height}", "roof-1-1"),
         ("{slug}", "refused"),
         ("{*file}", "index.html"),
         ("{command}", "dance"),
@@ -56,7 +65,11 @@ fn commands() -> Vec<(String, &'static CommandSpec)> {
     let mut all = of::<Validator>();
     all.extend(of::<ValidatorSet>());
     all.extend(of::<Chain>());
+    all.extend(of::<Account>());
+    all.extend(of::<Block>());
+    all.extend(of::<ConsensusHeight>());
     all.extend(of::<Principal>());
+    all.extend(of::<RoleDefinition>());
     all
 }
 
@@ -103,9 +116,14 @@ async fn strangers_meet_a_closed_door_wherever_the_table_does_not_say_otherwise(
     app.stop().await;
 }
 
-async fn with_role(app: &TestApp, pool: &PgPool, role: Role) -> Http {
-    let token = auth::issue_token(pool, &format!("principal-{}", role.as_str()), role).await;
-    Http::new(format!("http://{}", app.server.address()), token.unwrap())
+async fn with_role(admin: &Http, role: Role) -> Http {
+    let name = match role {
+        Role::Validator => format!("validator-{}", ADDRESS.to_lowercase()),
+        Role::SuperAdmin | Role::Admin | Role::Operator | Role::Auditor | Role::Viewer => {
+            format!("service-{}", role.as_str().replace('_', "-"))
+        }
+    };
+    admin.service(&name, role).await
 }
 
 /// Whether an answer refuses for want of this permission.
@@ -120,10 +138,9 @@ fn lacks(answer: &tests::http::Answer, permission: Permission) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_may_do_what_the_policy_says_and_nothing_else() {
-    let (app, _) = start().await;
-    let pool = PgPool::connect(&app.database.url()).await.unwrap();
+    let (app, admin) = start().await;
     for role in Role::ALL {
-        let http = with_role(&app, &pool, *role).await;
+        let http = with_role(&admin, *role).await;
         for entry in TABLE {
             if let Access::Needs(permission) = entry.access {
                 let request = http.request(method(entry.method), &filled(entry.path));
@@ -141,7 +158,6 @@ async fn every_role_may_do_what_the_policy_says_and_nothing_else() {
             assert!(answer.status < 500, "{who}: {answer:#?}");
         }
     }
-    pool.close().await;
     app.stop().await;
 }
 
@@ -161,29 +177,6 @@ async fn a_wrong_token_is_refused_even_where_none_is_needed() {
     let request = stranger(&app, Method::GET, "/api/v1/validators");
     send(request.header("authorization", format!("bearer {good}"))).await.expect(200);
     http.get("/api/v1/events").await.expect(200);
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_start_makes_one_token_and_a_set_up_token_replaces_itself() {
-    let (app, _) = start().await;
-    let pool = PgPool::connect(&app.database.url()).await.unwrap();
-    let again = auth::ensure_super_admin(&pool, None).await.unwrap();
-    assert_eq!(again, None, "there is a super_admin already");
-    sqlx::query("delete from api_tokens").execute(&pool).await.unwrap();
-    let made = auth::ensure_super_admin(&pool, None).await.unwrap().unwrap();
-    assert!(made.starts_with("n0_") && made.len() >= 46, "{made}");
-    let stored: Vec<u8> =
-        sqlx::query_scalar("select token_hash from api_tokens").fetch_one(&pool).await.unwrap();
-    assert!(!stored.windows(4).any(|part| made.as_bytes().windows(4).any(|other| part == other)));
-    assert!(auth::ensure_super_admin(&pool, Some("too short")).await.is_err());
-    for token in ["a".repeat(40), "b".repeat(40)] {
-        assert_eq!(auth::ensure_super_admin(&pool, Some(&token)).await.unwrap(), None);
-        let count: i64 =
-            sqlx::query_scalar("select count(*) from api_tokens").fetch_one(&pool).await.unwrap();
-        assert_eq!(count, 2, "the random one, and the newest set-up token");
-    }
-    pool.close().await;
     app.stop().await;
 }
 

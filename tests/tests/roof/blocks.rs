@@ -1,9 +1,8 @@
 //! Blocks and heights over HTTP: a server agrees with its validators, and goes on by itself.
 
-use api::auth;
 use commands::Role;
 use domain::{
-    values::{Address, Round},
+    values::{Address, PrincipalId, Round},
     vote::VoteType::{self, Precommit, Prevote},
 };
 use reqwest::Method;
@@ -25,9 +24,8 @@ fn types(reply: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_block_is_proposed_judged_and_voted_on_over_http_and_the_next_height_starts() {
     let (app, http) = start().await;
-    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
-    let token = auth::issue_token(&pool, "validator-1", Role::Validator).await.unwrap();
-    let validator = Http::new(format!("http://{}", app.server.address()), token);
+    let id = PrincipalId::of_validator(network::validator(1).address());
+    let validator = http.service(id.as_str(), Role::Validator).await;
     http.post("/api/v1/chains", &network::genesis()).await.expect(201);
     let commands = app.server.commands();
     network::started(commands, 1).await;
@@ -59,16 +57,14 @@ async fn a_block_is_proposed_judged_and_voted_on_over_http_and_the_next_height_s
     let (applied, _) =
         commands.applied(&network::chain(), network::height(1)).await.unwrap().unwrap();
     assert_eq!(applied.hash, contents.header.hash());
-    pool.close().await;
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn content_is_had_by_its_hash_for_ever_and_a_validator_follows_what_it_needs() {
     let (app, http) = start().await;
-    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
-    let token = auth::issue_token(&pool, "validator-1", Role::Validator).await.unwrap();
-    let validator = Http::new(format!("http://{}", app.server.address()), token);
+    let id = PrincipalId::of_validator(network::validator(1).address());
+    let validator = http.service(id.as_str(), Role::Validator).await;
     register(&http, 1..=2).await;
     let document = network::genesis();
     http.post("/api/v1/chains", &document).await.expect(201);
@@ -98,7 +94,6 @@ async fn content_is_had_by_its_hash_for_ever_and_a_validator_follows_what_it_nee
     let nothing = http.get(&format!("/api/v1/blobs/{}", "0".repeat(64))).await;
     assert_eq!((nothing.status, problem(&nothing).as_str()), (404, "not-found"));
     assert_eq!(faults(&http.get("/api/v1/blobs/7").await), ["hash"]);
-    pool.close().await;
     app.stop().await;
 }
 
@@ -135,16 +130,13 @@ async fn a_sign_of_life_is_taken_whole_or_refused_and_the_newest_of_each_is_show
         .await
         .unwrap();
     assert_eq!(kept, 1);
-    pool.close().await;
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_are_made_and_pruned_over_http_by_whoever_may() {
     let (app, http) = start().await;
-    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
-    let token = auth::issue_token(&pool, "operator-1", Role::Operator).await.unwrap();
-    let operator = Http::new(format!("http://{}", app.server.address()), token);
+    let operator = http.service("service-operator", Role::Operator).await;
     http.post("/api/v1/chains", &network::genesis()).await.expect(201);
     let commands = app.server.commands();
     for number in 1..=2 {
@@ -173,6 +165,5 @@ async fn snapshots_are_made_and_pruned_over_http_by_whoever_may() {
     assert_eq!(data["kept"], made["events"][0]["data"]);
     let refused = http.post(&create, &at("1")).await.expect(422);
     assert_eq!(refused["refusal"], json!({"code": "pruned", "before": "2", "height": "1"}));
-    pool.close().await;
     app.stop().await;
 }

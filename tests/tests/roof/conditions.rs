@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tests::app::SETUP_EVENTS;
 
 use super::{faults, problem, register, registration, send, start, validator};
 
@@ -60,7 +61,7 @@ async fn a_dry_run_decides_and_stores_nothing() {
     assert_eq!(answer.body["events"][0]["type"], "validator-registered.v1");
     assert!(answer.body["events"][0].get("id").is_none());
     let log = http.get("/api/v1/events").await.expect(200);
-    assert_eq!(log["items"], json!([]));
+    assert_eq!(log["items"].as_array().unwrap().len() as u64, SETUP_EVENTS);
     let refused = http.request(Method::POST, &format!("{}/bond", validator(1)));
     let refused = send(refused.header("dry-run", "true").json(&json!({"amount": "1"}))).await;
     assert_eq!((refused.status, problem(&refused).as_str()), (422, "refused"));

@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::http::{Answer, Http};
+use tests::{
+    app::SETUP_EVENTS,
+    http::{Answer, Http},
+};
 
 use super::{proxy::Proxy, register, send, start, validator};
 
@@ -201,8 +204,10 @@ async fn strangers_may_ask_what_is_public_and_nothing_else() {
 async fn a_query_waits_for_a_position_and_says_what_it_reflects() {
     let (app, http) = start().await;
     register(&http, 1..2).await;
-    let seen = ask(&http, "{ validators(minPosition: 1) { nodes { id } } }").await;
-    assert_eq!(seen.header("position"), "1");
+    let position = SETUP_EVENTS + 1;
+    let query = format!("{{ validators(minPosition: {position}) {{ nodes {{ id }} }} }}");
+    let seen = ask(&http, &query).await;
+    assert_eq!(seen.header("position"), position.to_string());
     let late = ask(&http, "{ validators(minPosition: \"9\") { nodes { id } } }").await;
     assert_eq!(kind(&late), "read-model-behind");
     assert_eq!(late.header("retry-after"), "1");

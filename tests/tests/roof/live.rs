@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use commands::Role;
 use reqwest::{Method, RequestBuilder};
 use rustix::process::Signal;
+use serde_json::json;
 use sqlx::PgPool;
 use tests::{
-    app::TestApp,
+    app::{SETUP_EVENTS, TestApp},
     database::TestDatabase,
     http::Http,
     log::Writer,
@@ -88,22 +89,23 @@ async fn without_a_position_a_stream_begins_at_the_end_and_says_where_that_is() 
     let writer = Writer::open(&app.database.url()).await;
     writer.append("load-1", 0, &["thing-happened.v1"], 0).await;
     // The process learns of it from another one.
-    frames(&http, "?after=0").await.positions(1).await;
+    let first = SETUP_EVENTS + 1;
+    frames(&http, &format!("?after={SETUP_EVENTS}")).await.positions(1).await;
     let mut stream = Frames::of(follow(&http, "")).await;
     let begun = stream.next().await;
-    assert_eq!((begun.event.as_deref(), begun.id), (Some("start"), Some(1)));
-    assert_eq!(begun.data["position"], "1");
+    assert_eq!((begun.event.as_deref(), begun.id), (Some("start"), Some(first)));
+    assert_eq!(begun.data["position"], first.to_string());
     let incarnation: Uuid = begun.data["incarnation"].as_str().unwrap().parse().unwrap();
     writer.append("load-1", 1, &["thing-ended.v1"], 3).await;
     let event = stream.told().await;
-    assert_eq!(event.id, Some(2));
-    let page = http.get("/api/v1/events?after=1").await.expect(200);
+    assert_eq!(event.id, Some(first + 1));
+    let page = http.get(&format!("/api/v1/events?after={first}")).await.expect(200);
     assert_eq!(event.data, page["items"][0], "as a page shows it");
     drop(stream);
-    frames(&http, &format!("?after=2&incarnation={incarnation}")).await;
-    let other = http.get(&format!("{PATH}?after=2&incarnation={}", Uuid::from_u128(7))).await;
+    frames(&http, &format!("?after={}&incarnation={incarnation}", first + 1)).await;
+    let other = http.get(&format!("{PATH}?after={first}&incarnation={}", Uuid::from_u128(7))).await;
     assert_eq!((other.status, problem(&other).as_str()), (409, "log-restored"));
-    let beyond = http.get(&format!("{PATH}?after=3")).await;
+    let beyond = http.get(&format!("{PATH}?after={}", first + 2)).await;
     assert_eq!((beyond.status, problem(&beyond).as_str()), (409, "log-restored"));
     writer.close().await;
     app.stop().await;
@@ -137,7 +139,7 @@ async fn filters_let_through_what_a_page_with_the_same_filter_shows() {
         assert_eq!(stored.positions(expected.len()).await, expected, "{filter}");
         // The next one that comes is the next one that passes.
         let head = http.get("/api/v1/events").await.header("position").parse::<u64>().unwrap();
-        let version = (head - 60) / 3 + 20;
+        let version = (head - SETUP_EVENTS - 60) / 3 + 20;
         let mut last = 0;
         for stream in ["load-1", "load-2", "other-1"] {
             let events = ["thing-happened.v1"];
@@ -166,7 +168,7 @@ async fn a_silent_stream_gives_signs_of_life_that_say_how_far_it_looked() {
             break beat.id;
         }
     };
-    assert_eq!(seen, Some(9));
+    assert_eq!(seen, Some(SETUP_EVENTS + 9));
     writer.close().await;
     app.stop().await;
 }
@@ -177,12 +179,8 @@ async fn who_may_not_read_the_log_and_what_is_no_request_is_refused() {
     let http = app.http();
     let stranger = reqwest::Client::new().get(format!("http://{}{PATH}", app.server.address()));
     assert_eq!(problem(&send(stranger).await), "not-authenticated");
-    let pool = PgPool::connect(&app.database.url()).await.unwrap();
-    let token = api::auth::issue_token(&pool, "principal-v", Role::Validator).await.unwrap();
-    let weak = Http::new(format!("http://{}", app.server.address()), token);
-    if !Role::Validator.holds(commands::Permission::EventRead) {
-        assert_eq!(problem(&weak.get(PATH).await), "not-permitted");
-    }
+    let weak = http.service("service-viewer", Role::Viewer).await;
+    assert_eq!(problem(&weak.get(PATH).await), "not-permitted");
     let bad = http.get(&format!("{PATH}?after=x&stream=y&correlation=z&colour=red")).await;
     assert_eq!(faults(&bad), ["after", "colour", "correlation", "stream"]);
     let bad = send(follow(&http, "").header("last-event-id", "seven")).await;
@@ -200,7 +198,6 @@ async fn who_may_not_read_the_log_and_what_is_no_request_is_refused() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     frames(&http, "").await;
-    pool.close().await;
     app.stop().await;
 }
 
@@ -215,10 +212,11 @@ pub async fn streams(http: &Http) -> u64 {
 async fn a_token_that_is_revoked_hears_no_more() {
     let app = TestApp::start_with(&[("heartbeat_ms", "100")]).await;
     let http = app.http();
-    let mut stream = frames(&http, "").await;
-    let pool = PgPool::connect(&app.database.url()).await.unwrap();
-    sqlx::query("delete from api_tokens").execute(&pool).await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(45);
+    let auditor = http.service("service-auditor", Role::Auditor).await;
+    let mut stream = frames(&auditor, "").await;
+    let why = json!({"reason": "no longer needed"});
+    http.post("/api/v1/principals/service-auditor/suspend", &why).await.expect(200);
+    let deadline = Instant::now() + Duration::from_secs(10);
     let last = loop {
         let frame = stream.next().await;
         if frame.event.is_some() {
@@ -227,7 +225,6 @@ async fn a_token_that_is_revoked_hears_no_more() {
         assert!(Instant::now() < deadline, "still heard");
     };
     assert_eq!(end(&last), "not-authenticated");
-    pool.close().await;
     app.stop().await;
 }
 
@@ -330,7 +327,7 @@ async fn whoever_follows_is_told_when_the_server_stops_and_a_sleeper_does_not_ho
     server.signal(Signal::TERM);
     for stream in &mut streams {
         let last = stream.told().await;
-        assert_eq!((end(&last), last.id), ("draining", Some(160)));
+        assert_eq!((end(&last), last.id), ("draining", Some(SETUP_EVENTS + 160)));
         assert!(stream.try_next().await.unwrap().is_none(), "nothing follows the last word");
     }
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
@@ -347,7 +344,7 @@ async fn a_stream_ends_when_another_log_is_put_in_its_place() {
     let statement = "update head set incarnation = gen_random_uuid() returning incarnation";
     let now: Uuid = sqlx::query_scalar(statement).fetch_one(&pool).await.unwrap();
     let last = stream.told().await;
-    assert_eq!((end(&last), last.id), ("log-restored", Some(0)));
+    assert_eq!((end(&last), last.id), ("log-restored", Some(SETUP_EVENTS)));
     assert_eq!(last.data["incarnation"], now.to_string());
     pool.close().await;
     app.stop().await;
@@ -361,7 +358,7 @@ async fn what_is_new_is_read_once_however_many_follow() {
     let proxy = Proxy::before(&database.url()).await;
     let app = TestApp::start_with(&[("database_url", &proxy.url())]).await;
     let writer = Writer::open(&database.url()).await;
-    let (mut streams, mut counts, mut position) = (Vec::new(), Vec::new(), 0);
+    let (mut streams, mut counts, mut version) = (Vec::new(), Vec::new(), 0);
     for followers in [1, FOLLOWERS] {
         while streams.len() < followers {
             // Filters make no difference.
@@ -371,7 +368,8 @@ async fn what_is_new_is_read_once_however_many_follow() {
         }
         let before = proxy.statements();
         for _ in 0..EVENTS {
-            position = writer.append("load-1", position, &["thing-happened.v1"], 0).await;
+            let position = writer.append("load-1", version, &["thing-happened.v1"], 0).await;
+            version += 1;
             for stream in &mut streams {
                 assert_eq!(stream.positions(1).await, [position]);
             }

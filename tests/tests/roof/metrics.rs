@@ -1,7 +1,11 @@
 //! What the server says of itself.
 
 use api::submit::Collection;
-use domain::{block, chain, consensus, identity::principal, transaction, validator, validator_set};
+use domain::{
+    block, chain, consensus,
+    identity::{principal, role},
+    transaction, validator, validator_set,
+};
 use serde_json::Value;
 
 use super::{register, start};
@@ -16,7 +20,7 @@ async fn requests_and_lags_are_counted_by_route_and_every_metric_is_described() 
     for line in [
         "node0_http_requests_total{operation=\"batch\",method=\"POST\",route=\"/api/v1/batches\",status=\"200\"} 1",
         "node0_http_requests_total{operation=\"none\",method=\"any\",route=\"none\",status=\"404\"} 1",
-        "node0_log_position 2",
+        "node0_log_position 5",
         "node0_projection_lag_events{projection=\"validators\"} 0",
         "node0_http_request_duration_seconds_count{operation=\"batch\"} 1",
     ] {
@@ -94,6 +98,7 @@ fn the_contract_names_a_permission_and_every_status_for_each_operation() {
         transaction::Command::NAMES,
         block::Command::NAMES,
         consensus::Command::NAMES,
+        role::Command::NAMES,
     ];
     // Of a principal's commands those can be posted that others do to it.
     let posted = principal::Principal::commands().len();

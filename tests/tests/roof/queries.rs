@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tests::http::Http;
+use tests::{app::SETUP_EVENTS, http::Http};
 
 use super::{CHAIN, problem, register, start, validator};
 
@@ -59,7 +59,7 @@ async fn the_log_is_read_in_order_by_position_and_by_stream() {
         }
         after = page["page"]["next"].as_str().unwrap().to_owned();
     }
-    assert_eq!(positions, (1..=30).collect::<Vec<u64>>());
+    assert_eq!(positions, (1..=SETUP_EVENTS + 30).collect::<Vec<u64>>());
     let one = http.get("/api/v1/events/7").await.expect(200);
     let stream = one["record"]["stream"].as_str().unwrap();
     let events = http.get(&format!("/api/v1/streams/{stream}")).await.expect(200);
@@ -110,7 +110,7 @@ async fn read_models_say_how_they_are_and_are_built_anew() {
         super::send(http.request(reqwest::Method::POST, "/api/v1/projections/validators/rebuild"));
     assert_eq!(rebuilt.await.expect(202)["projection"], "validators");
     let path = "/api/v1/validators";
-    let request = http.request(reqwest::Method::GET, path).header("min-position", "3");
+    let request = http.request(reqwest::Method::GET, path).header("min-position", SETUP_EVENTS + 3);
     let found = super::send(request).await.expect(200);
     assert_eq!(found["items"].as_array().unwrap().len(), 3);
     app.stop().await;

@@ -8,7 +8,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::{
-    app::TestApp,
+    app::{SETUP_EVENTS, TestApp},
     database::TestDatabase,
     headers,
     http::Http,
@@ -214,7 +214,7 @@ async fn a_subscription_brings_every_event_once_and_stops_when_it_is_completed()
             writer
         }));
     }
-    let total = 3 * REQUESTS * 2;
+    let total = SETUP_EVENTS + 3 * REQUESTS * 2;
     let mut socket = Socket::ready(&address(&app), Some(TOKEN)).await;
     socket.subscribe("a", EVENTS, json!({"after": "0"})).await;
     let found = positions(&mut socket, "a", total as usize).await;
@@ -369,19 +369,20 @@ async fn subscribers_are_told_when_the_server_stops_and_go_on_after_it_was_kille
     let mut socket = Socket::ready(&host(&server), Some(TOKEN)).await;
     socket.subscribe("a", EVENTS, json!({"after": 0})).await;
     writer.append("load-1", 0, &["thing-happened.v1"; 5], 0).await;
-    let mut seen = positions(&mut socket, "a", 5).await;
+    let after = SETUP_EVENTS as usize;
+    let mut seen = positions(&mut socket, "a", after + 5).await;
     server.kill();
     assert_eq!(socket.hear().await, Heard::Cut);
     writer.append("load-1", 5, &["thing-happened.v1"; 5], 0).await;
     let server = Node0::on_database(&database.url());
     let mut socket = Socket::ready(&host(&server), Some(TOKEN)).await;
-    socket.subscribe("a", EVENTS, json!({"after": seen[4]})).await;
+    socket.subscribe("a", EVENTS, json!({"after": seen[after + 4]})).await;
     writer.append("load-1", 10, &["thing-happened.v1"; 5], 0).await;
     seen.extend(positions(&mut socket, "a", 10).await);
-    assert_eq!(seen, (1..=15).collect::<Vec<u64>>());
+    assert_eq!(seen, (1..=SETUP_EVENTS + 15).collect::<Vec<u64>>());
 
-    let mut told = Frames::of(stream(&server.http(), EVENTS, json!({"after": 14}))).await;
-    assert_eq!(told.told().await.data["data"]["events"]["position"], "15");
+    let mut told = Frames::of(stream(&server.http(), EVENTS, json!({"after": 17}))).await;
+    assert_eq!(told.told().await.data["data"]["events"]["position"], "18");
     let started = Instant::now();
     server.signal(Signal::TERM);
     assert_eq!(refusal(&socket.message().await, "a"), "draining");

@@ -26,6 +26,7 @@ use super::{
     operation::{Operation, Told},
 };
 use crate::{
+    auth,
     door::Visit,
     live::{Pass, beats, draining},
     problem::{Kind, Problem},
@@ -177,7 +178,8 @@ impl Connection {
         if let Some(token) = message::token(payload)? {
             let value = HeaderValue::from_str(token).map_err(|_| Close::Forbidden)?;
             self.shown.insert(header::AUTHORIZATION, value);
-            caller = self.app.auth.caller(&self.shown).await.map_err(refusal)?;
+            let asker = auth::asker(&self.app.identities, &self.shown);
+            caller = asker.await.map_err(refusal)?.0;
         }
         self.pass = Some(Pass::new(&self.app, &self.shown, caller));
         self.send(message::acknowledged()).await

@@ -52,6 +52,8 @@ pub enum Refusal {
     RoleNotHeld { role: RoleName },
     #[error("the role {role} gives more than whoever asks has")]
     RoleBeyondOwn { role: RoleName },
+    #[error("the role {role} gives what only a validator's service may have")]
+    ValidatorsOnly { role: RoleName },
     #[error("the principal holds {maximum} roles, as many as it may")]
     RolesExhausted { maximum: usize },
     #[error("nobody else could grant roles any more")]
@@ -133,6 +135,7 @@ impl aggregate::Refusal for Refusal {
             Refusal::RoleUnknown { .. } => "role-unknown",
             Refusal::RoleNotHeld { .. } => "role-not-held",
             Refusal::RoleBeyondOwn { .. } => "role-beyond-own",
+            Refusal::ValidatorsOnly { .. } => "validators-only",
             Refusal::RolesExhausted { .. } => "roles-exhausted",
             Refusal::LastGuardian => "last-guardian",
             Refusal::Locked { .. } => "locked",

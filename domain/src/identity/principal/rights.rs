@@ -3,7 +3,10 @@
 //! Does not know what a role gives: that is handed in.
 
 use super::{Event, Identity, Known, ROLES_MAX, Refusal, RoleGranted, RoleRevoked, Standing};
-use crate::values::RoleName;
+use crate::values::{PermissionName, RoleName};
+
+/// What only a validator's own service may have.
+const VALIDATORS_ONLY: [&str; 2] = ["consensus:propose", "consensus:vote"];
 
 /// Refuses a role that gives more than whoever asks has. What they lack is not told.
 fn within_own(role: &RoleName, known: &Known) -> Result<(), Refusal> {
@@ -31,6 +34,11 @@ pub(super) fn grant(
         return Err(Refusal::StandingForbids { command: "be granted a role", standing });
     }
     within_own(role, known)?;
+    let given = known.role_permissions.iter().flatten();
+    let only = |permission: &PermissionName| VALIDATORS_ONLY.contains(&permission.as_str());
+    if given.clone().any(only) && known.id.validator().is_none() {
+        return Err(Refusal::ValidatorsOnly { role: role.clone() });
+    }
     if identity.roles.contains(role) {
         return Ok(Vec::new());
     }
