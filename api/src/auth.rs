@@ -4,7 +4,7 @@
 
 use axum::http::{HeaderMap, header};
 use commands::{Actor, Permission};
-use domain::values::SessionId;
+use domain::values::{ApiKeyId, SessionId};
 
 use crate::{
     identity::Identities,
@@ -14,18 +14,26 @@ use crate::{
 /// The longest token that is looked at, in characters.
 const TOKEN_CHARS_MAX: usize = 4_096;
 
-/// Who the request comes from, and the session when it is an access token that it shows; none when
-/// it shows no token.
-pub async fn asker(
-    identities: &Identities,
-    headers: &HeaderMap,
-) -> Result<(Option<Actor>, Option<SessionId>), Problem> {
-    let Some(token) = shown(headers)? else { return Ok((None, None)) };
+/// Who a request comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    /// Who asks; none for strangers.
+    pub caller: Option<Actor>,
+    /// The session it is asked in, of whoever shows an access token.
+    pub session: Option<SessionId>,
+    /// The API key that was shown.
+    pub api_key: Option<ApiKeyId>,
+}
+
+/// Who a request comes from; a stranger when it shows no token.
+pub async fn asker(identities: &Identities, headers: &HeaderMap) -> Result<Asker, Problem> {
+    let Some(token) = shown(headers)? else { return Ok(Asker::default()) };
     if is_access_token(token) {
         let (actor, session) = identities.by_access_token(token).await?;
-        return Ok((Some(actor), Some(session)));
+        return Ok(Asker { caller: Some(actor), session: Some(session), api_key: None });
     }
-    Ok((Some(identities.by_api_key(token).await?), None))
+    let (actor, key) = identities.by_api_key(token).await?;
+    Ok(Asker { caller: Some(actor), session: None, api_key: Some(key) })
 }
 
 /// The token that a request shows; none when it shows none.

@@ -8,7 +8,7 @@ mod setting;
 
 use std::{
     fmt,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -67,6 +67,22 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Requests under way at once.
     pub requests_in_flight_max: u32,
+    /// Queries under way at once.
+    pub queries_in_flight_max: u32,
+    /// Sign-ins under way at once.
+    pub sign_ins_in_flight_max: u32,
+    /// Queries of one caller in a minute; 0 for any number.
+    pub rate_queries_max: u32,
+    /// Commands of one caller in a minute; 0 for any number.
+    pub rate_commands_max: u32,
+    /// Proposals, votes and signs of life of one caller in a minute; 0 for any number.
+    pub rate_consensus_max: u32,
+    /// Sign-ins, and credentials that are no good, from one address in a minute; 0 for any number.
+    pub rate_sign_ins_max: u32,
+    /// The proxies that are believed from where a request comes.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// For how long access records are kept, in days.
+    pub access_record_days: u64,
     /// How long one request may take, in milliseconds.
     pub request_ms_max: u64,
     /// How long a request may wait for a read model, in milliseconds.
@@ -198,6 +214,14 @@ impl Config {
             drain_ms_max: 0,
             body_bytes_max: 0,
             requests_in_flight_max: 0,
+            queries_in_flight_max: 0,
+            sign_ins_in_flight_max: 0,
+            rate_queries_max: 0,
+            rate_commands_max: 0,
+            rate_consensus_max: 0,
+            rate_sign_ins_max: 0,
+            trusted_proxies: Vec::new(),
+            access_record_days: 0,
             request_ms_max: 0,
             wait_ms_max: 0,
             streams_max: 0,

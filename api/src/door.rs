@@ -5,28 +5,34 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     panic::AssertUnwindSafe,
-    sync::{Arc, LazyLock, atomic::Ordering},
+    sync::{Arc, LazyLock},
     time::Instant,
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use commands::Actor;
-use domain::values::SessionId;
+use domain::values::{ApiKeyId, PrincipalId, SessionId};
 use futures::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    accept, auth,
+    accept,
+    access_records::{Access as AccessEntry, Outcome},
+    auth::{self, Asker},
+    bulkheads::Place,
     live::sse,
-    operations::{Access, Entry, Form, Operation, TABLE},
+    operations::{Access, Class, Entry, Form, Operation, TABLE, Verb},
+    peers::{self, Peer},
     problem::{Kind, MEDIA_TYPE, Problem},
+    rates::Standing,
     server::App,
 };
 
@@ -59,71 +65,115 @@ pub struct Visit {
     pub id: Arc<str>,
     /// The request id as a UUID, or a fresh one: all events of the request share it.
     pub correlation: Uuid,
+    /// From where.
+    pub address: Option<IpAddr>,
     /// Who asks; none for strangers.
     pub caller: Option<Actor>,
     /// The session it is asked in; none for whoever shows no access token.
     pub session: Option<SessionId>,
+    /// The API key that was shown.
+    pub api_key: Option<ApiKeyId>,
 }
 
+/// Who has just proved who they are: what a handler tells the door in its reply.
+#[derive(Clone, Debug)]
+pub struct SignedIn(pub PrincipalId);
+
 impl Visit {
-    fn of(headers: &HeaderMap) -> Visit {
+    fn of(request: &Request, trusted: &[IpAddr]) -> Visit {
+        let headers = request.headers();
         let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| {
             (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         });
-        match given {
-            Some(id) => {
-                let correlation = Uuid::parse_str(id).unwrap_or_else(|_| Uuid::now_v7());
-                Visit { id: id.into(), correlation, caller: None, session: None }
-            }
+        let (id, correlation): (Arc<str>, Uuid) = match given {
+            Some(id) => (id.into(), Uuid::parse_str(id).unwrap_or_else(|_| Uuid::now_v7())),
             None => {
                 let correlation = Uuid::now_v7();
                 let mut buffer = Uuid::encode_buffer();
-                let id = &*correlation.hyphenated().encode_lower(&mut buffer);
-                Visit { id: id.into(), correlation, caller: None, session: None }
+                (Arc::from(&*correlation.hyphenated().encode_lower(&mut buffer)), correlation)
             }
-        }
+        };
+        let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
+        let address = peers::address(peer, headers, trusted);
+        Visit { id, correlation, address, caller: None, session: None, api_key: None }
+    }
+
+    /// By what a stranger is counted.
+    fn site(&self) -> String {
+        self.address.map_or_else(|| "nowhere".to_owned(), peers::site)
+    }
+
+    /// By what whoever asks is counted.
+    fn counted_by(&self) -> String {
+        self.caller.as_ref().map_or_else(|| self.site(), |actor| actor.name.to_string())
     }
 }
 
 /// Lets a request in, or says why not; then writes what every reply has.
 pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let mut visit = Visit::of(request.headers());
+    let mut visit = Visit::of(&request, &app.limits.trusted_proxies);
     let id = visit.id.clone();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let found = find(path.as_ref(), &method);
     let entry = found.as_ref().ok().copied();
 
-    let places = app.in_flight.fetch_add(1, Ordering::Relaxed);
-    let leave = Leave(app.clone());
     let admitted = match found {
         Err(problem) => Err(problem),
-        Ok(entry) => admit(&app, entry, places, request.headers(), &mut visit).await,
+        Ok(entry) => admit(&app, entry, request.headers(), &mut visit).await,
     };
-    let response = match admitted {
-        Err(problem) => problem.into_response(),
-        Ok(()) => {
-            request.extensions_mut().insert(visit);
+    let (response, standing) = match admitted {
+        Err(problem) => (problem.into_response(), None),
+        Ok(Admitted { place, standing }) => {
+            request.extensions_mut().insert(visit.clone());
             let span = tracing::debug_span!("request", id = &*id);
-            answer(&app, next.run(request)).instrument(span).await
+            let response = answer(&app, next.run(request)).instrument(span).await;
+            // Kept to here: who goes away half-way gives it back as well.
+            drop(place);
+            (response, standing)
         }
     };
-    drop(leave);
-    let response = dress(response, &id, entry);
+    if let Some(entry) = entry {
+        record(&app, entry, &visit, &response);
+    }
+    let mut response = dress(response, &id, entry);
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
+    }
     app.telemetry.count_request(entry, response.status(), started.elapsed());
     log(&id, &method, entry, response.status(), started);
     response
 }
 
-/// Gives the place back even when the client goes away and the request is dropped half-way.
-struct Leave(App);
+/// What whoever comes in holds and is told.
+struct Admitted {
+    place: Place,
+    standing: Option<Standing>,
+}
 
-impl Drop for Leave {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+/// Records who came in by a key or by proving who they are, and who was refused.
+fn record(app: &App, entry: &Entry, visit: &Visit, response: &Response) {
+    let status = response.status();
+    let refused = matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+    );
+    let signed_in = response.extensions().get::<SignedIn>();
+    let proves = entry.access == Access::SignedIn && entry.method == Verb::Post;
+    if !refused && signed_in.is_none() && visit.api_key.is_none() && !proves {
+        return;
     }
+    let named = visit.caller.as_ref().map(|actor| actor.name.to_string());
+    app.recorder.record(AccessEntry {
+        address: visit.address.map_or_else(|| "nowhere".to_owned(), |address| address.to_string()),
+        api_key: visit.api_key.as_ref().map(ToString::to_string),
+        operation: entry.id,
+        outcome: if refused { Outcome::Refused } else { Outcome::Allowed },
+        principal: signed_in.map(|SignedIn(principal)| principal.to_string()).or(named),
+        problem: response.extensions().get::<Problem>().map(|problem| problem.kind().slug()),
+    });
 }
 
 type ByMethod = Vec<&'static Entry>;
@@ -159,53 +209,58 @@ fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, P
 async fn admit(
     app: &App,
     entry: &Entry,
-    places: u32,
     headers: &HeaderMap,
     visit: &mut Visit,
-) -> Result<(), Problem> {
-    if !entry.operation.is_vital() {
-        if app.draining.is_cancelled() {
-            let close = HeaderValue::from_static("close");
-            return Err(Problem::new(Kind::Draining, "the server is shutting down")
-                .with_header(header::CONNECTION, close));
-        }
-        if places >= app.limits.requests_in_flight_max {
-            return Err(Problem::new(
-                Kind::Overloaded,
-                format!("{} requests are under way, which is the limit", places),
-            ));
-        }
+) -> Result<Admitted, Problem> {
+    let class = entry.operation.class();
+    if class != Class::Vital && app.draining.is_cancelled() {
+        let close = HeaderValue::from_static("close");
+        return Err(Problem::new(Kind::Draining, "the server is shutting down")
+            .with_header(header::CONNECTION, close));
     }
+    let place = app.bulkheads.enter(class)?;
     match entry.form {
         Form::Json => accept::require(headers, &["application/json"])?,
         Form::Events => accept::require(headers, &[sse::MEDIA_TYPE])?,
         Form::GraphQl | Form::Any => {}
     }
+    let standing = match (class, entry.access) {
+        (Class::Vital, _) => None,
+        // Proving who one is, is counted before anything is compared.
+        (Class::SignIn, _) => app.rates.take(class, &visit.site()).await?,
+        (Class::Consensus | Class::Command | Class::Query, Access::Open) => None,
+        (Class::Consensus | Class::Command | Class::Query, _) => {
+            identify(app, headers, visit).await?;
+            app.rates.take(class, &visit.counted_by()).await?
+        }
+    };
+    let caller = visit.caller.as_ref();
+    let stranger = |words: &'static str| match caller {
+        Some(_) => Ok(()),
+        None => Err(Problem::new(Kind::NotAuthenticated, words)),
+    };
     match entry.access {
-        Access::Open => Ok(()),
-        // A wrong token is refused even where none is needed: the client believes to be somebody.
-        Access::Public(_) | Access::Fields => {
-            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
+        Access::Open | Access::Public(_) | Access::Fields => Ok(()),
+        Access::SignedIn => stranger("sign in first"),
+        Access::Needs(permission) => auth::require(caller, permission).map(drop),
+        Access::Command => stranger("commands need a token"),
+    }?;
+    Ok(Admitted { place, standing })
+}
+
+/// Learns who asks. A wrong token is refused even where none is needed, as the client believes to
+/// be somebody; whoever shows too many of them is not even looked at.
+async fn identify(app: &App, headers: &HeaderMap, visit: &mut Visit) -> Result<(), Problem> {
+    match auth::asker(&app.identities, headers).await {
+        Ok(Asker { caller, session, api_key }) => {
+            (visit.caller, visit.session, visit.api_key) = (caller, session, api_key);
             Ok(())
         }
-        Access::SignedIn => {
-            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
-            match visit.caller {
-                Some(_) => Ok(()),
-                None => Err(Problem::new(Kind::NotAuthenticated, "sign in first")),
-            }
+        Err(problem) if problem.kind() == Kind::NotAuthenticated => {
+            app.rates.take(Class::SignIn, &visit.site()).await?;
+            Err(problem)
         }
-        Access::Needs(permission) => {
-            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
-            auth::require(visit.caller.as_ref(), permission).map(drop)
-        }
-        Access::Command => {
-            (visit.caller, visit.session) = auth::asker(&app.identities, headers).await?;
-            match visit.caller {
-                Some(_) => Ok(()),
-                None => Err(Problem::new(Kind::NotAuthenticated, "commands need a token")),
-            }
-        }
+        Err(problem) => Err(problem),
     }
 }
 

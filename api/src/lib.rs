@@ -4,8 +4,10 @@
 //! process around them.
 
 pub mod accept;
+pub mod access_records;
 pub mod auth;
 pub mod body;
+pub mod bulkheads;
 pub mod cli;
 pub mod cluster;
 pub mod conditions;
@@ -24,7 +26,9 @@ pub mod migrations;
 pub mod openapi;
 pub mod operations;
 pub mod params;
+pub mod peers;
 pub mod problem;
+pub mod rates;
 pub mod resilience;
 pub mod rest;
 pub mod router;

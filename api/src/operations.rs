@@ -21,6 +21,38 @@ pub enum Access {
     Fields,
 }
 
+/// What an operation is for, as limits tell it from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Health: answered whatever happens.
+    Vital,
+    /// What validators agree by.
+    Consensus,
+    /// Anything else that changes something.
+    Command,
+    /// Anything that only asks.
+    Query,
+    /// Proving who one is.
+    SignIn,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Class; 5] =
+        [Class::Vital, Class::Consensus, Class::Command, Class::Query, Class::SignIn];
+
+    /// Its name in replies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Class::Vital => "vital",
+            Class::Consensus => "consensus",
+            Class::Command => "command",
+            Class::Query => "query",
+            Class::SignIn => "sign-in",
+        }
+    }
+}
+
 /// The methods of the surface. `HEAD` is a `GET` without its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -164,6 +196,7 @@ pub enum Operation {
     ListSessions,
     ListApiKeys,
     CommandPrincipal,
+    ListAccessRecords,
     ListRoles,
     CommandRole,
     SetUpService,
@@ -682,6 +715,12 @@ pub const TABLE: &[Entry] = &[
         Access::Command,
     ),
     get(
+        Operation::ListAccessRecords,
+        "list-access-records",
+        "/api/v1/access-records",
+        Access::Needs(Permission::IdentityRead),
+    ),
+    get(
         Operation::ListRoles,
         "list-roles",
         "/api/v1/roles",
@@ -740,8 +779,39 @@ impl Operation {
         &TABLE[self as usize]
     }
 
-    /// Whether it is answered even while the server drains or is overloaded.
-    pub fn is_vital(self) -> bool {
-        matches!(self, Operation::Live | Operation::Ready | Operation::Metrics)
+    /// What it is for.
+    pub fn class(self) -> Class {
+        let asks_with_a_body = matches!(
+            self,
+            Operation::GraphQlPost | Operation::GraphQlStreamPost | Operation::CallRpc
+        );
+        let agrees = matches!(
+            self,
+            Operation::ProposeBlock
+                | Operation::CommandBlock
+                | Operation::CommandHeight
+                | Operation::TakeHeartbeat
+                | Operation::FollowConsensus
+        );
+        let proves = matches!(
+            self,
+            Operation::SetUp
+                | Operation::Login
+                | Operation::Refresh
+                | Operation::Register
+                | Operation::RequestPasswordReset
+                | Operation::ResetPassword
+                | Operation::VerifyEmail
+        );
+        match self.entry().method {
+            _ if matches!(self, Operation::Live | Operation::Ready | Operation::Metrics) => {
+                Class::Vital
+            }
+            _ if agrees => Class::Consensus,
+            _ if proves => Class::SignIn,
+            _ if asks_with_a_body => Class::Query,
+            Verb::Get => Class::Query,
+            Verb::Post => Class::Command,
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Does not know how a read model is made.
 
+pub mod access_records;
 pub mod activity;
 pub mod anchors;
 pub mod auth;

@@ -22,9 +22,9 @@ use crate::{
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        activity, anchors, auth, blobs, blocks, chains, delegations, documents, events, follow,
-        headers, health, heartbeats, light_blocks, principals, processes, projections, search,
-        slashings, transactions, validator_sets, validators,
+        access_records, activity, anchors, auth, blobs, blocks, chains, delegations, documents,
+        events, follow, headers, health, heartbeats, light_blocks, principals, processes,
+        projections, search, slashings, transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -146,6 +146,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/principals/{principal}/sessions", get(principals::sessions))
         .route("/api/v1/principals/{principal}/api-keys", get(principals::api_keys))
         .route("/api/v1/principals/{principal}/{command}", post(command::<Principal>))
+        .route("/api/v1/access-records", get(access_records::list))
         .route("/api/v1/roles", get(principals::roles))
         .route("/api/v1/roles/{role}/{command}", post(command::<RoleDefinition>))
         .route("/api/v1/services", post(principals::set_up_service))

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    access_records::Recorder,
+    bulkheads,
     cli::{Failure, terminal::Terminal},
     config::Config,
     database::{Database, DatabaseError, Use},
@@ -26,6 +28,8 @@ use crate::{
     },
     live,
     mail::{Mail, MailError},
+    peers::Peer,
+    rates::{Quotas, Rates},
     server::{self, AppState, Limits},
     shutdown::Shutdown,
     sockets::PatientListener,
@@ -166,15 +170,21 @@ impl Server {
         let setup_token = identities.ensure_somebody(config.setup_token.as_deref()).await;
         let setup_token =
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
+        let counting = PgPoolOptions::new().max_connections(1).connect_lazy(database.url())?;
+        let kept = Duration::from_secs(config.access_record_days * DAY_S);
+        let draining = CancellationToken::new();
+        let recorder = Recorder::start(pool.clone(), kept, draining.clone());
         let state = AppState {
             commands,
             projections: Projections::start(store.clone(), store.pool().clone(), options),
             store,
             identities,
             pool,
+            recorder,
+            rates: Rates::start(counting, quotas(config)),
             limits: limits(config),
             telemetry: Telemetry::new(),
-            draining: CancellationToken::new(),
+            draining,
         };
         Ok((state, setup_token))
     }
@@ -192,6 +202,7 @@ impl Server {
         let closed = closing.clone().cancelled_owned();
         let stalled = surface.limits.live.stalled();
         let listener = PatientListener::new(listener, stalled, draining.clone());
+        let router = router.into_make_service_with_connect_info::<Peer>();
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
         let serving = Some(tokio::spawn(serving.into_future()));
         tokio::spawn(surface.identities.clone().follow(draining.clone()));
@@ -280,10 +291,24 @@ fn mail(config: &Config) -> Result<Mail, MailError> {
     Mail::new(config.smtp_url.as_deref(), config.mail_from.as_deref(), public_url)
 }
 
+fn quotas(config: &Config) -> Quotas {
+    Quotas {
+        queries: config.rate_queries_max,
+        commands: config.rate_commands_max,
+        consensus: config.rate_consensus_max,
+        sign_ins: config.rate_sign_ins_max,
+    }
+}
+
 fn limits(config: &Config) -> Limits {
     Limits {
         body_bytes_max: config.body_bytes_max,
-        requests_in_flight_max: config.requests_in_flight_max,
+        bulkheads: bulkheads::Limits {
+            requests: config.requests_in_flight_max,
+            queries: config.queries_in_flight_max,
+            sign_ins: config.sign_ins_in_flight_max,
+        },
+        trusted_proxies: config.trusted_proxies.clone(),
         request_ms_max: config.request_ms_max,
         wait_ms_max: config.wait_ms_max,
         live: live::Limits {

@@ -2,10 +2,7 @@
 //!
 //! Does not know where it listens, nor how its parts were opened.
 
-use std::{
-    sync::{Arc, atomic::AtomicU32},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use commands::Commands;
@@ -19,7 +16,15 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    graphql, identity::Identities, live, problem::Problem, rest::reply, router,
+    access_records::Recorder,
+    bulkheads::{self, Bulkheads},
+    graphql,
+    identity::Identities,
+    live,
+    problem::Problem,
+    rates::Rates,
+    rest::reply,
+    router,
     telemetry::Telemetry,
 };
 
@@ -27,6 +32,10 @@ use crate::{
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Requests under way at once; more are answered 503.
 pub const REQUESTS_IN_FLIGHT_MAX: u32 = 4_096;
+/// Queries under way at once; more are answered 503.
+pub const QUERIES_IN_FLIGHT_MAX: u32 = 1_024;
+/// Sign-ins under way at once; more are answered 503.
+pub const SIGN_INS_IN_FLIGHT_MAX: u32 = 256;
 /// Milliseconds one request may take before it is answered 503.
 pub const REQUEST_MS_MAX: u64 = 30_000;
 /// Milliseconds a request may wait for a read model.
@@ -40,7 +49,9 @@ pub struct Limits {
     /// Bytes of one request body.
     pub body_bytes_max: usize,
     /// Requests under way at once.
-    pub requests_in_flight_max: u32,
+    pub bulkheads: bulkheads::Limits,
+    /// The proxies that are believed from where a request comes.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How long one request may take.
     pub request_ms_max: u64,
     /// How long a request may wait for a read model at most.
@@ -57,7 +68,12 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             body_bytes_max: BODY_BYTES_MAX,
-            requests_in_flight_max: REQUESTS_IN_FLIGHT_MAX,
+            bulkheads: bulkheads::Limits {
+                requests: REQUESTS_IN_FLIGHT_MAX,
+                queries: QUERIES_IN_FLIGHT_MAX,
+                sign_ins: SIGN_INS_IN_FLIGHT_MAX,
+            },
+            trusted_proxies: Vec::new(),
             request_ms_max: REQUEST_MS_MAX,
             wait_ms_max: WAIT_MS_MAX,
             wait_ms_default: WAIT_MS_DEFAULT,
@@ -86,6 +102,10 @@ pub struct AppState {
     pub pool: PgPool,
     /// Who is who.
     pub identities: Identities,
+    /// Who came in, and who was refused.
+    pub recorder: Recorder,
+    /// How often each caller may ask.
+    pub rates: Rates,
     /// The limits.
     pub limits: Limits,
     /// Counters and durations.
@@ -102,7 +122,7 @@ pub struct Surface {
     /// What the program handed over.
     pub state: AppState,
     /// Requests under way.
-    pub(crate) in_flight: AtomicU32,
+    pub(crate) bulkheads: Arc<Bulkheads>,
     /// The places for live streams.
     pub(crate) places: live::Places,
     /// Whose turn it is to submit while our own chain is behind.
@@ -123,8 +143,9 @@ impl std::ops::Deref for Surface {
 pub fn build(state: AppState) -> (Router, App) {
     let schema = graphql::schema(&state.limits.graphql);
     let places = live::Places::new(state.limits.live.streams_max);
-    let (in_flight, turn) = (AtomicU32::new(0), tokio::sync::Mutex::new(()));
-    let app = Arc::new(Surface { state, in_flight, places, turn, schema });
+    let bulkheads = Bulkheads::new(state.limits.bulkheads.clone());
+    let turn = tokio::sync::Mutex::new(());
+    let app = Arc::new(Surface { state, bulkheads, places, turn, schema });
     (router::router(app.clone()), app)
 }
 

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 pub use checkpoint::Parked;
 pub use columns::decimal;
-pub use page::{Cursor, FIRST_MAX, Order, PageError, PageOf, PageRequest};
+pub use page::{Cursor, FIRST_MAX, Numbered, Order, PageError, PageOf, PageRequest};
 pub use projection::Projection;
 pub use read::{ReadError, is_unavailable};
 pub use rebuild::{Redriven, RepairError};

@@ -169,8 +169,9 @@ impl PageRequest {
         Ok(PageOf { items, cursors, next, has_next })
     }
 
-    /// Makes the page from what a statement with [`PageRequest::limit`] answered.
-    pub(crate) fn page<T>(&self, mut items: Vec<T>, cursor: impl Fn(&T) -> Cursor) -> PageOf<T> {
+    /// Makes the page from what a statement answered that [`Numbered::end`] ended, or one like it:
+    /// one row more than wanted tells whether there is a next page.
+    pub fn page<T>(&self, mut items: Vec<T>, cursor: impl Fn(&T) -> Cursor) -> PageOf<T> {
         let wanted = usize::try_from(self.first).unwrap_or(usize::MAX);
         let has_next = items.len() > wanted;
         items.truncate(wanted);
@@ -232,7 +233,8 @@ impl FromStr for Order {
 }
 
 /// A list whose sort key is one `bigint` column.
-pub(crate) struct Numbered {
+#[derive(Debug)]
+pub struct Numbered {
     /// Its name in cursors; the order is added.
     pub list: &'static str,
     /// The column.

@@ -50,6 +50,8 @@ impl TestApp {
             ("master_key", MASTER_KEY.to_owned()),
             // Its keys are made in no time.
             ("token_algorithm", "EdDSA".to_owned()),
+            // All who sign in come from one address.
+            ("rate_sign_ins_max", "0".to_owned()),
         ];
         flags.retain(|(key, _)| settings.iter().all(|(other, _)| other != key));
         flags.extend(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));

@@ -11,6 +11,7 @@ mod identity;
 mod input;
 mod keys;
 mod letters;
+mod limits;
 mod live;
 mod metrics;
 mod network;

@@ -2,15 +2,23 @@
 //!
 //! Does not know where a value comes from.
 
-use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use super::{Config, DRAIN_MS_MAX};
 use crate::{
     identity::{API_KEY_PREFIX, SETUP_TOKEN_CHARS_MIN, TokenAlgorithm, vault},
     live,
     mail::is_smtp_url,
+    server,
     telemetry::LogForm,
 };
+
+/// The most requests in a minute that can be a limit.
+const RATE_MAX: u32 = 1_000_000_000;
 
 /// One setting: a line of `node0.toml`, an environment variable and a flag, all of one name.
 #[derive(Debug)]
@@ -219,6 +227,82 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "queries_in_flight_max",
+        alias: None,
+        what: "Queries under way at once; more are answered 503",
+        default: Some(|| server::QUERIES_IN_FLIGHT_MAX.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 1, 1_000_000).map(|count| config.queries_in_flight_max = count)
+        },
+    },
+    Setting {
+        key: "sign_ins_in_flight_max",
+        alias: None,
+        what: "Sign-ins under way at once; more are answered 503",
+        default: Some(|| server::SIGN_INS_IN_FLIGHT_MAX.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 1, 1_000_000).map(|count| config.sign_ins_in_flight_max = count)
+        },
+    },
+    Setting {
+        key: "rate_queries_max",
+        alias: None,
+        what: "Queries of one caller in a minute; more are answered 429; 0 for any number",
+        default: Some(|| 60_000.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 0, RATE_MAX).map(|count| config.rate_queries_max = count)
+        },
+    },
+    Setting {
+        key: "rate_commands_max",
+        alias: None,
+        what: "Commands of one caller in a minute; more are answered 429; 0 for any number",
+        default: Some(|| 60_000.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 0, RATE_MAX).map(|count| config.rate_commands_max = count)
+        },
+    },
+    Setting {
+        key: "rate_consensus_max",
+        alias: None,
+        what: "Proposals, votes and signs of life of one caller in a minute; 0 for any number",
+        default: Some(|| 60_000.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 0, RATE_MAX).map(|count| config.rate_consensus_max = count)
+        },
+    },
+    Setting {
+        key: "rate_sign_ins_max",
+        alias: None,
+        what: "Sign-ins and wrong credentials from one address in a minute; 0 for any number",
+        default: Some(|| 60.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 0, RATE_MAX).map(|count| config.rate_sign_ins_max = count)
+        },
+    },
+    Setting {
+        key: "access_record_days",
+        alias: None,
+        what: "For how long it is kept who came in and who was refused, in days",
+        default: Some(|| 90.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 3_650).map(|days| config.access_record_days = days),
+    },
+    Setting {
+        key: "trusted_proxies",
+        alias: None,
+        what: "The addresses of proxies whose X-Forwarded-For is believed, with commas between them",
+        default: None,
+        secret: false,
+        read: |config, text| addresses(text).map(|found| config.trusted_proxies = found),
+    },
+    Setting {
         key: "request_ms_max",
         alias: None,
         what: "How long one request may take, in milliseconds",
@@ -330,6 +414,11 @@ fn master_key(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err("32 bytes in padded base64 are expected".to_owned()),
     }
+}
+
+fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
+    let form = "addresses such as 10.0.0.1 with commas between them are expected";
+    text.split(',').map(|one| parse(one, form)).collect()
 }
 
 fn smtp_url(text: &str) -> Result<String, String> {

@@ -150,8 +150,8 @@ impl Identities {
         Ok(NewApiKey { key, token })
     }
 
-    /// Who shows an API key, limited to what the key is for.
-    pub(crate) async fn by_api_key(&self, token: &str) -> Result<Actor, Problem> {
+    /// Who shows an API key, limited to what the key is for, and the key by its public half.
+    pub(crate) async fn by_api_key(&self, token: &str) -> Result<(Actor, ApiKeyId), Problem> {
         let unknown = || {
             let detail = "the API key is unknown, expired or revoked";
             Problem::new(Kind::NotAuthenticated, detail)
@@ -161,7 +161,8 @@ impl Identities {
             None => Some(key_of_text(token)?),
         };
         let key: ApiKeyId = key.ok_or_else(unknown)?;
-        self.looked_up(|| self.key_now(&key, token)).await?.ok_or_else(unknown)
+        let actor = self.looked_up(|| self.key_now(&key, token)).await?.ok_or_else(unknown)?;
+        Ok((actor, key))
     }
 
     fn key_now(&self, key: &ApiKeyId, token: &str) -> Option<Actor> {

@@ -44,7 +44,7 @@ impl Pass {
         }
         self.checked = Instant::now();
         match auth::asker(&self.app.identities, &self.shown).await {
-            Ok((now, _)) if is_same(now.as_ref(), self.caller.as_ref()) => Ok(()),
+            Ok(now) if is_same(now.caller.as_ref(), self.caller.as_ref()) => Ok(()),
             Ok(_) => {
                 Err(Problem::new(Kind::NotAuthenticated, "the token's roles have been changed"))
             }

@@ -773,6 +773,17 @@ fn doc(operation: Operation) -> Doc {
             "The API keys of a principal that were not revoked",
             Reply::One("ApiKeys"),
         ),
+        Operation::ListAccessRecords => asked(
+            "principals",
+            "Who signed in, used a key or was refused, the newest first; kept for a while",
+            vec![
+                ("principal", "Only of this principal.", text()),
+                ("address", "Only from this address.", text()),
+                ("operation", "Only of this `operationId`.", text()),
+                ("outcome", "Only with this outcome.", one_of(["allowed", "refused"])),
+            ],
+            Reply::Page("AccessRecord"),
+        ),
         Operation::ListRoles => {
             plain("roles", "All roles, and what each gives", Reply::One("Roles"))
         }

@@ -18,7 +18,7 @@ use utoipa::{
 };
 
 use crate::{
-    heartbeats,
+    access_records, heartbeats,
     identity::listing,
     rest::{
         auth, documents, events, health, heartbeats as beats, principals, processes,
@@ -92,6 +92,7 @@ pub fn all() -> Value {
     with::<role::Command>(&mut found);
     with::<role::Event>(&mut found);
     with::<role::Refusal>(&mut found);
+    with::<access_records::AccessRecord>(&mut found);
     with::<listing::PrincipalView>(&mut found);
     with::<principals::Sessions>(&mut found);
     with::<principals::ApiKeys>(&mut found);

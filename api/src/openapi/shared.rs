@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::problem::{Kind, MEDIA_TYPE};
 
 /// The statuses any operation may answer with a problem.
-pub const ALWAYS: &[u16] = &[400, 404, 405, 406, 500, 503];
+pub const ALWAYS: &[u16] = &[400, 404, 405, 406, 429, 500, 503];
 
 /// A reference to the response for a status.
 pub fn problem(status: u16) -> Value {
@@ -40,6 +40,12 @@ pub fn responses() -> Value {
             }},
         });
         if first.is_retryable() {
+            response["headers"]["Retry-After"] = header("RetryAfter");
+        }
+        if first == Kind::RateLimited {
+            for name in ["RateLimit", "RateLimit-Policy"] {
+                response["headers"][name] = header(&name.replace('-', ""));
+            }
             response["headers"]["Retry-After"] = header("RetryAfter");
         }
         if first == Kind::NotAuthenticated {
@@ -75,6 +81,8 @@ pub fn headers() -> Value {
         "IdempotencyKey": text("The key the command was given."),
         "PreferenceApplied": text("Says that the read models show the outcome."),
         "RetryAfter": number("Seconds to wait before trying again."),
+        "RateLimit": text("How much of the limit is left, and for how long its window lasts."),
+        "RateLimitPolicy": text("The limit: how many requests in how many seconds."),
         "Challenge": text("How to authenticate."),
         "Allow": text("The methods this path has."),
     })

@@ -45,6 +45,8 @@ pub enum Kind {
     InvalidBody,
     /// 422: the domain says no.
     Refused,
+    /// 429: the caller asked more often than it may.
+    RateLimited,
     /// 503: the database is away.
     DatabaseUnavailable,
     /// 503: a read model has not reached the asked position.
@@ -85,6 +87,7 @@ impl Kind {
         Kind::UnsupportedMediaType,
         Kind::InvalidBody,
         Kind::Refused,
+        Kind::RateLimited,
         Kind::DatabaseUnavailable,
         Kind::ReadModelBehind,
         Kind::OutcomeUnknown,
@@ -127,6 +130,7 @@ impl Kind {
             Kind::UnsupportedMediaType => "/problems/unsupported-media-type",
             Kind::InvalidBody => "/problems/invalid-body",
             Kind::Refused => "/problems/refused",
+            Kind::RateLimited => "/problems/rate-limited",
             Kind::DatabaseUnavailable => "/problems/database-unavailable",
             Kind::ReadModelBehind => "/problems/read-model-behind",
             Kind::OutcomeUnknown => "/problems/outcome-unknown",
@@ -155,6 +159,7 @@ impl Kind {
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::InvalidBody | Kind::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Kind::DatabaseUnavailable
             | Kind::ReadModelBehind
             | Kind::OutcomeUnknown
@@ -193,6 +198,7 @@ impl Kind {
             Kind::UnsupportedMediaType => "Unsupported media type",
             Kind::InvalidBody => "Invalid body",
             Kind::Refused => "Refused",
+            Kind::RateLimited => "Rate limited",
             Kind::DatabaseUnavailable => "Database unavailable",
             Kind::ReadModelBehind => "Read model behind",
             Kind::OutcomeUnknown => "Outcome unknown",
@@ -274,6 +280,11 @@ impl Kind {
             Kind::Refused => {
                 "The command was understood, and the rules of the network say no. `refusal` is the \
                  typed reason: `code`, and the numbers it rests on. Nothing was stored."
+            }
+            Kind::RateLimited => {
+                "Whoever asks has asked as often as it may in a sliding window: `quota` requests in \
+                 `window_s` seconds, counted for each principal, or for each address of strangers and \
+                 sign-ins. The `RateLimit` fields say it as well. Try again after `Retry-After`."
             }
             Kind::DatabaseUnavailable => {
                 "The database cannot be reached. Nothing was changed. Try again after `Retry-After`."

@@ -19,7 +19,7 @@ pub use bodies::*;
 
 use crate::{
     body,
-    door::Visit,
+    door::{SignedIn, Visit},
     identity::{ACCESS_TOKEN_S, Enrolment, TokenPair},
     operations::Operation,
     params,
@@ -52,8 +52,11 @@ pub(super) fn fresh(status: StatusCode, told: &impl Serialize) -> Response {
 fn tokens(pair: TokenPair) -> Response {
     let TokenPair { access_token, refresh_token, principal, session } = pair;
     let (expires_in, token_type) = (ACCESS_TOKEN_S, "Bearer");
+    let signed_in = SignedIn(principal.clone());
     let told = Tokens { access_token, expires_in, principal, refresh_token, session, token_type };
-    fresh(StatusCode::OK, &told)
+    let mut response = fresh(StatusCode::OK, &told);
+    response.extensions_mut().insert(signed_in);
+    response
 }
 
 /// The session in which a request is made; refused for whoever shows a key or another token.

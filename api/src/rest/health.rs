@@ -2,7 +2,7 @@
 //!
 //! Does not repair anything.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use ::projections::ProjectionState;
 use axum::{
@@ -107,7 +107,7 @@ pub async fn metrics(State(app): State<App>, params: Params) -> Result<Response,
     let reflects = |name: &'static str| (name.to_owned(), app.reflected(&[name]));
     let projections = app.projections.names().map(reflects).collect();
     let measured = Measured {
-        in_flight: app.in_flight.load(Ordering::Relaxed),
+        in_flight: app.bulkheads.under_way(),
         streams: app.places.taken(),
         log_position: app.head(),
         pool: (app.pool.size(), u32::try_from(app.pool.num_idle()).unwrap_or(u32::MAX)),

@@ -179,7 +179,7 @@ impl Connection {
             let value = HeaderValue::from_str(token).map_err(|_| Close::Forbidden)?;
             self.shown.insert(header::AUTHORIZATION, value);
             let asker = auth::asker(&self.app.identities, &self.shown);
-            caller = asker.await.map_err(refusal)?.0;
+            caller = asker.await.map_err(refusal)?.caller;
         }
         self.pass = Some(Pass::new(&self.app, &self.shown, caller));
         self.send(message::acknowledged()).await
