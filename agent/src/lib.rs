@@ -24,4 +24,4 @@ pub use key::Key;
 pub use mind::{Options, run};
 pub use news::News;
 pub use register::{Registered, Wanted, register};
-pub use server::Server;
+pub use server::{Answer, Server, Trust};

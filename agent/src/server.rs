@@ -6,7 +6,7 @@
 use std::{fmt, time::Duration};
 
 use domain::values::Hash;
-use reqwest::{Client, Response, StatusCode, Url, header};
+use reqwest::{Certificate, Client, Identity, Response, StatusCode, Url, header};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,27 +50,49 @@ impl fmt::Debug for Server {
     }
 }
 
+/// How TLS is spoken with a server, beside what the operating system trusts.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Authorities whose certificates are believed, in PEM.
+    pub authorities: Option<Vec<u8>>,
+    /// The certificate and the key that we show, in PEM.
+    pub identity: Option<Vec<u8>>,
+}
+
 impl Server {
-    /// The server at `http://host:port`, as whom the token says.
-    pub fn new(base: &str, token: &str) -> Result<Server, Failure> {
+    /// The server at `http://host:port` or `https://host:port`, as whom the token says.
+    pub fn new(base: &str, token: &str, trust: &Trust) -> Result<Server, Failure> {
         let wrong = |why: &str| {
             Failure::Usage(format!("{base:?} is no server: {why}, e.g. http://127.0.0.1:8080"))
         };
         let url: Url = base.parse().map_err(|_| wrong("it must be an address"))?;
-        if url.scheme() != "http" || !url.has_host() {
-            return Err(wrong("it must begin with http://"));
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(wrong("it must begin with http:// or https://"));
         }
         let token = token.trim().to_owned();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Failure::Usage("The token is not one word of visible ASCII.".to_owned()));
         }
+        let usage = |fault: reqwest::Error| Failure::Usage(sentence(&fault));
+        let authorities = match &trust.authorities {
+            None => Vec::new(),
+            Some(pem) => Certificate::from_pem_bundle(pem).map_err(usage)?,
+        };
+        let identity = trust.identity.as_deref().map(Identity::from_pem).transpose();
+        let identity = identity.map_err(usage)?;
         let client = || {
-            Client::builder()
+            let mut builder = Client::builder()
                 .connect_timeout(Duration::from_millis(CONNECT_MS_MAX))
                 .tcp_nodelay(true)
-                .no_proxy()
+                .no_proxy();
+            if !authorities.is_empty() {
+                builder = builder.tls_certs_only(authorities.clone());
+            }
+            match &identity {
+                None => builder,
+                Some(identity) => builder.identity(identity.clone()),
+            }
         };
-        let usage = |fault: reqwest::Error| Failure::Usage(fault.to_string());
         let silence = Duration::from_millis(SILENCE_MS_MAX);
         Ok(Server {
             base: url,

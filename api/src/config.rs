@@ -37,6 +37,16 @@ pub struct Config {
     pub database_url: Option<String>,
     /// Where HTTP is served.
     pub listen: SocketAddr,
+    /// The certificate that is shown over TLS, in PEM; None for plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Of whose certificates clients must show one, in PEM; None to ask for none.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Connections at once.
+    pub connections_max: u32,
+    /// How long a request's head may take, and a connection be idle, in milliseconds.
+    pub head_ms_max: u64,
     /// The token of a super_admin's that is set up by the configuration.
     pub setup_token: Option<String>,
     /// The master key under which secrets are sealed; None for one in the data folder.
@@ -178,7 +188,24 @@ impl Config {
             let value = text.map(|text| setting.show(&text));
             config.shown.push(Shown { key: setting.key, value, source });
         }
+        faults.extend(config.contradictions());
         if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// Settings that make no sense without each other.
+    fn contradictions(&self) -> Vec<Fault> {
+        let fault = |key: &str, what: &str| Fault { place: key.to_owned(), what: what.to_owned() };
+        let mut faults = Vec::new();
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            faults.push(fault("tls_certificate, tls_key", "one is of no use without the other"));
+        }
+        if self.tls_client_ca.is_some() && self.tls_certificate.is_none() {
+            faults.push(fault("tls_client_ca", "it is of no use without tls_certificate"));
+        }
+        if self.smtp_url.is_some() && self.mail_from.is_none() {
+            faults.push(fault("mail_from", "it is needed with smtp_url"));
+        }
+        faults
     }
 
     /// Every setting with its value and source, as `node0 config show` lists them.
@@ -199,6 +226,11 @@ impl Config {
             data: None,
             database_url: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
+            connections_max: 0,
+            head_ms_max: 0,
             setup_token: None,
             master_key: None,
             other_master_key: None,

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod cluster;
 pub mod conditions;
 pub mod config;
+pub mod connections;
 pub mod database;
 pub mod demo;
 pub mod door;

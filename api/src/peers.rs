@@ -4,9 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::{extract::connect_info::Connected, http::HeaderMap, serve::IncomingStream};
-
-use crate::sockets::PatientListener;
+use axum::http::HeaderMap;
 
 /// What proxies tell: the addresses that a request came through, the nearest last.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -16,12 +14,6 @@ const V6_SITE_BITS: u32 = 64;
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
-
-impl Connected<IncomingStream<'_, PatientListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, PatientListener>) -> Peer {
-        Peer(*stream.remote_addr())
-    }
-}
 
 /// The address that a request comes from: of the addresses that it came through the nearest that is
 /// no trusted proxy's. What others tell is not believed.

@@ -13,6 +13,7 @@ use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -21,6 +22,7 @@ use crate::{
     bulkheads,
     cli::{Failure, terminal::Terminal},
     config::Config,
+    connections::Serving,
     database::{Database, DatabaseError, Use},
     identity::{
         Identities,
@@ -28,13 +30,11 @@ use crate::{
     },
     live,
     mail::{Mail, MailError},
-    peers::Peer,
     rates::{Quotas, Rates},
     server::{self, AppState, Limits},
     shutdown::Shutdown,
-    sockets::PatientListener,
     telemetry::Telemetry,
-    tls,
+    tls::{self, TlsError},
 };
 
 /// The seconds of a day.
@@ -88,6 +88,9 @@ pub enum ServeError {
     /// Secrets cannot be kept.
     #[error("Secrets cannot be kept: {0}")]
     Vault(#[from] VaultError),
+    /// TLS cannot be spoken.
+    #[error("TLS cannot be spoken: {0}")]
+    Tls(#[from] TlsError),
     /// Letters cannot be sent.
     #[error("Mail cannot be sent: {0}")]
     Mail(#[from] MailError),
@@ -102,6 +105,7 @@ pub enum ServeError {
 /// A server that answers requests.
 pub struct Server {
     address: SocketAddr,
+    url: String,
     setup_token: Option<String>,
     draining: CancellationToken,
     closing: CancellationToken,
@@ -124,6 +128,7 @@ impl Server {
     /// touch the data before it learns that it is the second.
     pub async fn start(config: &Config) -> Result<Server, ServeError> {
         tls::choose_library();
+        let tls = tls(config)?;
         let address = config.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -132,7 +137,8 @@ impl Server {
         let database = Database::open(config, "serve", Use::Own).await?;
         match Server::open(config, &database).await {
             Ok((state, setup_token)) => {
-                Ok(Server::answer(config, (listener, address), state, database, setup_token))
+                let listener = (listener, tls);
+                Ok(Server::answer(config, address, listener, state, database, setup_token))
             }
             Err(error) => {
                 // The reason to fail is told; that closing failed too would only hide it.
@@ -191,32 +197,43 @@ impl Server {
 
     fn answer(
         config: &Config,
-        (listener, address): (TcpListener, SocketAddr),
+        address: SocketAddr,
+        (listener, tls): (TcpListener, Option<TlsAcceptor>),
         state: AppState,
         database: Database,
         setup_token: Option<String>,
     ) -> Server {
         let (draining, closing) = (state.draining.clone(), CancellationToken::new());
+        let url = url(address, tls.is_some());
         let store = state.store.clone();
         let (router, surface) = server::build(state);
-        let closed = closing.clone().cancelled_owned();
-        let stalled = surface.limits.live.stalled();
-        let listener = PatientListener::new(listener, stalled, draining.clone());
-        let router = router.into_make_service_with_connect_info::<Peer>();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(closed);
-        let serving = Some(tokio::spawn(serving.into_future()));
+        let serving = Serving {
+            router,
+            tls,
+            connections_max: config.connections_max,
+            head: Duration::from_millis(config.head_ms_max),
+            stalled: surface.limits.live.stalled(),
+            draining: draining.clone(),
+            closing: closing.clone(),
+        };
+        let serving = Some(tokio::spawn(serving.on(listener)));
         tokio::spawn(surface.identities.clone().follow(draining.clone()));
         let signs_for = Duration::from_secs(config.signing_key_days * DAY_S);
         tokio::spawn(surface.identities.clone().tend_keys(signs_for, draining.clone()));
         let reactions = Reactions::start(&surface.commands, Process::ALL);
         let parts = Parts { surface, reactions, store, database };
         let drain_max = Duration::from_millis(config.drain_ms_max);
-        Server { address, setup_token, draining, closing, serving, parts, drain_max }
+        Server { address, url, setup_token, draining, closing, serving, parts, drain_max }
     }
 
     /// Where it answers.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as `http://host:port` or `https://host:port`.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The token of the set-up link, when nobody can get in yet: known only now.
@@ -284,9 +301,21 @@ pub(crate) fn vault(config: &Config, database: &Database) -> Result<Vault, Serve
     Ok(other.iter().fold(vault, Vault::opening))
 }
 
+/// What speaks TLS; none when no certificate is configured.
+fn tls(config: &Config) -> Result<Option<TlsAcceptor>, TlsError> {
+    let pair = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
+    let authorities = config.tls_client_ca.as_deref();
+    pair.map(|(certificate, key)| tls::acceptor(certificate, key, authorities)).transpose()
+}
+
+fn url(address: SocketAddr, secure: bool) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
 /// Who sends letters, with where we are reached from outside.
 fn mail(config: &Config) -> Result<Mail, MailError> {
-    let here = format!("http://{}", config.listen);
+    let here = url(config.listen, config.tls_certificate.is_some());
     let public_url = config.public_url.as_deref().unwrap_or(&here);
     Mail::new(config.smtp_url.as_deref(), config.mail_from.as_deref(), public_url)
 }
@@ -354,14 +383,14 @@ pub(crate) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Fa
 
 /// Says where it is, and the set-up link's token that is never shown again.
 pub(crate) fn tell(server: &Server, terminal: Terminal) -> Result<(), Failure> {
-    let address = format!("http://{}", server.address());
+    let address = server.url();
     let token = server.setup_token();
     let data = server.database().cluster().map(|cluster| cluster.folder().root().display());
     let data = data.map(|folder| folder.to_string());
     let object = json!({ "address": address, "data": data, "setup_token": token });
     terminal.say(
         |paint| {
-            let mut text = format!("Node-0 serves {}", paint.strong(&address));
+            let mut text = format!("Node-0 serves {}", paint.strong(address));
             if let Some(data) = &data {
                 text += &format!("\nIts data is in {data}");
             }

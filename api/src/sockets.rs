@@ -5,58 +5,18 @@
 
 use std::{
     io::{self, IoSlice},
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::serve::Listener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
     time::{Instant, Sleep, sleep_until},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::live::{DRAINING_STALLED_MS_MAX, STALLED_GRACE_MS};
-
-/// Takes connections whose patience ends.
-pub struct PatientListener {
-    listener: TcpListener,
-    stalled: Duration,
-    draining: CancellationToken,
-}
-
-impl PatientListener {
-    /// Connections may stall for so long and a grace; while draining only for a moment.
-    pub fn new(
-        listener: TcpListener,
-        stalled: Duration,
-        draining: CancellationToken,
-    ) -> PatientListener {
-        let stalled = stalled + Duration::from_millis(STALLED_GRACE_MS);
-        PatientListener { listener, stalled, draining }
-    }
-}
-
-impl Listener for PatientListener {
-    type Io = Patient<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Patient<TcpStream>, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // What is live is late otherwise; a socket that cannot is as good as one that did.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-        (Patient::new(stream, self.stalled, self.draining.clone()), address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
+use crate::live::DRAINING_STALLED_MS_MAX;
 
 /// A connection whose writes fail when its peer takes nothing for too long.
 pub struct Patient<S> {

@@ -6,6 +6,7 @@ mod access;
 mod bitcoin;
 mod blocks;
 mod conditions;
+mod connections;
 mod graphql;
 mod identity;
 mod input;

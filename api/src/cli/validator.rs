@@ -4,9 +4,9 @@
 
 pub(crate) mod keygen;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use agent::{Key, News, Options, Server, Wanted};
+use agent::{Key, News, Options, Server, Trust, Wanted};
 use clap::{Args, Subcommand};
 use domain::values::{Amount, Bps, ChainId, Contact, Moniker, Operator, Reservation, Website};
 use serde_json::json;
@@ -51,12 +51,18 @@ pub enum Verb {
 /// A server, and as whom it is asked.
 #[derive(Debug, Args)]
 pub struct Access {
-    /// The server, e.g. http://127.0.0.1:8080
+    /// The server, e.g. http://127.0.0.1:8080 or https://node0.example
     #[arg(long, value_name = "URL")]
     server: String,
     /// The file with the token for it; else the variable NODE0_TOKEN holds it
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Authorities whose certificates are believed instead of those that the system trusts, in PEM
+    #[arg(long, value_name = "FILE")]
+    server_ca: Option<PathBuf>,
+    /// The certificate and its key that are shown to the server, in one PEM file
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
     /// The validator's key, as `node0 validator keygen` makes it
     #[arg(long, value_name = "FILE", default_value = "priv_validator_key.json")]
     key: PathBuf,
@@ -130,8 +136,17 @@ impl Access {
                 Failure::usage(format!("A token is needed: --token-file, or {TOKEN_VARIABLE}"))
             })?,
         };
-        Ok((Server::new(&self.server, &token)?, Key::read(&self.key)?))
+        let trust = Trust {
+            authorities: self.server_ca.as_deref().map(read).transpose()?,
+            identity: self.client_certificate.as_deref().map(read).transpose()?,
+        };
+        Ok((Server::new(&self.server, &token, &trust)?, Key::read(&self.key)?))
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |fault| Failure::usage(format!("{} cannot be read: {fault}", path.display()));
+    std::fs::read(path).map_err(unreadable)
 }
 
 async fn work(access: &Access, state: PathBuf, terminal: Terminal) -> Result<(), Failure> {

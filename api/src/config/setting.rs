@@ -10,6 +10,7 @@ use std::{
 
 use super::{Config, DRAIN_MS_MAX};
 use crate::{
+    connections,
     identity::{API_KEY_PREFIX, SETUP_TOKEN_CHARS_MIN, TokenAlgorithm, vault},
     live,
     mail::is_smtp_url,
@@ -87,6 +88,46 @@ pub const SETTINGS: &[Setting] = &[
             let form = "an address and a port such as 127.0.0.1:8080 is expected";
             parse::<SocketAddr>(text, form).map(|address| config.listen = address)
         },
+    },
+    Setting {
+        key: "tls_certificate",
+        alias: None,
+        what: "The file with the certificate that is shown over TLS, in PEM; plain HTTP without it",
+        default: None,
+        secret: false,
+        read: |config, text| path(text).map(|path| config.tls_certificate = Some(path)),
+    },
+    Setting {
+        key: "tls_key",
+        alias: None,
+        what: "The file with that certificate's key, in PEM",
+        default: None,
+        secret: false,
+        read: |config, text| path(text).map(|path| config.tls_key = Some(path)),
+    },
+    Setting {
+        key: "tls_client_ca",
+        alias: None,
+        what: "The file with the authorities of which clients must show a certificate, in PEM",
+        default: None,
+        secret: false,
+        read: |config, text| path(text).map(|path| config.tls_client_ca = Some(path)),
+    },
+    Setting {
+        key: "connections_max",
+        alias: None,
+        what: "Connections at once; more wait until one is closed",
+        default: Some(|| connections::CONNECTIONS_MAX.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 1_000_000).map(|most| config.connections_max = most),
+    },
+    Setting {
+        key: "head_ms_max",
+        alias: None,
+        what: "How long a request's head may take, and a connection be idle, in milliseconds",
+        default: Some(|| connections::HEAD_MS_MAX.to_string()),
+        secret: false,
+        read: |config, text| between(text, 100, 600_000).map(|ms| config.head_ms_max = ms),
     },
     Setting {
         key: "setup_token",

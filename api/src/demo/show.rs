@@ -74,7 +74,7 @@ impl Show {
         terminal: Terminal,
     ) -> Result<Show, Failure> {
         let app = server.surface();
-        let address = format!("http://{}", server.address());
+        let address = server.url().to_owned();
         let folder = match server.database().cluster() {
             Some(cluster) => cluster.folder().root().to_owned(),
             None => config.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
