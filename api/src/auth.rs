@@ -2,11 +2,12 @@
 //!
 //! Does not know how a token is checked, nor what anybody may do: that is the policy's.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use commands::{Actor, Permission};
 use domain::values::{ApiKeyId, SessionId};
 
 use crate::{
+    cookies,
     identity::Identities,
     problem::{Kind, Problem},
 };
@@ -25,15 +26,32 @@ pub struct Asker {
     pub api_key: Option<ApiKeyId>,
 }
 
-/// Who a request comes from; a stranger when it shows no token.
-pub async fn asker(identities: &Identities, headers: &HeaderMap) -> Result<Asker, Problem> {
-    let Some(token) = shown(headers)? else { return Ok(Asker::default()) };
+/// Who a request comes from; a stranger when it shows no token. A browser shows it in a cookie, and
+/// must then show as well that it is a page of ours that asks.
+pub async fn asker(
+    identities: &Identities,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Asker, Problem> {
+    let Some(token) = shown(headers)? else {
+        let Some(token) = cookies::access_token(headers) else { return Ok(Asker::default()) };
+        let (actor, session) = identities.by_access_token(token).await?;
+        cookies::guard(method, headers, &identities.csrf_token(&session))?;
+        return Ok(Asker { caller: Some(actor), session: Some(session), api_key: None });
+    };
     if is_access_token(token) {
         let (actor, session) = identities.by_access_token(token).await?;
         return Ok(Asker { caller: Some(actor), session: Some(session), api_key: None });
     }
     let (actor, key) = identities.by_api_key(token).await?;
     Ok(Asker { caller: Some(actor), session: None, api_key: Some(key) })
+}
+
+/// Of a request's headers only what shows who asks.
+pub fn credentials(headers: &HeaderMap) -> HeaderMap {
+    let shows = |name: &HeaderName| *name == header::AUTHORIZATION || *name == header::COOKIE;
+    let shown = headers.iter().filter(|(name, _)| shows(name));
+    shown.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The token that a request shows; none when it shows none.

@@ -12,6 +12,7 @@ use std::{
     path::PathBuf,
 };
 
+use domain::values::Website;
 use figment::{Figment, value::Value};
 use serde::Serialize;
 
@@ -63,6 +64,12 @@ pub struct Config {
     pub mail_from: Option<String>,
     /// Where the API is reached from outside; None for where it listens.
     pub public_url: Option<String>,
+    /// Who signs people in beside ourselves; None for nobody.
+    pub oidc_issuer: Option<Website>,
+    /// What that issuer calls us.
+    pub oidc_client_id: Option<String>,
+    /// What it knows us by.
+    pub oidc_client_secret: Option<String>,
     /// The folder of PostgreSQL's programs; None to look for it.
     pub pg_bin: Option<PathBuf>,
     /// Who runs the private PostgreSQL when this program is root.
@@ -205,6 +212,10 @@ impl Config {
         if self.smtp_url.is_some() && self.mail_from.is_none() {
             faults.push(fault("mail_from", "it is needed with smtp_url"));
         }
+        if self.oidc_issuer.is_some() != self.oidc_client_id.is_some() {
+            let keys = "oidc_issuer, oidc_client_id";
+            faults.push(fault(keys, "one is of no use without the other"));
+        }
         faults
     }
 
@@ -237,6 +248,9 @@ impl Config {
             signing_key_days: 0,
             token_algorithm: TokenAlgorithm::Rs256,
             smtp_url: None,
+            oidc_issuer: None,
+            oidc_client_id: None,
+            oidc_client_secret: None,
             mail_from: None,
             public_url: None,
             pg_bin: None,

@@ -122,7 +122,7 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
 
     let admitted = match found {
         Err(problem) => Err(problem),
-        Ok(entry) => admit(&app, entry, request.headers(), &mut visit).await,
+        Ok(entry) => admit(&app, entry, (&method, request.headers()), &mut visit).await,
     };
     let (response, standing) = match admitted {
         Err(problem) => (problem.into_response(), None),
@@ -209,7 +209,7 @@ fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, P
 async fn admit(
     app: &App,
     entry: &Entry,
-    headers: &HeaderMap,
+    (method, headers): (&Method, &HeaderMap),
     visit: &mut Visit,
 ) -> Result<Admitted, Problem> {
     let class = entry.operation.class();
@@ -230,7 +230,7 @@ async fn admit(
         (Class::SignIn, _) => app.rates.take(class, &visit.site()).await?,
         (Class::Consensus | Class::Command | Class::Query, Access::Open) => None,
         (Class::Consensus | Class::Command | Class::Query, _) => {
-            identify(app, headers, visit).await?;
+            identify(app, method, headers, visit).await?;
             app.rates.take(class, &visit.counted_by()).await?
         }
     };
@@ -250,8 +250,13 @@ async fn admit(
 
 /// Learns who asks. A wrong token is refused even where none is needed, as the client believes to
 /// be somebody; whoever shows too many of them is not even looked at.
-async fn identify(app: &App, headers: &HeaderMap, visit: &mut Visit) -> Result<(), Problem> {
-    match auth::asker(&app.identities, headers).await {
+async fn identify(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    visit: &mut Visit,
+) -> Result<(), Problem> {
+    match auth::asker(&app.identities, method, headers).await {
         Ok(Asker { caller, session, api_key }) => {
             (visit.caller, visit.session, visit.api_key) = (caller, session, api_key);
             Ok(())

@@ -4,6 +4,7 @@
 //! as events. Does not know what anybody may do: that is the policy's and the directory's.
 
 pub mod listing;
+pub mod oidc;
 mod passwords;
 mod recovery;
 mod resealing;
@@ -31,6 +32,7 @@ use crate::{
     mail::{Letter, Mail},
     problem::{Fault, Kind, Problem},
 };
+use oidc::Oidc;
 pub use passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 pub use second_factor::Enrolment;
 use secrets::Secrets;
@@ -59,6 +61,7 @@ pub struct Identities {
     commands: Commands,
     secrets: Secrets,
     mail: Mail,
+    oidc: Option<Oidc>,
 }
 
 /// An invitation that was sent, or is to be handed over.
@@ -78,11 +81,12 @@ impl Identities {
         vault: Vault,
         algorithm: TokenAlgorithm,
         mail: Mail,
+        oidc: Option<Oidc>,
     ) -> Result<Identities, VaultError> {
         let vault = resealing::settled(&pool, vault).await?;
         let signing = Signing::new(pool.clone(), vault.clone(), algorithm);
         let secrets = Secrets { vault, signing, passwords: passwords::Passwords::new()? };
-        Ok(Identities { pool, commands, secrets, mail })
+        Ok(Identities { pool, commands, secrets, mail, oidc })
     }
 
     /// Replaces signing keys in time, until the server closes: each signs for so long.

@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod conditions;
 pub mod config;
 pub mod connections;
+pub mod cookies;
 pub mod database;
 pub mod demo;
 pub mod door;

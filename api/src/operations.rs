@@ -178,6 +178,13 @@ pub enum Operation {
     Refresh,
     Logout,
     LogoutEverywhere,
+    BrowserLogin,
+    BrowserRefresh,
+    BrowserLogout,
+    OidcBegin,
+    OidcCallback,
+    OidcLink,
+    OidcRegister,
     Myself,
     ListOwnSessions,
     RevokeOwnSession,
@@ -631,6 +638,23 @@ pub const TABLE: &[Entry] = &[
         "/api/v1/auth/logout-everywhere",
         Access::SignedIn,
     ),
+    post(Operation::BrowserLogin, "browser-login", "/api/v1/auth/browser/login", Access::Open),
+    post(
+        Operation::BrowserRefresh,
+        "browser-refresh",
+        "/api/v1/auth/browser/refresh",
+        Access::Open,
+    ),
+    post(
+        Operation::BrowserLogout,
+        "browser-logout",
+        "/api/v1/auth/browser/logout",
+        Access::SignedIn,
+    ),
+    file(Operation::OidcBegin, "oidc-begin", "/api/v1/auth/oidc/begin"),
+    file(Operation::OidcCallback, "oidc-callback", "/api/v1/auth/oidc/callback"),
+    post(Operation::OidcLink, "oidc-link", "/api/v1/auth/oidc/link", Access::SignedIn),
+    post(Operation::OidcRegister, "oidc-register", "/api/v1/auth/oidc/register", Access::Open),
     get(Operation::Myself, "get-myself", "/api/v1/auth/me", Access::SignedIn),
     get(Operation::ListOwnSessions, "list-own-sessions", "/api/v1/auth/sessions", Access::SignedIn),
     post(
@@ -798,6 +822,11 @@ impl Operation {
             Operation::SetUp
                 | Operation::Login
                 | Operation::Refresh
+                | Operation::BrowserLogin
+                | Operation::BrowserRefresh
+                | Operation::OidcBegin
+                | Operation::OidcCallback
+                | Operation::OidcRegister
                 | Operation::Register
                 | Operation::RequestPasswordReset
                 | Operation::ResetPassword

@@ -110,7 +110,7 @@ impl Problem {
         }
     }
 
-    fn caused_by(mut self, cause: impl ToString) -> Problem {
+    pub(crate) fn caused_by(mut self, cause: impl ToString) -> Problem {
         self.more().cause = Some(cause.to_string());
         self
     }

@@ -22,9 +22,11 @@ use crate::{
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        access_records, activity, anchors, auth, blobs, blocks, chains, delegations, documents,
-        events, follow, headers, health, heartbeats, light_blocks, principals, processes,
-        projections, search, slashings, transactions, validator_sets, validators,
+        access_records, activity, anchors,
+        auth::{self, browser},
+        blobs, blocks, chains, delegations, documents, events, follow, headers, health, heartbeats,
+        light_blocks, principals, processes, projections, search, slashings, transactions,
+        validator_sets, validators,
     },
     rpc,
     server::App,
@@ -128,6 +130,13 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/auth/refresh", post(auth::refresh))
         .route("/api/v1/auth/logout", post(auth::logout))
         .route("/api/v1/auth/logout-everywhere", post(auth::logout_everywhere))
+        .route("/api/v1/auth/browser/login", post(browser::login))
+        .route("/api/v1/auth/browser/refresh", post(browser::refresh))
+        .route("/api/v1/auth/browser/logout", post(browser::logout))
+        .route("/api/v1/auth/oidc/begin", get(browser::begin))
+        .route("/api/v1/auth/oidc/callback", get(browser::callback))
+        .route("/api/v1/auth/oidc/link", post(browser::link))
+        .route("/api/v1/auth/oidc/register", post(browser::register))
         .route("/api/v1/auth/me", get(auth::me))
         .route("/api/v1/auth/sessions", get(auth::own_sessions))
         .route("/api/v1/auth/revoke-session", post(auth::revoke_own_session))

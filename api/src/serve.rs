@@ -26,6 +26,7 @@ use crate::{
     database::{Database, DatabaseError, Use},
     identity::{
         Identities,
+        oidc::{self, Oidc},
         vault::{self, Vault, VaultError},
     },
     live,
@@ -171,8 +172,9 @@ impl Server {
         let vault = vault(config, database)?;
         let algorithm = config.token_algorithm;
         let mail = mail(config)?;
+        let oidc = oidc(config)?;
         let (log, tables) = (commands.clone(), pool.clone());
-        let identities = Identities::open(tables, log, vault, algorithm, mail).await?;
+        let identities = Identities::open(tables, log, vault, algorithm, mail, oidc).await?;
         let setup_token = identities.ensure_somebody(config.setup_token.as_deref()).await;
         let setup_token =
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
@@ -313,11 +315,30 @@ fn url(address: SocketAddr, secure: bool) -> String {
     format!("{scheme}://{address}")
 }
 
+/// Who signs people in beside ourselves.
+fn oidc(config: &Config) -> Result<Option<Oidc>, ServeError> {
+    let named = config.oidc_issuer.clone().zip(config.oidc_client_id.clone());
+    let oidc = named.map(|(issuer, client_id)| {
+        Oidc::new(oidc::Settings {
+            issuer,
+            client_id,
+            client_secret: config.oidc_client_secret.clone(),
+            public_url: public_url(config),
+        })
+    });
+    oidc.transpose().map_err(|problem| ServeError::Setup(problem.detail().to_owned()))
+}
+
+/// Where we are reached from outside.
+fn public_url(config: &Config) -> String {
+    let here = || url(config.listen, config.tls_certificate.is_some());
+    config.public_url.clone().unwrap_or_else(here)
+}
+
 /// Who sends letters, with where we are reached from outside.
 fn mail(config: &Config) -> Result<Mail, MailError> {
-    let here = url(config.listen, config.tls_certificate.is_some());
-    let public_url = config.public_url.as_deref().unwrap_or(&here);
-    Mail::new(config.smtp_url.as_deref(), config.mail_from.as_deref(), public_url)
+    let public_url = public_url(config);
+    Mail::new(config.smtp_url.as_deref(), config.mail_from.as_deref(), &public_url)
 }
 
 fn quotas(config: &Config) -> Quotas {

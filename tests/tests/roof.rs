@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod metrics;
 mod network;
+mod oidc;
 mod outage;
 mod proxy;
 mod queries;

@@ -71,7 +71,8 @@ async fn perform(verb: Verb, config: &Config, database: &Database) -> Result<(),
     // Whoever sits here hands links over by themselves.
     let mail = Mail::new(None, None, "").map_err(Failure::refused)?;
     let algorithm = config.token_algorithm;
-    let identities = Identities::open(pool.clone(), commands.clone(), vault, algorithm, mail).await;
+    let identities =
+        Identities::open(pool.clone(), commands.clone(), vault, algorithm, mail, None).await;
     let identities = identities.map_err(Failure::refused)?;
     let actor = Actor::new(ACTOR, Role::SuperAdmin);
     let desk = Desk { identities, commands, actor };

@@ -201,6 +201,33 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, text| public_url(text).map(|url| config.public_url = Some(url)),
     },
     Setting {
+        key: "oidc_issuer",
+        alias: None,
+        what: "The OpenID Connect issuer that signs people in as well, exactly as it names itself",
+        default: None,
+        secret: false,
+        read: |config, text| {
+            let form = "an address such as https://accounts.example is expected";
+            parse(text, form).map(|issuer| config.oidc_issuer = Some(issuer))
+        },
+    },
+    Setting {
+        key: "oidc_client_id",
+        alias: None,
+        what: "What that issuer calls this server",
+        default: None,
+        secret: false,
+        read: |config, text| not_empty(text).map(|id| config.oidc_client_id = Some(id)),
+    },
+    Setting {
+        key: "oidc_client_secret",
+        alias: None,
+        what: "What that issuer knows this server by",
+        default: None,
+        secret: true,
+        read: |config, text| not_empty(text).map(|text| config.oidc_client_secret = Some(text)),
+    },
+    Setting {
         key: "pg_bin",
         alias: Some("PG_BIN"),
         what: "The folder of PostgreSQL's programs; looked for when it is not set",

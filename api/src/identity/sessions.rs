@@ -72,20 +72,46 @@ impl Identities {
                 Matched::Backup(number) => Proof::BackupCode { number },
             });
         }
+        let refused = |refusal: &Refusal| {
+            let used =
+                matches!(refusal, Refusal::TotpReplayed { .. } | Refusal::BackupCodeUsed { .. });
+            if used { wrong_code() } else { wrong_credentials() }
+        };
+        self.begin_session(id, proofs, refused).await
+    }
+
+    /// Starts a session of whoever has proved who they are.
+    pub(super) async fn begin_session(
+        &self,
+        id: PrincipalId,
+        proofs: Vec<Proof>,
+        refused: impl FnOnce(&Refusal) -> Problem,
+    ) -> Result<TokenPair, Problem> {
         let session: SessionId = fresh_id("session")?;
         let expires_at = Moment::from(Utc::now()).plus_seconds(SESSION_S);
         let start =
             Command::StartSession { expires_at, origin: None, proofs, session: session.clone() };
-        self.own(&id, start).await.map_err(|error| {
-            let CommandError::Refused(refusal) = error else { return Problem::of_command(error) };
-            let used =
-                matches!(refusal, Refusal::TotpReplayed { .. } | Refusal::BackupCodeUsed { .. });
-            if used { wrong_code() } else { wrong_credentials() }
+        self.own(&id, start).await.map_err(|error| match &error {
+            CommandError::Refused(refusal) => refused(refusal),
+            CommandError::Stale { .. }
+            | CommandError::Conflict { .. }
+            | CommandError::KeyReused
+            | CommandError::Forbidden { .. }
+            | CommandError::NotOwn { .. }
+            | CommandError::Invalid(_)
+            | CommandError::Unavailable(_)
+            | CommandError::Unknown { .. } => Problem::of_command(error),
         })?;
         self.commands.refresh_directory().await?;
         let refresh_token = tokens::new_refresh()?;
         tokens::store_refresh(&self.pool, &refresh_token, &id, &session, SESSION_S).await?;
-        self.pair(secrets, id, session, refresh_token).await
+        self.pair(&self.secrets, id, session, refresh_token).await
+    }
+
+    /// What a page of ours repeats in requests that change something: only this installation can
+    /// say it of a session.
+    pub fn csrf_token(&self, session: &SessionId) -> String {
+        hex::encode(self.secrets.vault.index("csrf", session.as_str()).as_bytes())
     }
 
     /// Records a failed login after the answer.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method};
 use commands::Actor;
 
 use crate::{
@@ -26,8 +26,7 @@ pub struct Pass {
 impl Pass {
     /// For a caller whom these headers have just shown to be themselves.
     pub fn new(app: &App, headers: &HeaderMap, caller: Option<Actor>) -> Pass {
-        let token = headers.get(header::AUTHORIZATION).cloned();
-        let shown = token.map(|token| (header::AUTHORIZATION, token)).into_iter().collect();
+        let shown = auth::credentials(headers);
         let (checked, every) = (Instant::now(), app.limits.live.heartbeat());
         Pass { app: app.clone(), shown, caller, checked, every }
     }
@@ -43,7 +42,7 @@ impl Pass {
             return Ok(());
         }
         self.checked = Instant::now();
-        match auth::asker(&self.app.identities, &self.shown).await {
+        match auth::asker(&self.app.identities, &Method::GET, &self.shown).await {
             Ok(now) if is_same(now.caller.as_ref(), self.caller.as_ref()) => Ok(()),
             Ok(_) => {
                 Err(Problem::new(Kind::NotAuthenticated, "the token's roles have been changed"))

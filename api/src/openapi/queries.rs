@@ -744,6 +744,40 @@ fn doc(operation: Operation) -> Doc {
             "Asks for no one-time code any more, and ends all one's sessions",
             Reply::Done,
         ),
+        Operation::BrowserLogin => plain(
+            "auth",
+            "Starts a session whose tokens are in cookies that no script can read",
+            Reply::One("BrowserSession"),
+        ),
+        Operation::BrowserRefresh => plain(
+            "auth",
+            "Goes on with it; the header X-CSRF-Token repeats the CSRF token",
+            Reply::One("BrowserSession"),
+        ),
+        Operation::BrowserLogout => plain("auth", "Ends it, and its cookies", Reply::Done),
+        Operation::OidcBegin => {
+            plain("auth", "Sends a browser to the OpenID Connect issuer, to sign in", Reply::Away)
+        }
+        Operation::OidcCallback => asked(
+            "auth",
+            "Takes a browser back from the issuer, and starts its session",
+            vec![
+                ("code", "What the issuer gives for a sign-in, once.", text()),
+                ("state", "What the sign-in was begun with.", text()),
+                ("error", "That the issuer signed nobody in.", text()),
+            ],
+            Reply::Away,
+        ),
+        Operation::OidcLink => plain(
+            "auth",
+            "Begins to link oneself to an account at the issuer",
+            Reply::One("OidcLocation"),
+        ),
+        Operation::OidcRegister => plain(
+            "auth",
+            "Begins to follow an invitation without a password, by the issuer's word",
+            Reply::One("OidcLocation"),
+        ),
         Operation::ListOwnSessions => {
             plain("auth", "One's own open sessions", Reply::One("Sessions"))
         }

@@ -99,6 +99,9 @@ pub fn all() -> Value {
     with::<principals::Roles>(&mut found);
     with::<auth::SessionChoice>(&mut found);
     with::<auth::SetUp>(&mut found);
+    with::<auth::BrowserSession>(&mut found);
+    with::<auth::InvitationByOidc>(&mut found);
+    with::<auth::OidcLocation>(&mut found);
     with::<auth::EmailAddress>(&mut found);
     with::<auth::PasswordReset>(&mut found);
     with::<auth::EmailVerification>(&mut found);

@@ -59,6 +59,8 @@ pub enum Kind {
     Draining,
     /// 503: the request took longer than `request_ms_max`.
     TimedOut,
+    /// 503: who signs people in does not answer.
+    IssuerUnavailable,
     /// 503: the server lacks a setting that this needs.
     NotConfigured,
     /// 500: a fault of the server's own.
@@ -94,6 +96,7 @@ impl Kind {
         Kind::Overloaded,
         Kind::Draining,
         Kind::TimedOut,
+        Kind::IssuerUnavailable,
         Kind::NotConfigured,
         Kind::Internal,
     ];
@@ -137,6 +140,7 @@ impl Kind {
             Kind::Overloaded => "/problems/overloaded",
             Kind::Draining => "/problems/draining",
             Kind::TimedOut => "/problems/timed-out",
+            Kind::IssuerUnavailable => "/problems/issuer-unavailable",
             Kind::NotConfigured => "/problems/not-configured",
             Kind::Internal => "/problems/internal",
         }
@@ -166,6 +170,7 @@ impl Kind {
             | Kind::Overloaded
             | Kind::Draining
             | Kind::TimedOut
+            | Kind::IssuerUnavailable
             | Kind::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -205,6 +210,7 @@ impl Kind {
             Kind::Overloaded => "Overloaded",
             Kind::Draining => "Shutting down",
             Kind::TimedOut => "Timed out",
+            Kind::IssuerUnavailable => "Issuer unavailable",
             Kind::NotConfigured => "Not configured",
             Kind::Internal => "Internal fault",
         }
@@ -308,6 +314,10 @@ impl Kind {
             Kind::TimedOut => {
                 "The request took longer than `request_ms_max`. A command may still be done: repeat \
                  it with the same `Idempotency-Key`."
+            }
+            Kind::IssuerUnavailable => {
+                "The OpenID Connect issuer that signs people in cannot be reached. Try again after \
+                 `Retry-After`, or sign in with a password."
             }
             Kind::NotConfigured => {
                 "The server lacks a setting that this needs; `detail` names it. Whoever runs it \

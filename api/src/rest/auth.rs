@@ -3,6 +3,7 @@
 //! Does not compare a secret, nor decide who may do what.
 
 mod bodies;
+pub mod browser;
 
 use axum::{
     Json,
@@ -49,7 +50,7 @@ pub(super) fn fresh(status: StatusCode, told: &impl Serialize) -> Response {
     response
 }
 
-fn tokens(pair: TokenPair) -> Response {
+pub(super) fn tokens(pair: TokenPair) -> Response {
     let TokenPair { access_token, refresh_token, principal, session } = pair;
     let (expires_in, token_type) = (ACCESS_TOKEN_S, "Bearer");
     let signed_in = SignedIn(principal.clone());
@@ -60,7 +61,7 @@ fn tokens(pair: TokenPair) -> Response {
 }
 
 /// The session in which a request is made; refused for whoever shows a key or another token.
-fn session(parts: &Parts) -> Result<(PrincipalId, SessionId), Problem> {
+pub(super) fn session(parts: &Parts) -> Result<(PrincipalId, SessionId), Problem> {
     let visit = visit(parts)?;
     let principal = visit.caller.as_ref().and_then(|actor| actor.principal.clone());
     principal.zip(visit.session.clone()).ok_or_else(|| {

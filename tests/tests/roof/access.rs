@@ -100,6 +100,10 @@ async fn strangers_meet_a_closed_door_wherever_the_table_does_not_say_otherwise(
         let path = filled(entry.path);
         let answer = knock(stranger(&app, method(entry.method), &path), entry).await;
         match entry.access {
+            // Whoever proves who they are, and does not, is told so.
+            Access::Open if entry.operation == Operation::BrowserRefresh => {
+                assert_eq!(problem(&answer), "not-authenticated", "{path}");
+            }
             Access::Open | Access::Public(_) | Access::Fields => {
                 assert!(![401, 403, 405].contains(&answer.status), "{path}: {answer:#?}");
             }

@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{
     extract::ws::{Message, WebSocket},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Method, header},
 };
 use futures::{
     SinkExt, StreamExt,
@@ -75,14 +75,13 @@ impl Connection {
     pub fn new(app: App, socket: WebSocket, visit: Visit, headers: &HeaderMap) -> Connection {
         let (sink, source) = socket.split();
         let (outbox, told) = mpsc::channel(OUTBOX_MESSAGES_MAX);
-        let shown = headers.get(header::AUTHORIZATION).cloned();
         Connection {
             app,
             visit,
             sink,
             source,
             pass: None,
-            shown: shown.map(|token| (header::AUTHORIZATION, token)).into_iter().collect(),
+            shown: auth::credentials(headers),
             operations: HashMap::new(),
             outbox,
             told,
@@ -178,7 +177,7 @@ impl Connection {
         if let Some(token) = message::token(payload)? {
             let value = HeaderValue::from_str(token).map_err(|_| Close::Forbidden)?;
             self.shown.insert(header::AUTHORIZATION, value);
-            let asker = auth::asker(&self.app.identities, &self.shown);
+            let asker = auth::asker(&self.app.identities, &Method::GET, &self.shown);
             caller = asker.await.map_err(refusal)?.caller;
         }
         self.pass = Some(Pass::new(&self.app, &self.shown, caller));

@@ -199,6 +199,36 @@ pub struct Tokens {
     pub(crate) token_type: &'static str,
 }
 
+/// A session in a browser, whose tokens are in cookies.
+#[derive(Serialize, ToSchema)]
+pub struct BrowserSession {
+    /// What the header `X-CSRF-Token` must repeat in each request that changes something.
+    pub(crate) csrf_token: String,
+    /// When it is to be refreshed at the latest, in seconds.
+    pub(crate) expires_in: u64,
+    /// Whose session it is.
+    pub(crate) principal: PrincipalId,
+    /// The session.
+    pub(crate) session: SessionId,
+}
+
+/// What an invited person registers with who has no password here.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvitationByOidc {
+    /// The name to show, 1 to 100 characters.
+    pub(crate) display_name: String,
+    /// The invitation's token.
+    pub(crate) token: String,
+}
+
+/// Where a browser goes to be signed in by another.
+#[derive(Serialize, ToSchema)]
+pub struct OidcLocation {
+    /// The issuer's page.
+    pub(crate) location: String,
+}
+
 /// Somebody who was invited.
 #[derive(Serialize, ToSchema)]
 pub struct Invitation {
@@ -246,7 +276,11 @@ pub struct KeySet {
 /// The body an operation takes: its schema's name and a good example; none when it takes none.
 pub fn body_of(operation: Operation) -> Option<(&'static str, Value)> {
     let password = "correct horse battery staple";
-    if operation == Operation::Login {
+    if operation == Operation::OidcRegister {
+        let example = json!({"display_name": "Ada", "token": "user-0123456789ab.secret"});
+        return Some(("InvitationByOidc", example));
+    }
+    if matches!(operation, Operation::Login | Operation::BrowserLogin) {
         return Some(("Login", json!({"email": "ada@north.example", "password": password})));
     }
     if operation == Operation::Refresh {

@@ -1,0 +1,144 @@
+//! Sessions of browsers, in cookies, and sign-in by another's word: `/api/v1/auth/browser`,
+//! `/api/v1/auth/oidc`.
+//!
+//! Does not compare a secret. A page of ours never sees a token.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{BrowserSession, InvitationByOidc, Login, OidcLocation, fresh, read, session};
+use crate::{
+    cookies,
+    door::SignedIn,
+    identity::{
+        ACCESS_TOKEN_S, TokenPair,
+        oidc::{Begun, Purpose},
+    },
+    operations::Operation,
+    params::{self, Params},
+    problem::{Kind, Problem},
+    server::App,
+};
+
+/// Where a browser goes when it is signed in.
+const HOME: &str = "/";
+
+/// A session's tokens, in cookies.
+fn in_cookies(app: &App, pair: &TokenPair, mut response: Response) -> Response {
+    let csrf = app.identities.csrf_token(&pair.session);
+    for cookie in cookies::of_session(&pair.access_token, &pair.refresh_token, &csrf) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response.extensions_mut().insert(SignedIn(pair.principal.clone()));
+    response
+}
+
+fn begun(app: &App, pair: &TokenPair) -> Response {
+    let told = BrowserSession {
+        csrf_token: app.identities.csrf_token(&pair.session),
+        expires_in: ACCESS_TOKEN_S,
+        principal: pair.principal.clone(),
+        session: pair.session.clone(),
+    };
+    in_cookies(app, pair, fresh(StatusCode::OK, &told))
+}
+
+/// `POST /api/v1/auth/browser/login`.
+pub async fn login(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (_, it) = read::<Login>(&app, Operation::BrowserLogin, request).await?;
+    let pair = app.identities.login(&it.email, &it.password, it.code.as_deref()).await?;
+    Ok(begun(&app, &pair))
+}
+
+/// `POST /api/v1/auth/browser/refresh`.
+pub async fn refresh(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let token = cookies::refresh_token(request.headers())?;
+    let pair = app.identities.refresh(token).await?;
+    Ok(begun(&app, &pair))
+}
+
+/// `POST /api/v1/auth/browser/logout`.
+pub async fn logout(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let (principal, session) = session(&parts)?;
+    app.identities.logout(&principal, Some(session)).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for cookie in cookies::forgotten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Away to another place, without a word to the place before.
+fn away(location: &str) -> Result<Response, Problem> {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let location = HeaderValue::from_str(location).map_err(Problem::internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    Ok(response)
+}
+
+/// `GET /api/v1/auth/oidc/begin`: to the issuer, to sign in.
+pub async fn begin(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let Begun { location, state } = app.identities.begin_oidc(Purpose::SignIn).await?;
+    let mut response = away(&location)?;
+    response.headers_mut().append(header::SET_COOKIE, cookies::of_state(&state));
+    Ok(response)
+}
+
+/// Where a page of ours sends its browser.
+async fn told(app: &App, purpose: Purpose) -> Result<Response, Problem> {
+    let Begun { location, state } = app.identities.begin_oidc(purpose).await?;
+    let mut response = fresh(StatusCode::OK, &OidcLocation { location });
+    response.headers_mut().append(header::SET_COOKIE, cookies::of_state(&state));
+    Ok(response)
+}
+
+/// `POST /api/v1/auth/oidc/link`: to link oneself.
+pub async fn link(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let (principal, _) = session(&parts)?;
+    told(&app, Purpose::Link(principal)).await
+}
+
+/// `POST /api/v1/auth/oidc/register`: to register without a password.
+pub async fn register(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let operation = Operation::OidcRegister;
+    let (_, it) = read::<InvitationByOidc>(&app, operation, request).await?;
+    let InvitationByOidc { display_name, token } = it;
+    told(&app, Purpose::Register { token, display_name }).await
+}
+
+/// `GET /api/v1/auth/oidc/callback`: back from the issuer.
+pub async fn callback(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let mut params = Params::of(request.uri().query());
+    let (code, state) = (params.text("code"), params.text("state"));
+    let denied = params.text("error");
+    // What else issuers send along says nothing to us (RFC 6749, 4.1.2; RFC 9207).
+    for name in ["iss", "session_state", "scope", "error_description", "error_uri", "prompt"] {
+        params.text(name);
+    }
+    params.finish()?;
+    if denied.is_some() {
+        return Err(Problem::new(Kind::NotAuthenticated, "the issuer did not sign anybody in"));
+    }
+    let (Some(code), Some(state)) = (code, state) else {
+        return Err(Problem::invalid_parameter("code, state", "are what the issuer sends"));
+    };
+    let kept = cookies::state(request.headers());
+    let ended = app.identities.end_oidc(&state, kept, code).await?;
+    let mut response = away(HOME)?;
+    if let Some(pair) = &ended {
+        response = in_cookies(&app, pair, response);
+    }
+    response.headers_mut().append(header::SET_COOKIE, cookies::state_forgotten());
+    Ok(response)
+}
