@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -94,6 +95,11 @@ pub struct AccessRecord {
     /// Why it was refused: the last part of a problem's type.
     #[schema(example = "not-permitted")]
     pub problem: Option<String>,
+}
+
+/// From where, as it is recorded.
+pub fn place(address: Option<IpAddr>) -> String {
+    address.map_or_else(|| "nowhere".to_owned(), |address| address.to_string())
 }
 
 /// Who keeps records.

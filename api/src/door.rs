@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     accept,
-    access_records::{Access as AccessEntry, Outcome},
+    access_records::{self, Access as AccessEntry, Outcome},
     auth::{self, Asker},
     bulkheads::Place,
     live::sse,
@@ -161,13 +161,15 @@ fn record(app: &App, entry: &Entry, visit: &Visit, response: &Response) {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
     );
     let signed_in = response.extensions().get::<SignedIn>();
-    let proves = entry.access == Access::SignedIn && entry.method == Verb::Post;
-    if !refused && signed_in.is_none() && visit.api_key.is_none() && !proves {
+    let proved = entry.access == Access::SignedIn && entry.method == Verb::Post;
+    let done = status.is_success() || status.is_redirection();
+    let came_in = visit.api_key.is_some() || (done && (proved || signed_in.is_some()));
+    if !refused && !came_in {
         return;
     }
     let named = visit.caller.as_ref().map(|actor| actor.name.to_string());
     app.recorder.record(AccessEntry {
-        address: visit.address.map_or_else(|| "nowhere".to_owned(), |address| address.to_string()),
+        address: access_records::place(visit.address),
         api_key: visit.api_key.as_ref().map(ToString::to_string),
         operation: entry.id,
         outcome: if refused { Outcome::Refused } else { Outcome::Allowed },

@@ -3,6 +3,7 @@
 //! What somebody proves is compared here; what follows from it is decided by the domain, and told
 //! as events. Does not know what anybody may do: that is the policy's and the directory's.
 
+mod erasure;
 pub mod listing;
 pub mod oidc;
 mod passwords;
@@ -89,7 +90,8 @@ impl Identities {
         Ok(Identities { pool, commands, secrets, mail, oidc })
     }
 
-    /// Replaces signing keys in time, until the server closes: each signs for so long.
+    /// Replaces signing keys in time, each of which signs for so long, and destroys the keys of
+    /// those who were erased, until the server closes.
     pub async fn tend_keys(self, signs_for: Duration, closing: CancellationToken) {
         let every = Duration::from_secs(signing_keys::READ_EVERY_S);
         loop {
@@ -97,6 +99,11 @@ impl Identities {
                 && !closing.is_cancelled()
             {
                 tracing::warn!(detail = problem.detail(), "the signing keys cannot be read");
+            }
+            if let Err(problem) = self.destroy_keys().await
+                && !closing.is_cancelled()
+            {
+                tracing::warn!(detail = problem.detail(), "a key is not destroyed yet");
             }
             tokio::select! {
                 () = closing.cancelled() => return,

@@ -24,6 +24,8 @@ use crate::{
 pub const WINDOW_S: u32 = 60;
 /// How long an answer of the database is waited for, in milliseconds.
 const WAIT_MS_MAX: u64 = 250;
+/// How long one statement may take before the database counts as away, in milliseconds.
+const STATEMENT_MS_MAX: u64 = 1_000;
 /// How many are answered by one statement.
 const ASKED_AT_ONCE_MAX: usize = 1_024;
 /// How many wait for an answer at most; more are counted here.
@@ -226,7 +228,9 @@ async fn answer(pool: PgPool, mut asked: mpsc::Receiver<Ask>) {
         if !breaker.admits() {
             continue;
         }
-        match count(&pool, &by_key).await {
+        let limit = Duration::from_millis(STATEMENT_MS_MAX);
+        let counted = tokio::time::timeout(limit, count(&pool, &by_key)).await;
+        match counted.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(counted) => {
                 breaker.succeeded();
                 for (key, granted, window) in counted {

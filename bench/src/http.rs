@@ -17,10 +17,10 @@ use tokio::net::TcpListener;
 use crate::{Outcome, load, report::Figure};
 
 /// The first super_admin's token of the measured server.
-const TOKEN: &str = "bench-0123456789abcdef0123456789abcdef";
+pub const TOKEN: &str = "bench-0123456789abcdef0123456789abcdef";
 
 /// What its secrets are sealed under: 32 bytes of 1.
-const MASTER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+pub const MASTER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// A server in a process of its own; killed when dropped.
 pub struct Process {
@@ -29,8 +29,15 @@ pub struct Process {
 }
 
 impl Process {
-    /// `node0 serve` on a database.
+    /// `node0 serve` on a database, with any number of requests from whoever asks.
     pub fn node0(program: &str, url: &str) -> Outcome<Process> {
+        let unlimited = ["QUERIES", "COMMANDS", "CONSENSUS", "SIGN_INS"];
+        let names = unlimited.map(|class| format!("NODE0_RATE_{class}_MAX"));
+        Process::node0_with(program, url, &names.each_ref().map(|name| (name.as_str(), "0")))
+    }
+
+    /// `node0 serve` on a database, with more settings.
+    pub fn node0_with(program: &str, url: &str, settings: &[(&str, &str)]) -> Outcome<Process> {
         let mut command = Command::new(program);
         command
             .args(["serve", "--json"])
@@ -38,7 +45,8 @@ impl Process {
             .env("NODE0_LISTEN", "127.0.0.1:0")
             .env("NODE0_SETUP_TOKEN", TOKEN)
             .env("NODE0_MASTER_KEY", MASTER_KEY)
-            .env("NODE0_LOG", "warn");
+            .env("NODE0_LOG", "warn")
+            .envs(settings.to_vec());
         Process::start(command)
     }
 
@@ -60,6 +68,11 @@ impl Process {
             }
         }
         Err("the server ended before it said where it is".into())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The most memory it has held so far, in MiB.
@@ -95,6 +108,7 @@ pub async fn serve_echo() -> Outcome<()> {
 /// One command a request: each connection sends to validators of its own, one after the other.
 pub async fn single(
     process: &Process,
+    token: &'static str,
     addresses: &[Address],
     connections: usize,
     period: Duration,
@@ -103,7 +117,7 @@ pub async fn single(
     let addresses = addresses.to_vec();
     let request = move |connection: usize, n: usize| {
         let address = addresses[connection * each + n % each];
-        post_bytes(&format!("/api/v1/validators/{address}/bond"), r#"{"amount":"1"}"#)
+        post_bytes(&format!("/api/v1/validators/{address}/bond"), token, r#"{"amount":"1"}"#)
     };
     Ok(load::http(process.address, connections, period, 1, request).await?)
 }
@@ -126,14 +140,14 @@ pub async fn hundred(
                 )
             })
             .collect();
-        post_bytes("/api/v1/batches", &format!(r#"{{"items":[{}]}}"#, items.join(",")))
+        post_bytes("/api/v1/batches", TOKEN, &format!(r#"{{"items":[{}]}}"#, items.join(",")))
     };
     Ok(load::http(process.address, connections, period, 100, request).await?)
 }
 
-fn post_bytes(path: &str, body: &str) -> Vec<u8> {
+pub fn post_bytes(path: &str, token: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )

@@ -4,12 +4,13 @@
 //!
 //! Knows no test: nothing here passes or fails. On a shared machine only ratios of one run count.
 //!
-//! `bench [--rounds 3] [--seconds 3] [--only append,hot,replay,projections,http,network]
-//! [--node0 PROGRAM]`
+//! `bench [--rounds 3] [--seconds 3] [--node0 PROGRAM]
+//! [--only append,hot,replay,projections,http,limits,load,network]`
 
 mod append;
 mod ground;
 mod http;
+mod limits;
 mod load;
 mod network;
 mod raw;
@@ -143,6 +144,12 @@ async fn measure(cluster: &Cluster, options: &Options, report: &mut Report) -> O
         if options.wants("http") {
             http_round(cluster, options, report).await?;
         }
+        if options.wants("limits") {
+            limits_round(cluster, options, report).await?;
+        }
+        if options.wants("load") {
+            load_round(cluster, options, report).await?;
+        }
         if options.wants("network") {
             network_round(cluster, options, report).await?;
         }
@@ -190,12 +197,12 @@ async fn http_round(cluster: &Cluster, options: &Options, report: &mut Report) -
     let period = options.period;
     {
         let echo = Process::echo()?;
-        let figure = http::single(&echo, &addresses, CONNECTIONS, period).await?;
+        let figure = http::single(&echo, http::TOKEN, &addresses, CONNECTIONS, period).await?;
         report.record("bare axum echo, 64 connections", figure);
     }
     let node0 = Process::node0(&options.node0, ground.url())?;
-    http::single(&node0, &addresses, CONNECTIONS, Duration::from_secs(1)).await?;
-    let figure = http::single(&node0, &addresses, CONNECTIONS, period).await?;
+    http::single(&node0, http::TOKEN, &addresses, CONNECTIONS, Duration::from_secs(1)).await?;
+    let figure = http::single(&node0, http::TOKEN, &addresses, CONNECTIONS, period).await?;
     report.record("HTTP commands, 64 connections", figure);
     let figure = http::hundred(&node0, &addresses, 8, period).await?;
     report.record("HTTP commands, 100 a request", figure);
@@ -204,6 +211,51 @@ async fn http_round(cluster: &Cluster, options: &Options, report: &mut Report) -
         *seen = seen.max(peak);
     }
     drop(node0);
+    ground.clear().await
+}
+
+/// The same command with an access token and every limit counted, and with neither.
+async fn limits_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
+    let ground = Ground::migrated(cluster).await?;
+    let commands = validators::wing(ground.url()).await?;
+    let addresses = validators::register(&commands, HTTP_VALIDATORS).await?;
+    commands.store().close().await;
+    let period = options.period;
+    for connections in [1, CONNECTIONS] {
+        {
+            let bare = Process::node0(&options.node0, ground.url())?;
+            let token = http::TOKEN;
+            http::single(&bare, token, &addresses, connections, Duration::from_secs(1)).await?;
+            let figure = http::single(&bare, token, &addresses, connections, period).await?;
+            report.record(&format!("commands without limits, {connections} at once"), figure);
+        }
+        let full = Process::node0_with(&options.node0, ground.url(), &limits::COUNTED)?;
+        let token = limits::session(&full).await?;
+        http::single(&full, token, &addresses, connections, Duration::from_secs(1)).await?;
+        let figure = http::single(&full, token, &addresses, connections, period).await?;
+        report.record(&format!("commands in a session, counted, {connections} at once"), figure);
+    }
+    ground.clear().await
+}
+
+/// Many connections with few requests each, then five times as many as are let in, then as before.
+async fn load_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
+    let ground = Ground::migrated(cluster).await?;
+    let commands = validators::wing(ground.url()).await?;
+    let addresses = validators::register(&commands, HTTP_VALIDATORS).await?;
+    commands.store().close().await;
+    let node0 = Process::node0_with(&options.node0, ground.url(), &limits::LIMITED)?;
+    let token = limits::session(&node0).await?;
+    for (name, rate, periods) in limits::PHASES {
+        let period = options.period * periods;
+        let came = limits::load(node0.address(), token, &addresses, rate, period).await?;
+        report.record(&format!("{name}: answered"), came.answered);
+        report.record(&format!("{name}: /livez"), came.health);
+        report.record(&format!("{name}: signs of life"), came.agreed);
+        report.ceiling(&format!("{name}: p95 of an answer, ms"), Some(came.p95_ms), 100.0);
+        report.ceiling(&format!("{name}: p99 of health and votes, ms"), came.vital_p99_ms, 100.0);
+        eprintln!("{name}: {} shed, {} otherwise", came.shed, came.failed);
+    }
     ground.clear().await
 }
 
@@ -248,6 +300,12 @@ fn conclude(report: &mut Report) {
     report.ratio("HTTP single commands / bare axum echo", http, echo, 0.40);
     let p99 = report.figures.get(http).and_then(|figure| figure.p99_ms);
     report.ceiling("p99 of a single HTTP command at 64 connections, ms", p99, 25.0);
+    for connections in [1, CONNECTIONS] {
+        let counted = format!("commands in a session, counted, {connections} at once");
+        let bare = format!("commands without limits, {connections} at once");
+        let name = format!("a session and limits / neither, {connections} at once");
+        report.ratio(&name, &counted, &bare, 0.90);
+    }
     let memory = report.peak_memory_mib.get("server, HTTP load").copied();
     report.ceiling("peak memory of the server, HTTP load, MiB", memory, 300.0);
     let networks = report.peak_memory_mib.iter().filter(|(name, _)| name.starts_with("network"));

@@ -67,6 +67,7 @@ pub fn run(program: &str, url: &str, rate: u32, batch: u32, period: Duration) ->
         .args(["--for", &format!("{}s", period.as_secs())])
         .env("DATABASE_URL", url)
         .env("NODE0_DATA", &folder)
+        .env("NODE0_MASTER_KEY", crate::http::MASTER_KEY)
         .env("NODE0_LISTEN", "127.0.0.1:0")
         .env("NODE0_LOG", "warn")
         .stdout(Stdio::piped())

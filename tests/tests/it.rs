@@ -14,6 +14,7 @@ mod demo;
 mod finality;
 mod full;
 mod given_up;
+mod guide;
 mod identity;
 mod journeys;
 mod promises;

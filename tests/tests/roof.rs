@@ -21,6 +21,7 @@ mod outage;
 mod proxy;
 mod queries;
 mod rpc;
+mod secrets;
 mod subscriptions;
 mod transactions;
 

@@ -318,7 +318,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "rate_queries_max",
         alias: None,
         what: "Queries of one caller in a minute; more are answered 429; 0 for any number",
-        default: Some(|| 60_000.to_string()),
+        default: Some(|| 120_000.to_string()),
         secret: false,
         read: |config, text| {
             between(text, 0, RATE_MAX).map(|count| config.rate_queries_max = count)
@@ -328,7 +328,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "rate_commands_max",
         alias: None,
         what: "Commands of one caller in a minute; more are answered 429; 0 for any number",
-        default: Some(|| 60_000.to_string()),
+        default: Some(|| 300_000.to_string()),
         secret: false,
         read: |config, text| {
             between(text, 0, RATE_MAX).map(|count| config.rate_commands_max = count)
@@ -338,7 +338,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "rate_consensus_max",
         alias: None,
         what: "Proposals, votes and signs of life of one caller in a minute; 0 for any number",
-        default: Some(|| 60_000.to_string()),
+        default: Some(|| 300_000.to_string()),
         secret: false,
         read: |config, text| {
             between(text, 0, RATE_MAX).map(|count| config.rate_consensus_max = count)

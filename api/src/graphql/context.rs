@@ -3,6 +3,7 @@
 //! Does not know the schema's types.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,9 +20,9 @@ use super::{
     scalars::Position,
 };
 use crate::{
-    auth,
+    access_records, auth,
     live::Place,
-    operations::Access,
+    operations::{Access, Operation},
     problem::{Kind, Problem},
     server::App,
 };
@@ -59,18 +60,32 @@ impl View {
 pub struct Asker {
     app: App,
     caller: Option<Actor>,
+    /// From where.
+    address: Option<IpAddr>,
     view: Arc<View>,
     rows: Arc<DataLoader<Rows>>,
 }
 
 impl Asker {
-    /// For one request.
-    pub fn new(app: App, caller: Option<Actor>) -> Asker {
+    /// For one request of somebody, from somewhere.
+    pub fn new(app: App, caller: Option<Actor>, address: Option<IpAddr>) -> Asker {
         let (wanted, reflected) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
         let view = Arc::new(View { app: app.clone(), wanted, reflected });
         let rows = Rows::new(app.clone(), Arc::clone(&view));
         let rows = Arc::new(DataLoader::new(rows, tokio::spawn).delay(GATHERING));
-        Asker { app, caller, view, rows }
+        Asker { app, caller, address, view, rows }
+    }
+
+    /// Records that a field was not answered.
+    fn record_refusal(&self, problem: &Problem) {
+        self.app.recorder.record(access_records::Access {
+            address: access_records::place(self.address),
+            api_key: None,
+            operation: Operation::GraphQlPost.entry().id,
+            outcome: access_records::Outcome::Refused,
+            principal: self.caller.as_ref().map(|actor| actor.name.to_string()),
+            problem: Some(problem.kind().slug()),
+        });
     }
 
     /// The surface.
@@ -153,7 +168,8 @@ fn admitted_by<'c>(table: &[(&str, Access)], context: &Context<'c>) -> Result<&'
     match access(table, field) {
         Some(Access::Public(_)) => Ok(asker),
         Some(Access::Needs(permission)) => {
-            auth::require(asker.caller.as_ref(), permission).map(|_| asker)
+            let admitted = auth::require(asker.caller.as_ref(), permission);
+            admitted.map(|_| asker).inspect_err(|problem| asker.record_refusal(problem))
         }
         Some(Access::Open | Access::SignedIn | Access::Command | Access::Fields) | None => {
             Err(Problem::internal(format!("the field {field} has no access rule")))

@@ -62,7 +62,8 @@ fn stream(
 ) -> Result<Response, Problem> {
     let answers = match prepare(app, given, way) {
         Ok((request, kind)) => {
-            let request = request.data(Asker::new(app.clone(), visit.caller.clone()));
+            let request =
+                request.data(Asker::new(app.clone(), visit.caller.clone(), visit.address));
             let answers = app.schema.execute_stream(request);
             Source::Answers { answers, is_live: kind == OperationType::Subscription }
         }

@@ -263,8 +263,8 @@ impl Oidc {
         Ok(claims.sub)
     }
 
-    /// What an ID token says, when the issuer signed it for us, and it is good now. The algorithm is
-    /// the key's to say.
+    /// What an ID token says, when the issuer signed it for us, and it is good now. The algorithm
+    /// is the key's to say.
     fn check(&self, token: &str, key: &Jwk) -> Result<Claims, Problem> {
         let is_p256 = |parameters: &AlgorithmParameters| {
             matches!(parameters, AlgorithmParameters::EllipticCurve(it)
@@ -354,8 +354,8 @@ impl Identities {
         Ok(Begun { location: location.to_string(), state })
     }
 
-    /// Ends a sign-in: `kept` is what the browser kept when it began. A session, but for somebody who
-    /// was linked only.
+    /// Ends a sign-in: `kept` is what the browser kept when it began. A session, but for somebody
+    /// who was linked only.
     pub async fn end_oidc(
         &self,
         state: &str,

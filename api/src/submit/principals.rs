@@ -10,8 +10,8 @@ use domain::identity::principal::{Command, Principal};
 
 use super::{Collection, CommandSpec};
 
-/// What can be posted. Erasure is not among it while nothing destroys a person's key.
-const POSTED: [&str; 10] = [
+/// What can be posted. That a key is destroyed is said by whoever destroys it.
+const POSTED: [&str; 11] = [
     "grant-role",
     "revoke-role",
     "suspend",
@@ -22,6 +22,7 @@ const POSTED: [&str; 10] = [
     "revoke-all-sessions",
     "remove-mfa",
     "revoke-api-key",
+    "erase-personal-data",
 ];
 
 static COMMANDS: LazyLock<Vec<CommandSpec>> = LazyLock::new(|| {

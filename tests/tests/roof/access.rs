@@ -13,12 +13,13 @@ use domain::{
     transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
+    values::PrincipalId,
 };
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
-use tests::{app::TestApp, http::Http};
+use tests::{app::TestApp, http::Http, keys::ValidatorKey};
 
-use super::{problem, send, start};
+use super::{problem, register, send, start, validator};
 
 /// The validator that paths name.
 const ADDRESS: &str = "D5B865BA26FDF5285105626B708E8556809737F7";
@@ -162,6 +163,38 @@ async fn every_role_may_do_what_the_policy_says_and_nothing_else() {
             assert!(answer.status < 500, "{who}: {answer:#?}");
         }
     }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_s_service_has_to_do_with_its_own_validator_only() {
+    let (app, admin) = start().await;
+    register(&admin, 1..3).await;
+    let id = PrincipalId::of_validator(ValidatorKey::number(1).address());
+    let service = admin.service(id.as_str(), Role::Validator).await;
+    let beat = json!({"height": "1", "mempool": 0, "round": 0, "step": "propose", "version": "1"});
+    let (own, other) = (validator(1), validator(2));
+    service.post(&format!("{own}/heartbeat"), &beat).await.expect(200);
+    service.post(&format!("{own}/bond"), &json!({"amount": "1"})).await.expect(200);
+    for (path, body) in [
+        (format!("{other}/heartbeat"), &beat),
+        (format!("{other}/bond"), &json!({"amount": "1"})),
+        (format!("{other}/initiate-exit"), &json!({})),
+    ] {
+        let answer = service.post(&path, body).await;
+        assert_eq!((answer.status, problem(&answer).as_str()), (403, "not-permitted"), "{path}");
+        assert!(answer.body["detail"].as_str().unwrap().contains("your own validator"), "{path}");
+    }
+    let items = json!({"items": [{
+        "collection": "validators", "command": "bond", "id": ValidatorKey::number(2).address(),
+        "body": {"amount": "1"},
+    }]});
+    let batch = service.post("/api/v1/batches", &items).await.expect(200);
+    assert_eq!(batch["items"][0]["status"], 403, "{batch:#}");
+    // What only validators may do cannot be given to anybody else.
+    let wrong = json!({"display_name": "x", "principal": "service-x", "roles": ["validator"]});
+    let refused = admin.post("/api/v1/services", &wrong).await;
+    assert_eq!(refused.body["refusal"]["code"], "validators-only", "{:#}", refused.body);
     app.stop().await;
 }
 

@@ -202,6 +202,7 @@ impl Connection {
         let operation = Operation {
             app: self.app.clone(),
             caller: pass.caller().cloned(),
+            address: self.visit.address,
             instance: self.visit.id.clone(),
             id: id.clone(),
             number: self.started,

@@ -39,6 +39,8 @@ pub struct Operation {
     pub app: App,
     /// Who asks.
     pub caller: Option<Actor>,
+    /// From where.
+    pub address: Option<std::net::IpAddr>,
     /// The request id of the connection.
     pub instance: std::sync::Arc<str>,
     /// Its id.
@@ -52,7 +54,7 @@ pub struct Operation {
 impl Operation {
     /// Runs to the end, or until it is dropped.
     pub async fn run(self, given: Given) {
-        let asker = Asker::new(self.app.clone(), self.caller.clone());
+        let asker = Asker::new(self.app.clone(), self.caller.clone(), self.address);
         match prepare(&self.app, given, Way::Socket) {
             Err(problem) => self.refuse(&problem).await,
             Ok((request, OperationType::Subscription)) => self.follow(request.data(asker)).await,

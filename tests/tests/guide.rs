@@ -1,0 +1,161 @@
+//! The papers: every example of a guide is run as a newcomer would type it, and every test that a
+//! security paper names is there.
+//!
+//! Does not judge their words.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+use tests::{
+    database::TestDatabase,
+    node0::{Node0, program},
+};
+
+/// What stands between the outputs of two examples.
+const BETWEEN: &str = "=====";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What is typed, and what is answered when that is shown.
+struct Example {
+    script: String,
+    answer: Option<Value>,
+}
+
+/// The examples of a guide, in its order.
+fn examples(guide: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut fence: Option<(&str, String)> = None;
+    for line in guide.lines() {
+        match (&mut fence, line.strip_prefix("```")) {
+            (None, Some(language)) => fence = Some((language, String::new())),
+            (Some((_, text)), None) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (Some(("sh", text)), Some(_)) => {
+                let script = std::mem::take(text);
+                examples.push(Example { script, answer: None });
+                fence = None;
+            }
+            (Some(("json", text)), Some(_)) => {
+                let shown = serde_json::from_str(text).unwrap_or_else(|error| {
+                    panic!("an answer in the guide is not JSON: {error}\n{text}")
+                });
+                let last = examples.last_mut().expect("an answer follows an example");
+                last.answer = Some(shown);
+                fence = None;
+            }
+            (Some(_), Some(_)) => fence = None,
+            (None, None) => {}
+        }
+    }
+    examples
+}
+
+/// Whether an answer has every member that the guide shows, each of its kind.
+fn has(answer: &Value, shown: &Value, path: &str) {
+    match (shown, answer) {
+        (Value::Object(shown), Value::Object(answer)) => {
+            for (name, value) in shown {
+                let found = answer.get(name);
+                let found = found.unwrap_or_else(|| panic!("{path}/{name} is not in {answer:?}"));
+                has(found, value, &format!("{path}/{name}"));
+            }
+        }
+        (Value::Array(shown), Value::Array(answer)) => {
+            for (shown, answer) in shown.iter().zip(answer) {
+                has(answer, shown, path);
+            }
+        }
+        (Value::Null, _) => {}
+        (shown, answer) => assert_eq!(
+            std::mem::discriminant(shown),
+            std::mem::discriminant(answer),
+            "{path}: {shown} is shown, {answer} is answered"
+        ),
+    }
+}
+
+/// A folder that is gone afterwards.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap_or_default();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_the_guide_to_authentication_does_what_it_shows() {
+    let database = TestDatabase::create().await;
+    let server = Node0::serve_as_it_is(program().args(["--database-url", &database.url()]));
+    let link = server.setup_token().expect("it starts for the first time").to_owned();
+    let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
+    fs::create_dir_all(&folder.0).unwrap();
+    let examples = examples(&read("docs/api/authentication.md"));
+    assert!(examples.len() >= 15, "only {} examples were found", examples.len());
+    let scripts: Vec<&str> = examples.iter().map(|example| example.script.as_str()).collect();
+    let script = scripts.join(&format!("\nprintf '\\n{BETWEEN}\\n'\n"));
+    let run = Command::new("sh")
+        .args(["-eu", "-c", &script])
+        .current_dir(&folder.0)
+        .env("BASE", server.address())
+        .env("LINK", link)
+        .output()
+        .expect("there is a shell");
+    let told = String::from_utf8_lossy(&run.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{told}\n{complaint}");
+    let outputs: Vec<&str> = told.split(&format!("\n{BETWEEN}\n")).collect();
+    assert_eq!(outputs.len(), examples.len(), "{told}");
+    for (output, example) in outputs.iter().zip(&examples) {
+        let Some(shown) = &example.answer else { continue };
+        let answer = serde_json::from_str(output.trim())
+            .unwrap_or_else(|error| panic!("{error}: {}\nanswers {output}", example.script));
+        has(&answer, shown, &example.script);
+    }
+    assert!(server.stop().success());
+}
+
+/// The names of all functions in the Rust sources below a folder.
+fn functions(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            functions(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+            found.extend(names.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_a_paper_names_exists() {
+    let mut known = BTreeSet::new();
+    for folder in ["api/src", "tests/tests", "domain/tests", "commands/src"] {
+        functions(&root().join(folder), &mut known);
+    }
+    let text = read("docs/security/owasp.md");
+    let words = text.split('`').skip(1).step_by(2);
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let named: Vec<&str> = words.filter(is_test).collect();
+    assert!(named.len() >= 30, "only {} tests are named", named.len());
+    let gone: Vec<&str> = named.into_iter().filter(|name| !known.contains(*name)).collect();
+    assert!(gone.is_empty(), "there is no such test: {gone:?}");
+}
