@@ -1,13 +1,15 @@
 //! Rate limits: sliding windows, kept in the database, so that what several servers grant together
 //! is never more than the limit.
 //!
-//! Does not know what is limited. Those who ask at once are answered by one statement. While the
-//! database does not answer, each server counts for itself.
+//! Does not know what is limited. Those who ask at once are answered by one statement; while far
+//! less than the limit is used, a server takes a thousandth of it in advance, which counts as used.
+//! So never more than the limit is granted, and a thousandth for each server less at most. While
+//! the database does not answer, each server counts for itself.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -34,6 +36,12 @@ const WAITING_MAX: usize = 8_192;
 const FAILURES_MAX: u32 = 3;
 /// For how long, in milliseconds.
 const NOT_ASKED_MS: u64 = 1_000;
+/// What is taken in advance: one in so many of a quota.
+const ADVANCE_SHARE: u32 = 1_000;
+/// Only while more than one in so many of a quota is left.
+const ADVANCE_LEAVES: u32 = 10;
+/// For how long it is good, in milliseconds, and not beyond its window.
+const ADVANCE_MS_MAX: u64 = 5_000;
 /// How many are counted here while the database is away; when there are more, all begin anew.
 const LOCAL_KEYS_MAX: usize = 10_000;
 /// How often windows that are over are forgotten, in seconds.
@@ -112,7 +120,20 @@ impl Window {
 struct Ask {
     key: String,
     quota: u32,
-    answer: oneshot::Sender<(bool, Window)>,
+    wanted: u32,
+    answer: oneshot::Sender<(u32, Window)>,
+}
+
+/// What was taken in advance for a caller.
+#[derive(Debug, Default)]
+struct Advance {
+    left: u32,
+    /// Until when it is good.
+    until: Option<Instant>,
+    window: Window,
+    /// Since when somebody asks for more: one at a time takes more than one. Who went away half-way
+    /// is not waited for.
+    asking: Option<Instant>,
 }
 
 /// Who counts.
@@ -120,6 +141,7 @@ struct Ask {
 pub struct Rates {
     quotas: Quotas,
     asks: mpsc::Sender<Ask>,
+    advances: Mutex<HashMap<String, Advance>>,
     local: Mutex<HashMap<String, Window>>,
 }
 
@@ -128,7 +150,7 @@ impl Rates {
     pub fn start(pool: PgPool, quotas: Quotas) -> Rates {
         let (asks, asked) = mpsc::channel(WAITING_MAX);
         tokio::spawn(answer(pool, asked));
-        Rates { quotas, asks, local: Mutex::default() }
+        Rates { quotas, asks, advances: Mutex::default(), local: Mutex::default() }
     }
 
     /// Takes one of what a caller may do in a class; where they stand then. None when the class has
@@ -139,17 +161,21 @@ impl Rates {
             return Ok(None);
         }
         let key = format!("{}:{caller}", class.as_str());
-        let (answer, answered) = oneshot::channel();
-        let ask = Ask { key: key.clone(), quota, answer };
-        let told = match self.asks.try_send(ask) {
-            Err(_) => None,
-            Ok(()) => {
-                let wait = Duration::from_millis(WAIT_MS_MAX);
-                tokio::time::timeout(wait, answered).await.ok().and_then(Result::ok)
-            }
+        let (granted, window, ahead) = match self.taken_before(&key, quota) {
+            Ok((window, left)) => (true, window, left),
+            Err(wanted) => match self.ask(&key, quota, wanted).await {
+                Some((granted, window)) => {
+                    let left = self.keep(&key, wanted, granted, window);
+                    (granted > 0, window, left)
+                }
+                None => {
+                    self.keep(&key, wanted, 0, Window::default());
+                    let (granted, window) = self.take_here(key, quota);
+                    (granted, window, 0)
+                }
+            },
         };
-        let (granted, window) = told.unwrap_or_else(|| self.take_here(key, quota));
-        let remaining = window.free(quota);
+        let remaining = window.free(quota) + ahead;
         let resets_s = (f64::from(WINDOW_S) * (1.0 - window.elapsed)).ceil() as u32;
         let standing = Standing { class, quota, remaining, resets_s };
         if granted {
@@ -163,6 +189,50 @@ impl Rates {
             .with_header(header::RETRY_AFTER, HeaderValue::from(window.retry_s(quota)));
         let fields = standing.fields().into_iter();
         Err(fields.fold(problem, |problem, (name, value)| problem.with_header(name, value)))
+    }
+
+    /// One of what was taken in advance, and how much of it is left; else how many to ask for.
+    fn taken_before(&self, key: &str, quota: u32) -> Result<(Window, u32), u32> {
+        let mut advances = self.advances.lock().unwrap_or_else(PoisonError::into_inner);
+        if advances.len() >= LOCAL_KEYS_MAX && !advances.contains_key(key) {
+            advances.clear();
+        }
+        let advance = advances.entry(key.to_owned()).or_default();
+        if advance.left > 0 && advance.until.is_some_and(|until| Instant::now() < until) {
+            advance.left -= 1;
+            return Ok((advance.window, advance.left));
+        }
+        advance.left = 0;
+        let plenty = advance.window.free(quota) > quota / ADVANCE_LEAVES;
+        let patience = Duration::from_millis(WAIT_MS_MAX);
+        if advance.asking.is_some_and(|since| since.elapsed() < patience) || !plenty {
+            return Err(1);
+        }
+        advance.asking = Some(Instant::now());
+        Err((quota / ADVANCE_SHARE).max(1))
+    }
+
+    /// Keeps what was granted beyond the one that was asked for; how much that is.
+    fn keep(&self, key: &str, wanted: u32, granted: u32, window: Window) -> u32 {
+        let mut advances = self.advances.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(advance) = advances.get_mut(key) else { return 0 };
+        advance.window = window;
+        if wanted > 1 {
+            let rest_s = f64::from(WINDOW_S) * (1.0 - window.elapsed);
+            let good = Duration::from_millis(ADVANCE_MS_MAX).min(Duration::from_secs_f64(rest_s));
+            advance.asking = None;
+            advance.left = granted.saturating_sub(1);
+            advance.until = Some(Instant::now() + good);
+        }
+        advance.left
+    }
+
+    /// Asks the database; none when it does not answer in time.
+    async fn ask(&self, key: &str, quota: u32, wanted: u32) -> Option<(u32, Window)> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.try_send(Ask { key: key.to_owned(), quota, wanted, answer }).ok()?;
+        let wait = Duration::from_millis(WAIT_MS_MAX);
+        tokio::time::timeout(wait, answered).await.ok()?.ok()
     }
 
     /// The same, counted by this server alone.
@@ -205,6 +275,14 @@ impl Standing {
     }
 }
 
+/// What is asked of one window.
+#[derive(Default)]
+struct Asked {
+    quota: u32,
+    wanted: u32,
+    answers: Vec<(u32, oneshot::Sender<(u32, Window)>)>,
+}
+
 /// Answers whoever asks, many at once, until nobody can ask any more.
 async fn answer(pool: PgPool, mut asked: mpsc::Receiver<Ask>) {
     let breaker = Breaker::new(FAILURES_MAX, Duration::from_millis(NOT_ASKED_MS));
@@ -218,11 +296,12 @@ async fn answer(pool: PgPool, mut asked: mpsc::Receiver<Ask>) {
                 continue;
             }
         }
-        let mut by_key: BTreeMap<String, (u32, Vec<oneshot::Sender<_>>)> = BTreeMap::new();
-        for Ask { key, quota, answer } in asks.drain(..) {
-            let (wanted_of, answers) = by_key.entry(key).or_default();
-            *wanted_of = quota;
-            answers.push(answer);
+        let mut by_key: BTreeMap<String, Asked> = BTreeMap::new();
+        for Ask { key, quota, wanted, answer } in asks.drain(..) {
+            let asked = by_key.entry(key).or_default();
+            asked.quota = quota;
+            asked.wanted += wanted;
+            asked.answers.push((wanted, answer));
         }
         // Whoever is not answered counts for itself.
         if !breaker.admits() {
@@ -233,11 +312,13 @@ async fn answer(pool: PgPool, mut asked: mpsc::Receiver<Ask>) {
         match counted.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(counted) => {
                 breaker.succeeded();
-                for (key, granted, window) in counted {
-                    let (_, answers) = by_key.remove(&key).unwrap_or_default();
-                    for (place, answer) in (0_u32..).zip(answers) {
+                for (key, mut granted, window) in counted {
+                    let asked = by_key.remove(&key).unwrap_or_default();
+                    for (wanted, answer) in asked.answers {
+                        let part = wanted.min(granted);
+                        granted -= part;
                         // Who does not wait any more has gone.
-                        answer.send((place < granted, window)).unwrap_or_default();
+                        answer.send((part, window)).unwrap_or_default();
                     }
                 }
             }
@@ -251,16 +332,16 @@ async fn answer(pool: PgPool, mut asked: mpsc::Receiver<Ask>) {
 
 /// Counts all that was asked for, in the order of the keys: two servers never wait for each other
 /// in a circle.
-async fn count<T>(
+async fn count(
     pool: &PgPool,
-    by_key: &BTreeMap<String, (u32, Vec<T>)>,
+    by_key: &BTreeMap<String, Asked>,
 ) -> Result<Vec<(String, u32, Window)>, sqlx::Error> {
-    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let (mut keys, mut wanted, mut quotas) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, (quota, answers)) in by_key {
+    for (key, asked) in by_key {
         keys.push(key.as_str());
-        wanted.push(number(answers.len()));
-        quotas.push(i32::try_from(*quota).unwrap_or(i32::MAX));
+        wanted.push(number(asked.wanted));
+        quotas.push(number(asked.quota));
     }
     let statement = "insert into rate_windows as w \
              (key, slot, elapsed, previous, used, wanted, quota, granted) \

@@ -11,7 +11,9 @@ use std::{
 
 use chrono::Utc;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -26,6 +28,8 @@ use crate::problem::{Kind, Problem};
 pub const ACCESS_TOKEN_S: u64 = 900;
 /// How far the clocks of two servers may be apart, in seconds.
 const CLOCKS_APART_S_MAX: u64 = 5;
+/// How many tokens are known by their hash.
+const SEEN_MAX: u64 = 50_000;
 /// For how long a key that is not known is not looked for again, in milliseconds.
 const LOOKED_FOR_MS: u64 = 1_000;
 /// Who signs, and for whom.
@@ -59,6 +63,8 @@ pub struct Signing {
     vault: Vault,
     algorithm: TokenAlgorithm,
     known: Arc<RwLock<Known>>,
+    /// Tokens whose signature was good, by their hash.
+    seen: Cache<[u8; 32], (Arc<str>, Arc<Claims>)>,
     /// Held while the stored keys are read or one is made.
     reading: Arc<Mutex<()>>,
 }
@@ -76,7 +82,7 @@ impl Signing {
     /// Keys that are kept in this database, sealed in this vault.
     pub fn new(pool: PgPool, vault: Vault, algorithm: TokenAlgorithm) -> Signing {
         let (known, reading) = (Arc::default(), Arc::default());
-        Signing { pool, vault, algorithm, known, reading }
+        Signing { pool, vault, algorithm, known, seen: Cache::new(SEEN_MAX), reading }
     }
 
     /// A token for a principal's session, good for [`ACCESS_TOKEN_S`] from now on.
@@ -99,9 +105,26 @@ impl Signing {
         jsonwebtoken::encode(&header, &claims, key).map_err(Problem::internal)
     }
 
-    /// What a token says, when it was signed here and is good now. Which algorithm it is checked by
+    /// What a token says, when it was signed here and is good now. Its signature is checked once: a
+    /// token that was seen lately is known by its hash, as long as its key is and it is good.
+    pub async fn check(&self, token: &str) -> Result<Arc<Claims>, Problem> {
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
+        if let Some((kid, claims)) = self.seen.get(&hash)
+            && now < claims.exp
+            && self.checking(&kid).is_some()
+        {
+            return Ok(claims);
+        }
+        let (kid, claims) = self.check_signature(token).await?;
+        let claims = Arc::new(claims);
+        self.seen.insert(hash, (kid.into(), Arc::clone(&claims)));
+        Ok(claims)
+    }
+
+    /// The same, and by which key. Which algorithm it is checked by
     /// is the key's to say, not the token's (RFC 8725, 3.1).
-    pub async fn check(&self, token: &str) -> Result<Claims, Problem> {
+    async fn check_signature(&self, token: &str) -> Result<(String, Claims), Problem> {
         let refused = |why: &str| {
             Problem::new(Kind::NotAuthenticated, format!("the access token is no good: {why}"))
         };
@@ -122,7 +145,7 @@ impl Signing {
         rules.set_issuer(&[ISSUER]);
         rules.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         let checked = jsonwebtoken::decode::<Claims>(token, &key, &rules);
-        checked.map(|token| token.claims).map_err(|error| {
+        checked.map(|token| (kid, token.claims)).map_err(|error| {
             let expired = *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature;
             refused(if expired { "it has expired" } else { "it was not signed here for this" })
         })

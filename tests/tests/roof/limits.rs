@@ -1,12 +1,20 @@
 //! Limits: how often one may ask, across all servers; how much at once; and what is kept of who
 //! came in.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use api::{
+    operations::Class,
+    rates::{Quotas, Rates},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
     app::TestApp,
+    database::TestDatabase,
     http::{Answer, Http},
 };
 
@@ -61,6 +69,39 @@ async fn what_two_servers_grant_one_caller_together_is_the_limit_and_no_more() {
     assert!(remaining > 50_000 && (1..=60).contains(&lasts));
     other.stop().await;
     one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_servers_take_in_advance_is_never_more_than_the_limit() {
+    const QUOTA: u32 = 20_000;
+    let database = TestDatabase::create().await;
+    let app = TestApp::start_with(&[("database_url", &database.url())]).await;
+    let pool = sqlx::PgPool::connect(&database.url()).await.unwrap();
+    let quotas = Quotas { queries: QUOTA, commands: 0, consensus: 0, sign_ins: 0 };
+    let servers: Vec<Arc<Rates>> =
+        (0..3).map(|_| Arc::new(Rates::start(pool.clone(), quotas.clone()))).collect();
+    let began = Instant::now();
+    let mut callers = tokio::task::JoinSet::new();
+    for server in servers.iter().cycle().take(24) {
+        let server = Arc::clone(server);
+        callers.spawn(async move {
+            let mut granted = 0;
+            for _ in 0..2 * QUOTA / 24 {
+                granted += u32::from(server.take(Class::Query, "somebody").await.is_ok());
+            }
+            granted
+        });
+    }
+    let mut granted = 0;
+    while let Some(part) = callers.join_next().await {
+        granted += part.unwrap();
+    }
+    // Of the window before, a part is free again as time goes on.
+    let free_again = (began.elapsed().as_secs_f64() * f64::from(QUOTA) / 60.0).ceil() as u32;
+    assert!(granted <= QUOTA + free_again, "{granted}");
+    assert!(granted >= QUOTA - 3 * QUOTA / 1_000, "{granted}");
+    pool.close().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
