@@ -1,13 +1,14 @@
 //! Access records: who came in, and who was refused; when, from where, with which outcome.
 //!
 //! Telemetry with a retention: written after the answer, so up to a second of it may be lost in a
-//! crash. That sessions began and ended is in the log.
+//! crash, and up to a minute of how often a key was used again for the same thing. That sessions
+//! began and ended is in the log.
 
 use std::{
     collections::HashMap,
     net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ::projections::{Numbered, Order, PageError, PageOf, PageRequest, ReadError, decimal};
@@ -21,6 +22,9 @@ use utoipa::ToSchema;
 
 /// How often records are written, in milliseconds.
 const WRITTEN_EVERY_MS: u64 = 1_000;
+/// For how long further uses of a key for the same thing are gathered, in milliseconds: validators
+/// show theirs many times a second.
+const REPEATS_MS: u64 = 60_000;
 /// How many wait to be written at most; more are counted and not kept.
 const WAITING_MAX: usize = 16_384;
 /// How often old ones are forgotten, in seconds.
@@ -67,7 +71,15 @@ pub struct Access {
     pub problem: Option<&'static str>,
 }
 
-/// The same thing, asked for once or several times within a second.
+impl Access {
+    /// Whether somebody used a key, and was let in.
+    fn is_use(&self) -> bool {
+        self.outcome == Outcome::Allowed && self.api_key.is_some()
+    }
+}
+
+/// The same thing, asked for once or several times: a refusal or a sign-in within a second, another
+/// use of a key within a minute.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct AccessRecord {
     /// Its number: later ones have higher ones.
@@ -138,6 +150,7 @@ async fn write(
 ) {
     let mut sweep = tokio::time::interval(Duration::from_secs(SWEPT_EVERY_S));
     let mut gathered: HashMap<Access, Times> = HashMap::new();
+    let mut written: HashMap<Access, Instant> = HashMap::new();
     let mut closed = false;
     while !closed {
         tokio::select! {
@@ -151,13 +164,17 @@ async fn write(
             let times = gathered.entry(access).or_insert((at, at, 0));
             *times = (times.0.min(at), times.1.max(at), times.2.saturating_add(1));
         }
-        if gathered.is_empty() {
-            continue;
-        }
-        match insert(&pool, &gathered).await {
-            Ok(()) => gathered.clear(),
+        written.retain(|_, at| at.elapsed() < Duration::from_millis(REPEATS_MS));
+        let repeats = |access: &Access| access.is_use() && written.contains_key(access);
+        let due = |access: &Access| closed || !repeats(access);
+        let due: HashMap<Access, Times> = gathered.extract_if(|access, _| due(access)).collect();
+        match insert(&pool, &due).await {
+            Ok(()) => written.extend(due.into_keys().map(|access| (access, Instant::now()))),
             // They are written when the database is back.
-            Err(error) => tracing::debug!(%error, "access records wait"),
+            Err(error) => {
+                tracing::debug!(%error, "access records wait");
+                gathered.extend(due);
+            }
         }
     }
 }
