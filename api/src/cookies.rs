@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use cookie::{Cookie, SameSite, time::Duration};
 
 use crate::{
-    identity::{ACCESS_TOKEN_S, SESSION_S},
+    identity::{ACCESS_TOKEN_S, SESSION_S, oidc::FLOW_S},
     problem::{Kind, Problem},
 };
 
@@ -25,17 +25,13 @@ const REFRESH: &str = "__Host-node0_refresh";
 const CSRF_COOKIE: &str = "__Host-node0_csrf";
 /// What binds a sign-in by another's word to the browser that began it.
 const STATE: &str = "__Host-node0_oidc";
-/// How long that lasts, in seconds.
-const STATE_S: i64 = 600;
 
 /// The cookies of a session.
 pub fn of_session(access_token: &str, refresh_token: &str, csrf: &str) -> [HeaderValue; 3] {
-    let session_s = i64::try_from(SESSION_S).unwrap_or(i64::MAX);
-    let access_s = i64::try_from(ACCESS_TOKEN_S).unwrap_or(i64::MAX);
     [
-        made(ACCESS, access_token, access_s, true, SameSite::Strict),
-        made(REFRESH, refresh_token, session_s, true, SameSite::Strict),
-        made(CSRF_COOKIE, csrf, session_s, false, SameSite::Strict),
+        made(ACCESS, access_token, ACCESS_TOKEN_S, true, SameSite::Strict),
+        made(REFRESH, refresh_token, SESSION_S, true, SameSite::Strict),
+        made(CSRF_COOKIE, csrf, SESSION_S, false, SameSite::Strict),
     ]
 }
 
@@ -47,7 +43,7 @@ pub fn forgotten() -> [HeaderValue; 3] {
 /// What binds a sign-in by another's word to a browser. It comes back from another site, so it
 /// cannot be stricter.
 pub fn of_state(state: &str) -> HeaderValue {
-    made(STATE, state, STATE_S, true, SameSite::Lax)
+    made(STATE, state, FLOW_S, true, SameSite::Lax)
 }
 
 /// The same, forgotten.
@@ -55,13 +51,13 @@ pub fn state_forgotten() -> HeaderValue {
     made(STATE, "", 0, true, SameSite::Lax)
 }
 
-fn made(name: &str, value: &str, max_age_s: i64, hidden: bool, same_site: SameSite) -> HeaderValue {
+fn made(name: &str, value: &str, max_age_s: u64, hidden: bool, same_site: SameSite) -> HeaderValue {
     let cookie = Cookie::build((name, value))
         .path("/")
         .secure(true)
         .http_only(hidden)
         .same_site(same_site)
-        .max_age(Duration::seconds(max_age_s));
+        .max_age(Duration::seconds(i64::try_from(max_age_s).unwrap_or(i64::MAX)));
     HeaderValue::from_str(&cookie.to_string()).expect("tokens are visible ASCII")
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -97,6 +97,11 @@ impl Visit {
         let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
         let address = peers::address(peer, headers, trusted);
         Visit { id, correlation, address, caller: None, session: None, api_key: None }
+    }
+
+    /// What the door left with a request.
+    pub fn within(extensions: &Extensions) -> Result<&Visit, Problem> {
+        extensions.get::<Visit>().ok_or_else(|| Problem::internal("a request without a visit"))
     }
 
     /// By what a stranger is counted.

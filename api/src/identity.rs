@@ -20,6 +20,7 @@ pub mod vault;
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
+use chrono::Utc;
 use commands::{Actor, CommandError, Commands, RequestContext};
 use domain::{
     identity::principal::{Command, Kind as PrincipalKind, Principal, Refusal, Standing},
@@ -198,13 +199,12 @@ impl Identities {
         roles: &[RoleName],
         actor: &Actor,
     ) -> Result<(PrincipalId, String), Problem> {
-        let vault = &self.secrets.vault;
         self.commands.refresh_directory().await?;
-        let id = self.id_for(vault, email)?;
+        let id = self.id_for(email)?;
         let token = tokens::new_link(&id)?;
         let invite = Command::Invite {
             email: self.seal_personal(&id, email).await?,
-            email_index: vault.index("email", email),
+            email_index: self.secrets.vault.index("email", email),
             token: Hash::of(token.as_bytes()),
         };
         self.command(&id, invite, actor.clone()).await.map_err(Problem::of_command)?;
@@ -228,10 +228,10 @@ impl Identities {
 
     /// The id of whoever has an address: always the same, so that two invitations at once meet in
     /// one stream. Whoever comes after one that is closed is somebody else.
-    fn id_for(&self, vault: &Vault, email: &str) -> Result<PrincipalId, Problem> {
+    fn id_for(&self, email: &str) -> Result<PrincipalId, Problem> {
         let directory = self.commands.directory();
         for holder in 0..HOLDERS_MAX {
-            let index = vault.index("principal", &format!("{email}\0{holder}"));
+            let index = self.secrets.vault.index("principal", &format!("{email}\0{holder}"));
             let id = format!("user-{}", hex::encode(&index.as_bytes()[..12]));
             let id: PrincipalId = id.parse().map_err(Problem::internal)?;
             match directory.identity(&id) {
@@ -249,22 +249,17 @@ impl Identities {
         display_name: &str,
         password: &str,
     ) -> Result<PrincipalId, Problem> {
-        let secrets = &self.secrets;
         check_name(display_name)?;
         passwords::check(password, "/password")?;
         let id = tokens::of_link(token).ok_or_else(bad_link)?;
         let display_name = self.seal_personal(&id, display_name).await?;
-        let verifier = self.store_password(secrets, &id, password).await?;
-        let register = Command::Register {
+        let register = |verifier| Command::Register {
             display_name,
             kind: PrincipalKind::User,
             token: Some(Hash::of(token.as_bytes())),
             verifier: Some(verifier),
         };
-        let done = self.own(&id, register).await;
-        if done.is_err() {
-            self.forget_password(verifier).await;
-        }
+        let done = self.with_password(&id, password, register).await?;
         done.map_err(|error| {
             // Whether somebody is invited is not told to whoever guesses.
             let guessed = matches!(
@@ -347,4 +342,9 @@ fn check_name(name: &str) -> Result<(), Problem> {
         "1 to {DISPLAY_NAME_CHARS_MAX} characters without control characters or spaces at the ends"
     );
     Err(Problem::invalid_body(vec![Fault::at("/display_name", detail)]))
+}
+
+/// Seconds since 1970.
+fn seconds() -> u64 {
+    u64::try_from(Utc::now().timestamp()).unwrap_or_default()
 }

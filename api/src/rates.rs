@@ -42,7 +42,7 @@ const ADVANCE_SHARE: u32 = 1_000;
 const ADVANCE_LEAVES: u32 = 10;
 /// For how long it is good, in milliseconds, and not beyond its window.
 const ADVANCE_MS_MAX: u64 = 5_000;
-/// How many are counted here while the database is away; when there are more, all begin anew.
+/// Of how many something is kept here; when there are more, all begin anew.
 const LOCAL_KEYS_MAX: usize = 10_000;
 /// How often windows that are over are forgotten, in seconds.
 const SWEPT_EVERY_S: u64 = 60;
@@ -170,7 +170,7 @@ impl Rates {
                 }
                 None => {
                     self.keep(&key, wanted, 0, Window::default());
-                    let (granted, window) = self.take_here(key, quota);
+                    let (granted, window) = self.take_here(&key, quota);
                     (granted, window, 0)
                 }
             },
@@ -194,10 +194,7 @@ impl Rates {
     /// One of what was taken in advance, and how much of it is left; else how many to ask for.
     fn taken_before(&self, key: &str, quota: u32) -> Result<(Window, u32), u32> {
         let mut advances = self.advances.lock().unwrap_or_else(PoisonError::into_inner);
-        if advances.len() >= LOCAL_KEYS_MAX && !advances.contains_key(key) {
-            advances.clear();
-        }
-        let advance = advances.entry(key.to_owned()).or_default();
+        let advance = kept(&mut advances, key);
         if advance.left > 0 && advance.until.is_some_and(|until| Instant::now() < until) {
             advance.left -= 1;
             return Ok((advance.window, advance.left));
@@ -236,15 +233,12 @@ impl Rates {
     }
 
     /// The same, counted by this server alone.
-    fn take_here(&self, key: String, quota: u32) -> (bool, Window) {
+    fn take_here(&self, key: &str, quota: u32) -> (bool, Window) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let windows = now.as_secs_f64() / f64::from(WINDOW_S);
         let (slot, elapsed) = (windows.floor() as i64, windows.fract());
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
-        if local.len() >= LOCAL_KEYS_MAX && !local.contains_key(&key) {
-            local.clear();
-        }
-        let window = local.entry(key).or_default();
+        let window = kept(&mut local, key);
         let (previous, used) = match slot - window.slot {
             0 => (window.previous, window.used),
             1 => (window.used, 0),
@@ -255,6 +249,14 @@ impl Rates {
         window.used += u32::from(granted);
         (granted, *window)
     }
+}
+
+/// What is kept here of a key; nothing any more of all others when there are too many.
+fn kept<'m, T: Default>(all: &'m mut HashMap<String, T>, key: &str) -> &'m mut T {
+    if all.len() >= LOCAL_KEYS_MAX && !all.contains_key(key) {
+        all.clear();
+    }
+    all.entry(key.to_owned()).or_default()
 }
 
 impl Standing {

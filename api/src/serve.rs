@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// The seconds of a day.
-const DAY_S: u64 = 86_400;
+pub(crate) const DAY_S: u64 = 86_400;
 /// The file of the master key, in a data folder of our own.
 const MASTER_KEY_FILE: &str = "master.key";
 /// How long new requests are answered 503 before connections are closed: time for a load balancer

@@ -155,7 +155,7 @@ async fn submit<A: Collection>(
     parts: Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
+    let visit = Visit::within(&parts.extensions)?;
     let actor = auth::require(visit.caller.as_ref(), spec.permission)?;
     let conditions = Conditions::of(&parts.headers)?;
     let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;

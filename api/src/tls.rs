@@ -27,13 +27,12 @@ pub fn choose_library() {
 }
 
 /// What speaks TLS with the certificate and the key in these PEM files. With a file of authorities,
-/// clients must show a certificate of one of them.
+/// clients must show a certificate of one of them. The library is chosen before.
 pub fn acceptor(
     certificate: &Path,
     key: &Path,
     client_authorities: Option<&Path>,
 ) -> Result<TlsAcceptor, TlsError> {
-    choose_library();
     let builder = match client_authorities {
         None => ServerConfig::builder().with_no_client_auth(),
         Some(path) => {

@@ -11,14 +11,12 @@ use std::{
 
 use domain::values::Address;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 
 use crate::{
     Outcome,
     http::{Process, TOKEN, post_bytes},
+    load::exchange,
     report::Figure,
 };
 
@@ -70,11 +68,12 @@ pub async fn session(process: &Process) -> Outcome<&'static str> {
     let address = process.address();
     let post = async |path: &str, token: &str, body: Value| -> Outcome<Value> {
         let mut stream = TcpStream::connect(address).await?;
-        let (status, body) =
-            exchange(&mut stream, &post_bytes(path, token, &body.to_string())).await?;
+        let (request, mut buffer) = (post_bytes(path, token, &body.to_string()), Vec::new());
+        let (status, body) = exchange(&mut stream, &request, &mut buffer).await?;
+        let body = &buffer[body..];
         match status {
-            200..=299 => Ok(serde_json::from_slice(&body)?),
-            _ => Err(format!("{path}: {status} {}", String::from_utf8_lossy(&body)).into()),
+            200..=299 => Ok(serde_json::from_slice(body)?),
+            _ => Err(format!("{path}: {status} {}", String::from_utf8_lossy(body)).into()),
         }
     };
     let find = json!({"email": EMAIL, "password": PASSWORD});
@@ -92,25 +91,6 @@ pub async fn session(process: &Process) -> Outcome<&'static str> {
     };
     let token = tokens["access_token"].as_str().ok_or("no access token")?.to_owned();
     Ok(token.leak())
-}
-
-/// Sends a request, and reads its reply to the end.
-async fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
-    stream.write_all(request).await?;
-    let mut buffer = Vec::with_capacity(4_096);
-    loop {
-        if stream.read_buf(&mut buffer).await? == 0 {
-            return Err(std::io::Error::other("the server closed the connection"));
-        }
-        let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let text = String::from_utf8_lossy(&buffer[..head]).to_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        if buffer.len() >= head + 4 + length {
-            let status = text.split(' ').nth(1).and_then(|text| text.parse().ok());
-            return Ok((status.unwrap_or(0), buffer.split_off(head + 4)));
-        }
-    }
 }
 
 #[derive(Default)]
@@ -153,7 +133,7 @@ pub async fn load(
         tasks.spawn(async move {
             let mut stream = TcpStream::connect(address).await?;
             let mut due = begin + pace.mul_f64(connection as f64 / CONNECTIONS as f64);
-            let mut number = connection;
+            let (mut number, mut buffer) = (connection, Vec::new());
             while due < begin + period {
                 tokio::time::sleep_until(due.into()).await;
                 let request = if number.is_multiple_of(COMMAND_EVERY) {
@@ -162,7 +142,8 @@ pub async fn load(
                 } else {
                     get_bytes(&format!("/api/v1/validators/{validator}"), token)
                 };
-                let status = exchange(&mut stream, &request).await.map(|(status, _)| status);
+                let came = exchange(&mut stream, &request, &mut buffer).await;
+                let status = came.map(|(status, _)| status);
                 if status.is_err() {
                     stream = TcpStream::connect(address).await?;
                 }
@@ -207,13 +188,13 @@ async fn beside(
     period: Duration,
 ) -> Outcome<Figure> {
     let mut stream = TcpStream::connect(address).await?;
-    let mut took = Vec::new();
+    let (mut took, mut buffer) = (Vec::new(), Vec::new());
     tokio::time::sleep_until(begin.into()).await;
     while begin.elapsed() < period {
         let sent = Instant::now();
-        let (status, body) = exchange(&mut stream, &request).await?;
+        let (status, body) = exchange(&mut stream, &request, &mut buffer).await?;
         if !(200..300).contains(&status) {
-            let body = String::from_utf8_lossy(&body).into_owned();
+            let body = String::from_utf8_lossy(&buffer[body..]);
             return Err(format!("what must be answered was not: {status} {body}").into());
         }
         took.push(sent.elapsed());

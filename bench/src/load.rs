@@ -36,8 +36,12 @@ pub async fn http(
             let mut buffer = Vec::with_capacity(64 * 1024);
             while start.elapsed() < period {
                 let sent = Instant::now();
-                stream.write_all(&request(connection, latencies.len())).await?;
-                read_reply(&mut stream, &mut buffer).await?;
+                let request = request(connection, latencies.len());
+                let (status, _) = exchange(&mut stream, &request, &mut buffer).await?;
+                if !(200..300).contains(&status) {
+                    let reply = String::from_utf8_lossy(&buffer);
+                    return Err(std::io::Error::other(format!("not a success: {reply}")));
+                }
                 latencies.push(sent.elapsed());
             }
             std::io::Result::Ok(latencies)
@@ -50,7 +54,14 @@ pub async fn http(
     Ok(Figure::new(latencies.len() * units, start.elapsed(), latencies))
 }
 
-async fn read_reply(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<()> {
+/// Sends a request and reads its reply to the end into the buffer: its status, and where its body
+/// begins.
+pub async fn exchange(
+    stream: &mut TcpStream,
+    request: &[u8],
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<(u16, usize)> {
+    stream.write_all(request).await?;
     buffer.clear();
     let mut end = None;
     loop {
@@ -58,29 +69,29 @@ async fn read_reply(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Re
             return Err(std::io::Error::other("the server closed the connection"));
         }
         if end.is_none() {
-            end = whole_length(buffer)?;
+            end = head_of(buffer)?;
         }
-        if end.is_some_and(|end| buffer.len() >= end) {
-            return Ok(());
+        if let Some((status, body, length)) = end
+            && buffer.len() >= body + length
+        {
+            return Ok((status, body));
         }
     }
 }
 
-/// Where the reply ends, once its head is there.
-fn whole_length(buffer: &[u8]) -> std::io::Result<Option<usize>> {
+/// The status of a reply, where its body begins and how long that is, once its head is there.
+fn head_of(buffer: &[u8]) -> std::io::Result<Option<(u16, usize, usize)>> {
     let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&buffer[..head]);
-    if !text.starts_with("HTTP/1.1 2") {
-        let reply = String::from_utf8_lossy(buffer);
-        return Err(std::io::Error::other(format!("not a success: {reply}")));
-    }
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| std::io::Error::other("a reply without a status"))?;
     let length = text
         .lines()
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.trim().parse::<usize>().ok())
         .ok_or_else(|| std::io::Error::other("a reply without content-length"))?;
-    Ok(Some(head + 4 + length))
+    Ok(Some((status, head + 4, length)))
 }

@@ -21,6 +21,7 @@ mod wing;
 use std::{path::PathBuf, time::Duration};
 
 use api::cluster::{Cluster, ClusterOptions};
+use domain::values::Address;
 use event_store::{EventStore, StoreOptions};
 
 use ground::Ground;
@@ -189,11 +190,17 @@ async fn replay_round(cluster: &Cluster, report: &mut Report) -> Outcome<()> {
     ground.clear().await
 }
 
-async fn http_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
+/// A ground with the validators that HTTP commands go to.
+async fn registered(cluster: &Cluster) -> Outcome<(Ground, Vec<Address>)> {
     let ground = Ground::migrated(cluster).await?;
     let commands = validators::wing(ground.url()).await?;
     let addresses = validators::register(&commands, HTTP_VALIDATORS).await?;
     commands.store().close().await;
+    Ok((ground, addresses))
+}
+
+async fn http_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
+    let (ground, addresses) = registered(cluster).await?;
     let period = options.period;
     {
         let echo = Process::echo()?;
@@ -216,10 +223,7 @@ async fn http_round(cluster: &Cluster, options: &Options, report: &mut Report) -
 
 /// The same command with an access token and every limit counted, and with neither.
 async fn limits_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
-    let ground = Ground::migrated(cluster).await?;
-    let commands = validators::wing(ground.url()).await?;
-    let addresses = validators::register(&commands, HTTP_VALIDATORS).await?;
-    commands.store().close().await;
+    let (ground, addresses) = registered(cluster).await?;
     let period = options.period;
     for connections in [1, CONNECTIONS] {
         {
@@ -240,10 +244,7 @@ async fn limits_round(cluster: &Cluster, options: &Options, report: &mut Report)
 
 /// Many connections with few requests each, then five times as many as are let in, then as before.
 async fn load_round(cluster: &Cluster, options: &Options, report: &mut Report) -> Outcome<()> {
-    let ground = Ground::migrated(cluster).await?;
-    let commands = validators::wing(ground.url()).await?;
-    let addresses = validators::register(&commands, HTTP_VALIDATORS).await?;
-    commands.store().close().await;
+    let (ground, addresses) = registered(cluster).await?;
     let node0 = Process::node0_with(&options.node0, ground.url(), &limits::LIMITED)?;
     let token = limits::session(&node0).await?;
     for (name, rate, periods) in limits::PHASES {

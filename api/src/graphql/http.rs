@@ -76,7 +76,7 @@ pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Respon
 }
 
 pub(super) fn visit(extensions: &axum::http::Extensions) -> Result<&Visit, Problem> {
-    extensions.get::<Visit>().ok_or_else(|| Problem::internal("a request without a visit"))
+    Visit::within(extensions)
 }
 
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -16,8 +16,8 @@ use jsonwebtoken::{
 };
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    Scope, StandardTokenResponse, TokenUrl,
+    EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, Scope, StandardTokenResponse, TokenUrl,
     basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenType},
 };
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long a sign-in may take, in seconds.
-const FLOW_S: u64 = 600;
+pub const FLOW_S: u64 = 600;
 /// How long what the issuer publishes is taken for true, in seconds.
 const PUBLISHED_S: u64 = 3_600;
 /// How long one request to the issuer may take, in milliseconds.
@@ -131,12 +131,18 @@ pub struct Begun {
     pub state: String,
 }
 
-type Client = oauth2::Client<
+/// A client, with or without the addresses that it needs.
+type Client<Address = EndpointNotSet> = oauth2::Client<
     BasicErrorResponse,
     StandardTokenResponse<IdToken, BasicTokenType>,
     oauth2::StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
     oauth2::StandardRevocableToken,
     BasicRevocationErrorResponse,
+    Address,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    Address,
 >;
 
 impl Oidc {
@@ -206,12 +212,12 @@ impl Oidc {
         Err(away(last))
     }
 
-    fn client(&self, published: &Published) -> Result<ReadyClient, Problem> {
+    fn client(&self, published: &Published) -> Result<Client<EndpointSet>, Problem> {
         let Settings { client_id, client_secret, public_url, .. } = &self.0.settings;
         let url = |text: &str| format!("the issuer names {text:?} as an address");
         let authorization = AuthUrl::new(published.authorization.clone());
         let token = TokenUrl::new(published.token.clone());
-        let client = Client::new(ClientId::new(client_id.clone()))
+        let client = <Client>::new(ClientId::new(client_id.clone()))
             .set_auth_uri(authorization.map_err(|_| away(url(&published.authorization)))?)
             .set_token_uri(token.map_err(|_| away(url(&published.token)))?)
             .set_redirect_uri(
@@ -301,19 +307,6 @@ async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpRespons
     *answer.headers_mut() = headers;
     Ok(answer)
 }
-
-type ReadyClient = oauth2::Client<
-    BasicErrorResponse,
-    StandardTokenResponse<IdToken, BasicTokenType>,
-    oauth2::StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
-    oauth2::StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    oauth2::EndpointSet,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointNotSet,
-    oauth2::EndpointSet,
->;
 
 impl Identities {
     fn issuer(&self) -> Result<&Oidc, Problem> {

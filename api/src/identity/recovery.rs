@@ -4,14 +4,13 @@
 //! Does not know how mail is sent, nor say who has an account.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use chrono::Utc;
 use commands::CommandError;
 use domain::{
-    identity::principal::{Command, Standing},
-    values::{Hash, PrincipalId},
+    identity::principal::Command,
+    values::{BlindIndex, Hash, PrincipalId},
 };
 
-use super::{Identities, bad_link, normalised, passwords, tokens};
+use super::{Identities, bad_link, normalised, passwords, seconds, tokens};
 use crate::{
     mail::Letter,
     problem::{Fault, Problem},
@@ -36,18 +35,16 @@ impl Identities {
     async fn send_password_reset(&self, email: String) -> Result<(), Problem> {
         self.commands.refresh_directory().await?;
         let index = self.secrets.vault.index("email", &email);
-        let found = {
-            let directory = self.commands.directory();
-            let id = directory.by_email(&index);
-            let active = |id: &&PrincipalId| {
-                directory.identity(id).is_some_and(|one| one.standing == Standing::Active)
-            };
-            id.filter(active).cloned()
-        };
+        let found = self.commands.directory().by_email(&index).cloned();
         let Some(id) = found else { return Ok(()) };
         let token = tokens::new_link(&id)?;
         let request = Command::RequestPasswordReset { token: Hash::of(token.as_bytes()) };
-        self.own(&id, request).await.map_err(Problem::of_command)?;
+        let asked = self.own(&id, request).await;
+        // Who has not registered yet, or is suspended, gets no letter.
+        if matches!(asked, Err(CommandError::Refused(_))) {
+            return Ok(());
+        }
+        asked.map_err(Problem::of_command)?;
         self.mail.send(Letter {
             to: email,
             subject: "Another password",
@@ -62,12 +59,9 @@ impl Identities {
     pub async fn reset_password(&self, token: &str, password: &str) -> Result<(), Problem> {
         passwords::check(password, "/password")?;
         let id = tokens::of_link(token).ok_or_else(bad_link)?;
-        let verifier = self.store_password(&self.secrets, &id, password).await?;
-        let reset = Command::ResetPassword { token: Hash::of(token.as_bytes()), verifier };
-        let done = self.own(&id, reset).await;
-        if done.is_err() {
-            self.forget_password(verifier).await;
-        }
+        let token = Hash::of(token.as_bytes());
+        let reset = |verifier| Command::ResetPassword { token, verifier };
+        let done = self.with_password(&id, password, reset).await?;
         done.map_err(|error| {
             // Whatever is wrong with a link is not told to whoever guesses.
             let refused = matches!(error, CommandError::Refused(_));
@@ -90,7 +84,7 @@ impl Identities {
             let detail = "this is not the address that you registered with".to_owned();
             return Err(Problem::invalid_body(vec![Fault::at("/email", detail)]));
         }
-        let expires_at = now() + VERIFICATION_S;
+        let expires_at = seconds() + VERIFICATION_S;
         let token = format!("{id}.{expires_at}.{}", self.verification(id, expires_at, index));
         self.mail.send(Letter {
             to: email,
@@ -114,7 +108,7 @@ impl Identities {
         let index = index.ok_or_else(bad_link)?;
         let wanted = self.verification(&id, expires_at, index);
         let same = verify_slices_are_equal(wanted.as_bytes(), shown.as_bytes()).is_ok();
-        if !same || now() >= expires_at {
+        if !same || seconds() >= expires_at {
             return Err(bad_link());
         }
         let verify = Command::VerifyEmail { email_index: index };
@@ -122,18 +116,8 @@ impl Identities {
     }
 
     /// What only this installation can say of an address and a time.
-    fn verification(
-        &self,
-        id: &PrincipalId,
-        expires_at: u64,
-        index: domain::values::BlindIndex,
-    ) -> String {
+    fn verification(&self, id: &PrincipalId, expires_at: u64, index: BlindIndex) -> String {
         let text = format!("{id}\0{expires_at}\0{}", hex::encode(index.as_bytes()));
         hex::encode(self.secrets.vault.index("verify email", &text).as_bytes())
     }
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    u64::try_from(Utc::now().timestamp()).unwrap_or_default()
 }

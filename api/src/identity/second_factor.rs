@@ -4,7 +4,6 @@
 //! Does not decide whether a code was used before: the domain does.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use chrono::Utc;
 use domain::{
     identity::principal::{Command, TOTP_STEP_S, TOTP_STEPS_AWAY_MAX},
     values::{Hash, PrincipalId},
@@ -12,7 +11,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::{Identities, secrets::Secrets, vault};
+use super::{Identities, seconds, vault};
 use crate::problem::{Fault, Problem};
 
 /// The digits of a one-time code.
@@ -59,7 +58,6 @@ impl Identities {
     /// Makes a second factor for somebody to set up on a device. It counts once a code of it is
     /// shown; one that was begun before is forgotten.
     pub async fn begin_second_factor(&self, id: &PrincipalId) -> Result<Enrolment, Problem> {
-        let secrets = &self.secrets;
         let secret = vault::random::<SECRET_BYTES>().map_err(Problem::internal)?.to_vec();
         let mut backup_codes = Vec::new();
         for _ in 0..BACKUP_CODES {
@@ -70,7 +68,7 @@ impl Identities {
         let kept = Kept { secret: secret.clone(), backup_codes: hashes };
         let kept = serde_json::to_vec(&kept).map_err(Problem::internal)?;
         let verifier = Hash::of(&kept);
-        let sealed = secrets.vault.seal(&purpose(id, verifier), &kept);
+        let sealed = self.secrets.vault.seal(&purpose(id, verifier), &kept);
         self.commands.refresh_directory().await?;
         let current = self.second_factor_of(id);
         let mut transaction = self.pool.begin().await?;
@@ -103,12 +101,11 @@ impl Identities {
         verifier: Hash,
         code: &str,
     ) -> Result<(), Problem> {
-        let secrets = &self.secrets;
         let unknown = || {
             let detail = "no such second factor was begun: begin again".to_owned();
             Problem::invalid_body(vec![Fault::at("/enrolment", detail)])
         };
-        let kept = self.kept(secrets, id, verifier).await?.ok_or_else(unknown)?;
+        let kept = self.kept(id, verifier).await?.ok_or_else(unknown)?;
         let Some(Matched::Totp(step)) = matched(&kept, code)? else {
             let detail = "this is not the code that the device shows now".to_owned();
             return Err(Problem::invalid_body(vec![Fault::at("/code", detail)]));
@@ -120,13 +117,12 @@ impl Identities {
     /// What a code is, for somebody with this second factor; none when it is wrong.
     pub(super) async fn match_code(
         &self,
-        secrets: &Secrets,
         id: &PrincipalId,
         verifier: Hash,
         code: &str,
     ) -> Result<Option<Matched>, Problem> {
         let lost = || Problem::internal("a second factor that is in force is not stored");
-        matched(&self.kept(secrets, id, verifier).await?.ok_or_else(lost)?, code)
+        matched(&self.kept(id, verifier).await?.ok_or_else(lost)?, code)
     }
 
     /// The second factor that somebody has.
@@ -135,19 +131,15 @@ impl Identities {
         directory.identity(id)?.mfa.as_ref().map(|mfa| mfa.verifier)
     }
 
-    async fn kept(
-        &self,
-        secrets: &Secrets,
-        id: &PrincipalId,
-        verifier: Hash,
-    ) -> Result<Option<Kept>, Problem> {
+    async fn kept(&self, id: &PrincipalId, verifier: Hash) -> Result<Option<Kept>, Problem> {
         let statement = "select sealed from second_factors where fingerprint = $1";
         let sealed: Option<Vec<u8>> = sqlx::query_scalar(statement)
             .bind(verifier.as_bytes().as_slice())
             .fetch_optional(&self.pool)
             .await?;
         // What is another's does not open under this one's name.
-        let opened = sealed.and_then(|sealed| secrets.vault.open(&purpose(id, verifier), &sealed));
+        let opened =
+            sealed.and_then(|sealed| self.secrets.vault.open(&purpose(id, verifier), &sealed));
         let Some(opened) = opened else { return Ok(None) };
         serde_json::from_slice(&opened).map(Some).map_err(Problem::internal)
     }
@@ -175,7 +167,7 @@ fn matched(kept: &Kept, code: &str) -> Result<Option<Matched>, Problem> {
     let period = u64::try_from(TOTP_STEP_S).map_err(Problem::internal)?;
     let totp = TOTP::new(Algorithm::SHA1, DIGITS, 0, period, kept.secret.clone());
     let totp = totp.map_err(|error| Problem::internal(error.to_string()))?;
-    let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default() / period;
+    let now = seconds() / period;
     let away = u64::from(TOTP_STEPS_AWAY_MAX);
     // Every one is compared, whichever it is.
     let mut found = None;

@@ -2,7 +2,11 @@
 //!
 //! Does not know what they prove.
 
-use domain::values::{Hash, PrincipalId, Sealed};
+use commands::CommandError;
+use domain::{
+    identity::principal::{Command, Refusal},
+    values::{Hash, PrincipalId, Sealed},
+};
 use uuid::Uuid;
 
 use super::{
@@ -21,15 +25,30 @@ pub(super) struct Secrets {
 }
 
 impl Identities {
-    pub(super) async fn store_password(
+    /// Does what a principal wants of a new password, told by its fingerprint; a password that is
+    /// refused is not kept.
+    pub(super) async fn with_password(
         &self,
-        secrets: &Secrets,
+        id: &PrincipalId,
+        password: &str,
+        command: impl FnOnce(Hash) -> Command,
+    ) -> Result<Result<(), CommandError<Refusal>>, Problem> {
+        let verifier = self.store_password(id, password).await?;
+        let done = self.own(id, command(verifier)).await;
+        if done.is_err() {
+            self.forget_password(verifier).await;
+        }
+        Ok(done)
+    }
+
+    async fn store_password(
+        &self,
         principal: &PrincipalId,
         password: &str,
     ) -> Result<Hash, Problem> {
-        let phc = secrets.passwords.hash(password).await?;
+        let phc = self.secrets.passwords.hash(password).await?;
         let verifier = Hash::of(phc.as_bytes());
-        let sealed = secrets.vault.seal(&password_purpose(verifier), phc.as_bytes());
+        let sealed = self.secrets.vault.seal(&password_purpose(verifier), phc.as_bytes());
         let statement =
             "insert into password_verifiers (fingerprint, principal, sealed) values ($1, $2, $3)";
         sqlx::query(statement)
@@ -41,7 +60,7 @@ impl Identities {
         Ok(verifier)
     }
 
-    pub(super) async fn forget_password(&self, verifier: Hash) {
+    async fn forget_password(&self, verifier: Hash) {
         let gone = sqlx::query("delete from password_verifiers where fingerprint = $1")
             .bind(verifier.as_bytes().as_slice())
             .execute(&self.pool)
@@ -51,18 +70,14 @@ impl Identities {
         }
     }
 
-    pub(super) async fn stored_password(
-        &self,
-        secrets: &Secrets,
-        verifier: Hash,
-    ) -> Result<Option<String>, Problem> {
+    pub(super) async fn stored_password(&self, verifier: Hash) -> Result<Option<String>, Problem> {
         let statement = "select sealed from password_verifiers where fingerprint = $1";
         let sealed: Option<Vec<u8>> = sqlx::query_scalar(statement)
             .bind(verifier.as_bytes().as_slice())
             .fetch_optional(&self.pool)
             .await?;
         let Some(sealed) = sealed else { return Ok(None) };
-        let opened = secrets.vault.open(&password_purpose(verifier), &sealed);
+        let opened = self.secrets.vault.open(&password_purpose(verifier), &sealed);
         let opened = opened.and_then(|bytes| String::from_utf8(bytes).ok());
         let lost = || Problem::internal("a password was sealed under another master key");
         opened.ok_or_else(lost).map(Some)

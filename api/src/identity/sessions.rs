@@ -11,7 +11,7 @@ use domain::{
 
 use super::{
     Identities, fresh_id, passwords, passwords::PASSWORD_BYTES_MAX, second_factor::Matched,
-    secrets::Secrets, tokens,
+    seconds, tokens,
 };
 use crate::problem::{Fault, Kind, Problem};
 
@@ -50,7 +50,7 @@ impl Identities {
             id.and_then(|id| Some((directory.identity(&id)?.verifier?, id)))
         };
         let wanted = found.as_ref().map_or(Hash::from_bytes([0; 32]), |(verifier, _)| *verifier);
-        let stored = self.stored_password(secrets, wanted).await?;
+        let stored = self.stored_password(wanted).await?;
         let right = password.len() <= PASSWORD_BYTES_MAX
             && secrets.passwords.matches(password, stored.as_deref()).await?;
         let Some((verifier, id)) = found else { return Err(wrong_credentials()) };
@@ -61,7 +61,7 @@ impl Identities {
         let mut proofs = vec![Proof::Password { verifier }];
         if let Some(factor) = self.second_factor_of(&id) {
             let Some(code) = code else { return Err(code_missing()) };
-            let Some(matched) = self.match_code(secrets, &id, factor, code).await? else {
+            let Some(matched) = self.match_code(&id, factor, code).await? else {
                 let digits = code.bytes().all(|byte| byte.is_ascii_digit());
                 let cause = if digits { FailureCause::Totp } else { FailureCause::BackupCode };
                 self.record_failure(id, cause);
@@ -91,21 +91,14 @@ impl Identities {
         let expires_at = Moment::from(Utc::now()).plus_seconds(SESSION_S);
         let start =
             Command::StartSession { expires_at, origin: None, proofs, session: session.clone() };
-        self.own(&id, start).await.map_err(|error| match &error {
-            CommandError::Refused(refusal) => refused(refusal),
-            CommandError::Stale { .. }
-            | CommandError::Conflict { .. }
-            | CommandError::KeyReused
-            | CommandError::Forbidden { .. }
-            | CommandError::NotOwn { .. }
-            | CommandError::Invalid(_)
-            | CommandError::Unavailable(_)
-            | CommandError::Unknown { .. } => Problem::of_command(error),
+        self.own(&id, start).await.map_err(|error| {
+            let CommandError::Refused(refusal) = error else { return Problem::of_command(error) };
+            refused(&refusal)
         })?;
         self.commands.refresh_directory().await?;
         let refresh_token = tokens::new_refresh()?;
         tokens::store_refresh(&self.pool, &refresh_token, &id, &session, SESSION_S).await?;
-        self.pair(&self.secrets, id, session, refresh_token).await
+        self.pair(id, session, refresh_token).await
     }
 
     /// What a page of ours repeats in requests that change something: only this installation can
@@ -128,7 +121,6 @@ impl Identities {
     /// Goes on with a session: the token is used up, and another takes its place. A token that was
     /// used before ends the session, as one of its two users is not its owner (RFC 9700, 4.14.2).
     pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, Problem> {
-        let secrets = &self.secrets;
         self.commands.refresh_directory().await?;
         let unknown = || Problem::new(Kind::NotAuthenticated, "the refresh token is no good");
         let used = tokens::use_refresh(&self.pool, refresh_token, |principal, session| {
@@ -136,7 +128,7 @@ impl Identities {
         });
         match used.await?.ok_or_else(unknown)? {
             tokens::Used::Now { principal, session, next } => {
-                self.pair(secrets, principal, session, next).await
+                self.pair(principal, session, next).await
             }
             tokens::Used::Before { principal, session } => {
                 let reuse = Command::RecordRefreshReuse { origin: None, session };
@@ -164,13 +156,13 @@ impl Identities {
 
     async fn pair(
         &self,
-        secrets: &Secrets,
         principal: PrincipalId,
         session: SessionId,
         refresh_token: String,
     ) -> Result<TokenPair, Problem> {
-        let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
-        let access_token = secrets.signing.sign(principal.as_str(), session.as_str(), now).await?;
+        let now = seconds();
+        let access_token =
+            self.secrets.signing.sign(principal.as_str(), session.as_str(), now).await?;
         Ok(TokenPair { access_token, refresh_token, principal, session })
     }
 
@@ -199,7 +191,7 @@ impl Identities {
         let verifier =
             self.commands.directory().identity(principal).and_then(|identity| identity.verifier);
         let stored = match verifier {
-            Some(verifier) => self.stored_password(secrets, verifier).await?,
+            Some(verifier) => self.stored_password(verifier).await?,
             None => None,
         };
         if !secrets.passwords.matches(password, stored.as_deref()).await? {
@@ -232,12 +224,14 @@ impl Identities {
         current: &str,
         new: &str,
     ) -> Result<(), Problem> {
-        let secrets = &self.secrets;
         passwords::check(new, "/new_password")?;
         self.prove(principal, current, "/current_password").await?;
-        let verifier = self.store_password(secrets, principal, new).await?;
-        let change = Command::ChangePassword { keeps: Some(keeps), rehash: false, verifier };
-        self.own_now(principal, change).await
+        let change =
+            |verifier| Command::ChangePassword { keeps: Some(keeps), rehash: false, verifier };
+        let done = self.with_password(principal, new, change).await?;
+        done.map_err(Problem::of_command)?;
+        self.commands.refresh_directory().await?;
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
+    seconds,
     signing_keys::{self, TokenAlgorithm},
     vault::Vault,
 };
@@ -109,7 +110,7 @@ impl Signing {
     /// token that was seen lately is known by its hash, as long as its key is and it is good.
     pub async fn check(&self, token: &str) -> Result<Arc<Claims>, Problem> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
+        let now = seconds();
         if let Some((kid, claims)) = self.seen.get(&hash)
             && now < claims.exp
             && self.checking(&kid).is_some()

@@ -2,7 +2,7 @@
 //!
 //! Does not know how they are read.
 
-use domain::transaction;
+use domain::{identity::principal::StandingName, transaction};
 use serde_json::{Map, Value, json};
 
 use super::{commands, live, permission, rpc, schemas, security, shared};
@@ -793,7 +793,7 @@ fn doc(operation: Operation) -> Doc {
                 (
                     "standing",
                     "Only who is this now.",
-                    one_of(["invited", "active", "locked", "suspended", "closed"]),
+                    one_of(StandingName::ALL.map(StandingName::as_str)),
                 ),
             ],
             Reply::Page("Principal"),

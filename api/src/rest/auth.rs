@@ -39,12 +39,15 @@ pub(super) async fn read<T: DeserializeOwned>(
 }
 
 pub(super) fn visit(parts: &Parts) -> Result<&Visit, Problem> {
-    parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))
+    Visit::within(&parts.extensions)
 }
 
 /// A reply that nobody keeps.
 pub(super) fn fresh(status: StatusCode, told: &impl Serialize) -> Response {
-    let mut response = (status, Json(told)).into_response();
+    unkept((status, Json(told)).into_response())
+}
+
+fn unkept(mut response: Response) -> Response {
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     response
@@ -61,13 +64,19 @@ pub(super) fn tokens(pair: TokenPair) -> Response {
 }
 
 /// The session in which a request is made; refused for whoever shows a key or another token.
-pub(super) fn session(parts: &Parts) -> Result<(PrincipalId, SessionId), Problem> {
+fn session(parts: &Parts) -> Result<(PrincipalId, SessionId), Problem> {
     let visit = visit(parts)?;
     let principal = visit.caller.as_ref().and_then(|actor| actor.principal.clone());
     principal.zip(visit.session.clone()).ok_or_else(|| {
         let detail = "this is done in a session: sign in, and send the access token";
         Problem::new(Kind::NotAuthenticated, detail)
     })
+}
+
+/// The same of a request that says nothing else.
+pub(super) fn in_session(request: Request) -> Result<(PrincipalId, SessionId), Problem> {
+    params::none_taken(&request)?;
+    session(&request.into_parts().0)
 }
 
 /// `POST /api/v1/auth/login`.
@@ -132,9 +141,7 @@ pub async fn refresh(State(app): State<App>, request: Request) -> Result<Respons
 
 /// `POST /api/v1/auth/logout`: ends this session.
 pub async fn logout(State(app): State<App>, request: Request) -> Result<StatusCode, Problem> {
-    params::none_taken(&request)?;
-    let (parts, _) = request.into_parts();
-    let (principal, session) = session(&parts)?;
+    let (principal, session) = in_session(request)?;
     app.identities.logout(&principal, Some(session)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -144,18 +151,14 @@ pub async fn logout_everywhere(
     State(app): State<App>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    params::none_taken(&request)?;
-    let (parts, _) = request.into_parts();
-    let (principal, _) = session(&parts)?;
+    let (principal, _) = in_session(request)?;
     app.identities.logout(&principal, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /api/v1/auth/sessions`: one's own.
 pub async fn own_sessions(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
-    let (parts, _) = request.into_parts();
-    let (principal, _) = session(&parts)?;
+    let (principal, _) = in_session(request)?;
     let items = app.identities.sessions(&principal).await?.unwrap_or_default();
     Ok(fresh(StatusCode::OK, &Sessions { items }))
 }
@@ -210,9 +213,7 @@ pub async fn begin_second_factor(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
-    let (parts, _) = request.into_parts();
-    let (principal, _) = session(&parts)?;
+    let (principal, _) = in_session(request)?;
     let begun = app.identities.begin_second_factor(&principal).await?;
     let Enrolment { verifier, secret, uri, backup_codes } = begun;
     let told = SecondFactor { backup_codes, enrolment: verifier, secret, uri };

@@ -29,15 +29,6 @@ use crate::{
     server::App,
 };
 
-/// What a principal can be now, as in requests.
-const STANDINGS: [StandingName; 5] = [
-    StandingName::Invited,
-    StandingName::Active,
-    StandingName::Locked,
-    StandingName::Suspended,
-    StandingName::Closed,
-];
-
 /// The open sessions of a principal.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Sessions {
@@ -59,16 +50,6 @@ pub struct Roles {
     pub items: Vec<RoleView>,
 }
 
-fn name(standing: StandingName) -> &'static str {
-    match standing {
-        StandingName::Invited => "invited",
-        StandingName::Active => "active",
-        StandingName::Locked => "locked",
-        StandingName::Suspended => "suspended",
-        StandingName::Closed => "closed",
-    }
-}
-
 /// `GET /api/v1/principals`.
 pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -77,7 +58,7 @@ pub async fn list(State(app): State<App>, request: Request) -> Result<Response, 
     let wanted = Wanted {
         email: params.text("email"),
         role: params.take("role"),
-        standing: params.choose("standing", &STANDINGS, name),
+        standing: params.choose("standing", &StandingName::ALL, StandingName::as_str),
     };
     params.finish()?;
     let asked = Asked::of_log(&app, &parts).await?;

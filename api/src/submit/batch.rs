@@ -88,7 +88,7 @@ type Ready = (Address, validator::Command, RequestContext);
 pub async fn batch(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     params::none_taken(&request)?;
     let (parts, content) = request.into_parts();
-    let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
+    let visit = Visit::within(&parts.extensions)?;
     let actor = visit.caller.as_ref().ok_or_else(|| Problem::internal("no caller"))?;
     let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
     body::require_json(&parts.headers, &bytes)?;

@@ -45,7 +45,7 @@ enum Sent<'b> {
 pub async fn submit(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     params::none_taken(&request)?;
     let (parts, content) = request.into_parts();
-    let visit = parts.extensions.get::<Visit>().ok_or_else(|| Problem::internal("no visit"))?;
+    let visit = Visit::within(&parts.extensions)?;
     let actor = auth::require(visit.caller.as_ref(), Permission::TxSubmit)?;
     let conditions = Conditions::of(&parts.headers)?;
     turn(&app).await?;

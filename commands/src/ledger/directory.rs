@@ -169,22 +169,23 @@ impl Directory {
         built_in.chain(defined).filter(guards).collect()
     }
 
+    /// Who is active and holds one of these roles.
+    fn active_holders(&self, roles: &BTreeSet<RoleName>) -> impl Iterator<Item = &PrincipalId> {
+        let holds = |(_, identity): &(&PrincipalId, &Identity)| {
+            identity.standing == Standing::Active && !identity.roles.is_disjoint(roles)
+        };
+        self.identities().filter(holds).map(|(id, _)| id)
+    }
+
     /// Whether anybody active may grant roles.
     pub fn is_guarded(&self) -> bool {
-        let guardians = self.guardian_roles();
-        self.identities().any(|(_, identity)| {
-            identity.standing == Standing::Active && !identity.roles.is_disjoint(&guardians)
-        })
+        self.active_holders(&self.guardian_roles()).next().is_some()
     }
 
     /// How many active principals but one hold one of these roles.
     pub(crate) fn holders_but(&self, id: &PrincipalId, roles: &BTreeSet<RoleName>) -> u32 {
-        let holds = |(other, identity): &(&PrincipalId, &Identity)| {
-            *other != id
-                && identity.standing == Standing::Active
-                && !identity.roles.is_disjoint(roles)
-        };
-        u32::try_from(self.identities().filter(holds).count()).unwrap_or(u32::MAX)
+        let others = self.active_holders(roles).filter(|other| *other != id);
+        u32::try_from(others.count()).unwrap_or(u32::MAX)
     }
 
     /// How many principals that are not closed hold a role.

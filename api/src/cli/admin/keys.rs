@@ -8,14 +8,13 @@ use domain::{
     identity::principal::Command,
     values::{ApiKeyId, Label, Moment, PermissionName, PrincipalId, Reason},
 };
-use serde::Serialize;
 use serde_json::json;
 
 use super::{Desk, table, told, users};
-use crate::cli::{Failure, terminal::Terminal};
-
-/// The seconds of a day.
-const DAY_S: u64 = 86_400;
+use crate::{
+    cli::{Failure, terminal::Terminal},
+    serve::DAY_S,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -71,14 +70,6 @@ pub enum Verb {
     },
 }
 
-#[derive(Serialize)]
-struct Row {
-    principal: PrincipalId,
-    key: ApiKeyId,
-    expires_at: Moment,
-    scopes: Vec<PermissionName>,
-}
-
 pub async fn run(verb: Verb, desk: &Desk) -> Result<(), Failure> {
     match verb {
         Verb::List { id, json } => list(id, desk, Terminal::new(json)).await,
@@ -111,20 +102,10 @@ pub async fn run(verb: Verb, desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn list(id: Option<PrincipalId>, desk: &Desk, terminal: Terminal) -> Result<(), Failure> {
-    let mut rows = Vec::new();
-    for principal in users::meant(desk, id).await? {
-        let keys = desk.identities.api_keys(&principal).await.map_err(told)?;
-        let unknown = || Failure::refused(format!("there is no principal {principal}"));
-        rows.extend(keys.ok_or_else(unknown)?.into_iter().map(|known| Row {
-            principal: principal.clone(),
-            key: known.key,
-            expires_at: known.expires_at,
-            scopes: known.scopes,
-        }));
-    }
+    let rows = users::of_each(desk, id, async |id| desk.identities.api_keys(id).await).await?;
     table(terminal, ["PRINCIPAL", "KEY", "ENDS", "SCOPES"], &rows, |row| {
-        let scopes: Vec<&str> = row.scopes.iter().map(PermissionName::as_str).collect();
-        let (principal, key) = (row.principal.to_string(), row.key.to_string());
-        [principal, key, row.expires_at.to_string(), scopes.join(" ")]
+        let scopes: Vec<&str> = row.it.scopes.iter().map(PermissionName::as_str).collect();
+        let (principal, key) = (row.principal.to_string(), row.it.key.to_string());
+        [principal, key, row.it.expires_at.to_string(), scopes.join(" ")]
     })
 }

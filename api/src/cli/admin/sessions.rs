@@ -5,11 +5,10 @@
 use clap::Subcommand;
 use domain::{
     identity::principal::Command,
-    values::{Moment, PrincipalId, SessionId},
+    values::{PrincipalId, SessionId},
 };
-use serde::Serialize;
 
-use super::{Desk, table, told, users};
+use super::{Desk, table, users};
 use crate::cli::{Failure, terminal::Terminal};
 
 #[derive(Debug, Subcommand)]
@@ -38,28 +37,14 @@ pub enum Verb {
     },
 }
 
-#[derive(Serialize)]
-struct Row {
-    principal: PrincipalId,
-    session: SessionId,
-    expires_at: Moment,
-}
-
 pub async fn run(verb: Verb, desk: &Desk) -> Result<(), Failure> {
     match verb {
         Verb::List { id, json } => {
-            let mut rows = Vec::new();
-            for principal in users::meant(desk, id).await? {
-                let open = desk.identities.sessions(&principal).await.map_err(told)?;
-                let unknown = || Failure::refused(format!("there is no principal {principal}"));
-                rows.extend(open.ok_or_else(unknown)?.into_iter().map(|open| Row {
-                    principal: principal.clone(),
-                    session: open.session,
-                    expires_at: open.expires_at,
-                }));
-            }
+            let look = async |id: &PrincipalId| desk.identities.sessions(id).await;
+            let rows = users::of_each(desk, id, look).await?;
             table(Terminal::new(json), ["PRINCIPAL", "SESSION", "ENDS"], &rows, |row| {
-                [row.principal.to_string(), row.session.to_string(), row.expires_at.to_string()]
+                let (session, ends) = (row.it.session.to_string(), row.it.expires_at.to_string());
+                [row.principal.to_string(), session, ends]
             })
         }
         Verb::Revoke { id, session, all: _, json } => match session {

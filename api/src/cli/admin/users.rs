@@ -8,12 +8,14 @@ use domain::{
     identity::principal::Command,
     values::{PrincipalId, Reason, RoleName},
 };
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Desk, table, told};
 use crate::{
     cli::{Failure, terminal::Terminal},
     identity::listing::{PrincipalView, Wanted},
+    problem::Problem,
 };
 
 #[derive(Debug, Subcommand)]
@@ -146,15 +148,35 @@ async fn all(desk: &Desk, wanted: &Wanted) -> Result<Vec<PrincipalView>, Failure
 }
 
 /// Who is meant: one, or everybody.
-pub(super) async fn meant(
-    desk: &Desk,
-    id: Option<PrincipalId>,
-) -> Result<Vec<PrincipalId>, Failure> {
+async fn meant(desk: &Desk, id: Option<PrincipalId>) -> Result<Vec<PrincipalId>, Failure> {
     if let Some(id) = id {
         return Ok(vec![id]);
     }
     let all = all(desk, &Wanted::default()).await?;
     Ok(all.into_iter().map(|one| one.principal).collect())
+}
+
+/// Something of a principal's, as a row of a list.
+#[derive(Serialize)]
+pub(super) struct Row<T> {
+    pub principal: PrincipalId,
+    #[serde(flatten)]
+    pub it: T,
+}
+
+/// What there is of one, or of everybody.
+pub(super) async fn of_each<T>(
+    desk: &Desk,
+    id: Option<PrincipalId>,
+    look: impl AsyncFn(&PrincipalId) -> Result<Option<Vec<T>>, Problem>,
+) -> Result<Vec<Row<T>>, Failure> {
+    let mut rows = Vec::new();
+    for principal in meant(desk, id).await? {
+        let unknown = || Failure::refused(format!("there is no principal {principal}"));
+        let found = look(&principal).await.map_err(told)?.ok_or_else(unknown)?;
+        rows.extend(found.into_iter().map(|it| Row { principal: principal.clone(), it }));
+    }
+    Ok(rows)
 }
 
 const HEADINGS: [&str; 7] =
@@ -174,7 +196,7 @@ fn cells(one: &PrincipalView) -> [String; 7] {
 }
 
 /// The name that something has in JSON.
-fn word(value: &impl serde::Serialize) -> String {
+fn word(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -9,7 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{BrowserSession, InvitationByOidc, Login, OidcLocation, fresh, read, session};
+use super::{
+    BrowserSession, InvitationByOidc, Login, OidcLocation, fresh, in_session, read, unkept,
+};
 use crate::{
     cookies,
     door::SignedIn,
@@ -26,24 +28,31 @@ use crate::{
 /// Where a browser goes when it is signed in.
 const HOME: &str = "/";
 
-/// A session's tokens, in cookies.
-fn in_cookies(app: &App, pair: &TokenPair, mut response: Response) -> Response {
-    let csrf = app.identities.csrf_token(&pair.session);
-    for cookie in cookies::of_session(&pair.access_token, &pair.refresh_token, &csrf) {
+/// The reply with cookies.
+fn with(mut response: Response, cookies: impl IntoIterator<Item = HeaderValue>) -> Response {
+    for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    response
+}
+
+/// The reply with a session's tokens in cookies.
+fn signed_in(response: Response, pair: &TokenPair, csrf: &str) -> Response {
+    let cookies = cookies::of_session(&pair.access_token, &pair.refresh_token, csrf);
+    let mut response = with(response, cookies);
     response.extensions_mut().insert(SignedIn(pair.principal.clone()));
     response
 }
 
 fn begun(app: &App, pair: &TokenPair) -> Response {
+    let csrf_token = app.identities.csrf_token(&pair.session);
     let told = BrowserSession {
-        csrf_token: app.identities.csrf_token(&pair.session),
+        csrf_token: csrf_token.clone(),
         expires_in: ACCESS_TOKEN_S,
         principal: pair.principal.clone(),
         session: pair.session.clone(),
     };
-    in_cookies(app, pair, fresh(StatusCode::OK, &told))
+    signed_in(fresh(StatusCode::OK, &told), pair, &csrf_token)
 }
 
 /// `POST /api/v1/auth/browser/login`.
@@ -63,15 +72,9 @@ pub async fn refresh(State(app): State<App>, request: Request) -> Result<Respons
 
 /// `POST /api/v1/auth/browser/logout`.
 pub async fn logout(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
-    let (parts, _) = request.into_parts();
-    let (principal, session) = session(&parts)?;
+    let (principal, session) = in_session(request)?;
     app.identities.logout(&principal, Some(session)).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    for cookie in cookies::forgotten() {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+    Ok(with(StatusCode::NO_CONTENT.into_response(), cookies::forgotten()))
 }
 
 /// Away to another place, without a word to the place before.
@@ -79,33 +82,26 @@ fn away(location: &str) -> Result<Response, Problem> {
     let mut response = StatusCode::SEE_OTHER.into_response();
     let location = HeaderValue::from_str(location).map_err(Problem::internal)?;
     response.headers_mut().insert(header::LOCATION, location);
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-    Ok(response)
+    Ok(unkept(response))
 }
 
 /// `GET /api/v1/auth/oidc/begin`: to the issuer, to sign in.
 pub async fn begin(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     params::none_taken(&request)?;
     let Begun { location, state } = app.identities.begin_oidc(Purpose::SignIn).await?;
-    let mut response = away(&location)?;
-    response.headers_mut().append(header::SET_COOKIE, cookies::of_state(&state));
-    Ok(response)
+    Ok(with(away(&location)?, [cookies::of_state(&state)]))
 }
 
 /// Where a page of ours sends its browser.
 async fn told(app: &App, purpose: Purpose) -> Result<Response, Problem> {
     let Begun { location, state } = app.identities.begin_oidc(purpose).await?;
-    let mut response = fresh(StatusCode::OK, &OidcLocation { location });
-    response.headers_mut().append(header::SET_COOKIE, cookies::of_state(&state));
-    Ok(response)
+    let response = fresh(StatusCode::OK, &OidcLocation { location });
+    Ok(with(response, [cookies::of_state(&state)]))
 }
 
 /// `POST /api/v1/auth/oidc/link`: to link oneself.
 pub async fn link(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
-    let (parts, _) = request.into_parts();
-    let (principal, _) = session(&parts)?;
+    let (principal, _) = in_session(request)?;
     told(&app, Purpose::Link(principal)).await
 }
 
@@ -137,8 +133,7 @@ pub async fn callback(State(app): State<App>, request: Request) -> Result<Respon
     let ended = app.identities.end_oidc(&state, kept, code).await?;
     let mut response = away(HOME)?;
     if let Some(pair) = &ended {
-        response = in_cookies(&app, pair, response);
+        response = signed_in(response, pair, &app.identities.csrf_token(&pair.session));
     }
-    response.headers_mut().append(header::SET_COOKIE, cookies::state_forgotten());
-    Ok(response)
+    Ok(with(response, [cookies::state_forgotten()]))
 }

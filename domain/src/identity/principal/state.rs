@@ -147,15 +147,31 @@ pub enum StandingName {
     Closed,
 }
 
-impl fmt::Display for StandingName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl StandingName {
+    /// Every one.
+    pub const ALL: [StandingName; 5] = [
+        StandingName::Invited,
+        StandingName::Active,
+        StandingName::Locked,
+        StandingName::Suspended,
+        StandingName::Closed,
+    ];
+
+    /// As text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             StandingName::Invited => "invited",
             StandingName::Active => "active",
             StandingName::Locked => "locked",
             StandingName::Suspended => "suspended",
             StandingName::Closed => "closed",
-        })
+        }
+    }
+}
+
+impl fmt::Display for StandingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
