@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test crash attack mempool start bench lint sqlx clean
+.PHONY: help prepare run dev test crash attack mempool schemathesis start bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ attack: ## lie, delay, repeat, forge and crash on thousands of schedules (SCHEDU
 mempool: ## fill the mempool (TXS, default 200000) of the real server, and measure it
 	@scripts/prepare with-tests
 	@NODE0_MEMPOOL_TXS=$(or $(TXS),200000) scripts/test --profile campaign full_mempool_stays
+
+schemathesis: prepare ## judge the interface by its contract as each role (ROLES="viewer stranger" for some, EXAMPLES)
+	@EXAMPLES=$(or $(EXAMPLES),10) scripts/schemathesis $(ROLES)
 
 start: ## start on a chain of BLOCKS blocks (default 2000) from genesis and from a snapshot
 	@scripts/prepare with-tests

@@ -24,6 +24,7 @@ pub struct Heartbeat {
     /// The height that comes next for it.
     pub height: Height,
     /// How many transactions wait with it.
+    #[schema(value_type = u64, maximum = 4_294_967_295_u64)]
     pub mempool: u32,
     /// The round.
     pub round: Round,

@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::problem::{Kind, Problem};
 
-pub use feed::{Feed, draining, expect_incarnation};
+pub use feed::{Feed, beyond, draining, expect_incarnation};
 pub use pass::Pass;
 
 /// Streams, connections and subscriptions at once in one process; more are answered 503.

@@ -42,6 +42,16 @@ impl Params {
         }
     }
 
+    /// A position of the log, or a version within a stream.
+    pub fn position(&mut self, name: &'static str) -> Option<u64> {
+        let position = self.take::<u64>(name)?;
+        let fits = i64::try_from(position).is_ok();
+        if !fits {
+            self.fault(name, format!("must be 0 to {}", i64::MAX));
+        }
+        fits.then_some(position)
+    }
+
     /// One parameter out of named values.
     pub fn choose<T: Copy>(
         &mut self,

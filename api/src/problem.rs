@@ -280,6 +280,9 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// PostgreSQL's code for a text that it cannot hold (its manual, appendix A).
+const NO_TEXT: &str = "22021";
+
 fn summary(faults: &[Fault]) -> String {
     let words = |fault: &Fault| match (&fault.pointer, &fault.parameter) {
         (Some(pointer), _) if pointer.is_empty() => fault.detail.clone(),
@@ -311,6 +314,10 @@ impl From<StoreError> for Problem {
             }
             error if error.is_unavailable() => Problem::database_unavailable(error),
             StoreError::Incarnation { .. } => Problem::database_unavailable(error),
+            StoreError::Database { ref code, .. } if code == NO_TEXT => {
+                let detail = "a text in the request holds U+0000, which nothing here holds";
+                Problem::new(Kind::Malformed, detail).caused_by(error)
+            }
             StoreError::Unreachable(_)
             | StoreError::Timeout { .. }
             | StoreError::Database { .. }

@@ -48,6 +48,8 @@ const DRAIN_NOTICE: Duration = Duration::from_millis(100);
 
 /// How long a query waits for a connection to the database before it is answered 503.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(3);
+/// Connections of what must pass while queries wait for theirs.
+const VITAL_CONNECTIONS_MAX: u32 = 2;
 
 /// How `node0 serve` talks.
 #[derive(Debug, Args)]
@@ -178,7 +180,10 @@ impl Server {
         let setup_token = identities.ensure_somebody(config.setup_token.as_deref()).await;
         let setup_token =
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
-        let counting = PgPoolOptions::new().max_connections(1).connect_lazy(database.url())?;
+        let vital = PgPoolOptions::new()
+            .max_connections(VITAL_CONNECTIONS_MAX)
+            .acquire_timeout(CONNECTION_WAIT_MAX)
+            .connect_lazy(database.url())?;
         let kept = Duration::from_secs(config.access_record_days * DAY_S);
         let draining = CancellationToken::new();
         let recorder = Recorder::start(pool.clone(), kept, draining.clone());
@@ -189,7 +194,8 @@ impl Server {
             identities,
             pool,
             recorder,
-            rates: Rates::start(counting, quotas(config)),
+            rates: Rates::start(vital.clone(), quotas(config)),
+            vital,
             limits: limits(config),
             telemetry: Telemetry::new(),
             draining,

@@ -100,6 +100,9 @@ pub struct AppState {
     pub projections: Projections,
     /// The pool that queries use.
     pub pool: PgPool,
+    /// The connections of what must pass while queries wait for theirs: signs of life, and what is
+    /// counted of callers.
+    pub vital: PgPool,
     /// Who is who.
     pub identities: Identities,
     /// Who came in, and who was refused.
@@ -169,17 +172,20 @@ impl Surface {
     pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
         let Some(wanted) = minimum else { return Ok(self.reflected(models)) };
         let wait_ms = self.limits.wait_ms_default;
-        self.projections
-            .wait_for(models, wanted, wait_ms)
-            .await
-            .map_err(|late| reply::behind(&late.name, late.reflected, late.wanted))
+        match self.projections.wait_for(models, wanted, wait_ms).await {
+            Ok(position) => Ok(position),
+            Err(late) => {
+                self.log_reaches(Some(wanted)).await?;
+                Err(reply::behind(&late.name, late.reflected, late.wanted))
+            }
+        }
     }
 
-    /// How far the log goes; a position beyond that is nothing to wait for.
+    /// How far the log goes; a position beyond that is none of this log's.
     pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
         let position = self.store.head().await?.position;
         match minimum {
-            Some(wanted) if wanted > position => Err(reply::behind("the log", position, wanted)),
+            Some(wanted) if wanted > position => Err(live::beyond(position, wanted)),
             Some(_) | None => Ok(position),
         }
     }

@@ -200,8 +200,10 @@ fn parse_tagged<C: serde::de::DeserializeOwned>(
     spec: &CommandSpec,
     body: &[u8],
 ) -> Result<C, Problem> {
-    let fields = body.trim_ascii();
-    let fields = if fields.is_empty() { b"{}" } else { fields };
+    let fields = match body.iter().position(|byte| !b" \t\r\n".contains(byte)) {
+        Some(begin) => &body[begin..],
+        None => b"{}",
+    };
     let mut tagged = Vec::with_capacity(fields.len() + spec.name.len() + 16);
     tagged.extend_from_slice(b"{\"command\":\"");
     tagged.extend_from_slice(spec.name.as_bytes());

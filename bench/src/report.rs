@@ -103,8 +103,8 @@ impl Report {
         }
     }
 
-    /// Prints the table and writes the file.
-    pub fn finish(&self, file: &Path) -> std::io::Result<()> {
+    /// Prints the table.
+    pub fn print(&self) {
         println!(
             "\n{:<44} {:>12} {:>9} {:>9}",
             "median of the runs", "per second", "p50 ms", "p99 ms"
@@ -123,6 +123,10 @@ impl Report {
             let mark = if ratio.reached { "" } else { "  <- not reached" };
             println!("{:<60} {:>9.2} {:>9.2}{mark}", ratio.name, ratio.value, ratio.target);
         }
+    }
+
+    /// Writes the file.
+    pub fn write(&self, file: &Path) -> std::io::Result<()> {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }

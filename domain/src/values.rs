@@ -5,6 +5,7 @@
 mod amount;
 mod crypto;
 mod document;
+mod hash;
 mod number;
 mod peer;
 mod principal;
@@ -14,8 +15,9 @@ mod time;
 
 pub use amount::{Amount, Bps, POWER_TOTAL_MAX, Power, is_quorum};
 pub(crate) use crypto::key_from_history;
-pub use crypto::{Address, AppHash, Hash, PublicKey, Signature};
+pub use crypto::{Address, PublicKey, Signature};
 pub use document::{Algorithm, Digest, Label, MEMO_BYTES_MAX, Memo};
+pub use hash::{AppHash, Hash};
 pub use number::{Epoch, Height, Nonce, Round};
 pub use peer::{PeerAddress, PeerId};
 pub use principal::{ApiKeyId, PermissionName, PrincipalId, RoleName, SessionId};

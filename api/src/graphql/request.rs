@@ -65,10 +65,10 @@ pub fn from_params(params: &mut Params) -> Result<Given, Problem> {
         None => Ok(Value::Null),
         Some(text) => serde_json::from_str(&text).map_err(|_| malformed(wrong)),
     };
-    let variables = json("variables", "variables must be JSON")?;
-    let extensions = json("extensions", "extensions must be JSON")?;
+    let variables = json("variables", "variables must be JSON");
+    let extensions = json("extensions", "extensions must be JSON");
     let query = query.ok_or_else(|| malformed("the parameter query is missing"))?;
-    checked(Given { query, operation_name, variables, extensions })
+    checked(Given { query, operation_name, variables: variables?, extensions: extensions? })
 }
 
 /// How a request came.

@@ -98,7 +98,12 @@ impl Identities {
         page: &PageRequest,
     ) -> Result<PageOf<PrincipalView>, Problem> {
         let index = match &wanted.email {
-            Some(email) => Some(self.secrets.vault.index("email", &normalised(email)?)),
+            Some(email) => {
+                let wrong =
+                    |problem: Problem| Problem::invalid_parameter("email", problem.detail());
+                let email = normalised(email).map_err(wrong)?;
+                Some(self.secrets.vault.index("email", &email))
+            }
             None => None,
         };
         self.commands.refresh_directory().await?;

@@ -4,7 +4,7 @@
 //! Does not know who an issuer's subject is, but for those that are linked. What the issuer says is
 //! believed only when it is signed with its key, for us, now, and about this very sign-in.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use domain::{
     identity::principal::{Command, Kind as PrincipalKind, Proof, Refusal},
@@ -354,6 +354,7 @@ impl Identities {
         state: &str,
         kept: Option<&str>,
         code: String,
+        from: Option<IpAddr>,
     ) -> Result<Option<TokenPair>, Problem> {
         let oidc = self.issuer()?;
         let unknown = || refused("this sign-in was not begun here, or is too long ago");
@@ -381,7 +382,7 @@ impl Identities {
             Purpose::SignIn => {
                 let linked = self.commands.directory().by_subject(&issuer, &index).cloned();
                 let id = linked.ok_or_else(|| refused("nobody here is linked to this account"))?;
-                self.start_session(id, vec![Proof::Oidc { issuer }]).await.map(Some)
+                self.start_session(id, issuer, from).await.map(Some)
             }
             Purpose::Link(id) => {
                 self.link(&id, issuer, &subject, index).await?;
@@ -403,7 +404,7 @@ impl Identities {
                     verifier: None,
                 };
                 self.own_now(&id, register).await?;
-                self.start_session(id, vec![Proof::Oidc { issuer }]).await.map(Some)
+                self.start_session(id, issuer, from).await.map(Some)
             }
         }
     }
@@ -423,14 +424,15 @@ impl Identities {
         self.secrets.vault.index("oidc subject", &format!("{issuer}\0{subject}"))
     }
 
-    /// Starts a session of whoever has proved who they are without a password.
+    /// Starts a session of whoever an issuer knows.
     async fn start_session(
         &self,
         id: PrincipalId,
-        proofs: Vec<Proof>,
+        issuer: Website,
+        from: Option<IpAddr>,
     ) -> Result<TokenPair, Problem> {
         let refused = |_: &Refusal| refused("this account may not sign in now");
-        self.begin_session(id, proofs, refused).await
+        self.begin_session(id, vec![Proof::Oidc { issuer }], from, refused).await
     }
 }
 

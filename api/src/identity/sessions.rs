@@ -2,11 +2,13 @@
 //!
 //! Does not decide whether an account is locked, nor whether a proof is enough: the domain does.
 
+use std::net::IpAddr;
+
 use chrono::Utc;
 use commands::CommandError;
 use domain::{
     identity::principal::{Command, FailureCause, Proof, Refusal, Standing},
-    values::{Hash, Moment, PrincipalId, SessionId},
+    values::{Hash, Moment, PrincipalId, Sealed, SessionId},
 };
 
 use super::{
@@ -39,6 +41,7 @@ impl Identities {
         email: &str,
         password: &str,
         code: Option<&str>,
+        from: Option<IpAddr>,
     ) -> Result<TokenPair, Problem> {
         let secrets = &self.secrets;
         let email = email.trim().to_lowercase();
@@ -55,7 +58,7 @@ impl Identities {
             && secrets.passwords.matches(password, stored.as_deref()).await?;
         let Some((verifier, id)) = found else { return Err(wrong_credentials()) };
         if !right {
-            self.record_failure(id, FailureCause::Password);
+            self.record_failure(id, FailureCause::Password, from);
             return Err(wrong_credentials());
         }
         let mut proofs = vec![Proof::Password { verifier }];
@@ -64,7 +67,7 @@ impl Identities {
             let Some(matched) = self.match_code(&id, factor, code).await? else {
                 let digits = code.bytes().all(|byte| byte.is_ascii_digit());
                 let cause = if digits { FailureCause::Totp } else { FailureCause::BackupCode };
-                self.record_failure(id, cause);
+                self.record_failure(id, cause, from);
                 return Err(wrong_code());
             };
             proofs.push(match matched {
@@ -77,7 +80,7 @@ impl Identities {
                 matches!(refusal, Refusal::TotpReplayed { .. } | Refusal::BackupCodeUsed { .. });
             if used { wrong_code() } else { wrong_credentials() }
         };
-        self.begin_session(id, proofs, refused).await
+        self.begin_session(id, proofs, from, refused).await
     }
 
     /// Starts a session of whoever has proved who they are.
@@ -85,12 +88,13 @@ impl Identities {
         &self,
         id: PrincipalId,
         proofs: Vec<Proof>,
+        from: Option<IpAddr>,
         refused: impl FnOnce(&Refusal) -> Problem,
     ) -> Result<TokenPair, Problem> {
         let session: SessionId = fresh_id("session")?;
         let expires_at = Moment::from(Utc::now()).plus_seconds(SESSION_S);
-        let start =
-            Command::StartSession { expires_at, origin: None, proofs, session: session.clone() };
+        let origin = self.origin(&id, from).await?;
+        let start = Command::StartSession { expires_at, origin, proofs, session: session.clone() };
         self.own(&id, start).await.map_err(|error| {
             let CommandError::Refused(refusal) = error else { return Problem::of_command(error) };
             refused(&refusal)
@@ -108,19 +112,46 @@ impl Identities {
     }
 
     /// Records a failed login after the answer.
-    fn record_failure(&self, id: PrincipalId, cause: FailureCause) {
+    fn record_failure(&self, id: PrincipalId, cause: FailureCause, from: Option<IpAddr>) {
         let this = self.clone();
         tokio::spawn(async move {
-            let failed = Command::RecordLoginFailure { cause, origin: None };
-            if let Err(error) = this.own(&id, failed).await {
-                tracing::debug!(%error, "a failed login is not recorded");
+            if let Err(problem) = this.record_failure_now(&id, cause, from).await {
+                let detail = problem.detail();
+                tracing::debug!(detail, "a failed login is not recorded");
             }
         });
     }
 
+    async fn record_failure_now(
+        &self,
+        id: &PrincipalId,
+        cause: FailureCause,
+        from: Option<IpAddr>,
+    ) -> Result<(), Problem> {
+        let origin = self.origin(id, from).await?;
+        let failed = Command::RecordLoginFailure { cause, origin };
+        self.own(id, failed).await.map_err(Problem::of_command)
+    }
+
+    /// From where somebody came, as their events keep it: under their own key.
+    async fn origin(
+        &self,
+        id: &PrincipalId,
+        from: Option<IpAddr>,
+    ) -> Result<Option<Sealed>, Problem> {
+        match from {
+            Some(address) => self.seal_personal(id, &address.to_string()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Goes on with a session: the token is used up, and another takes its place. A token that was
     /// used before ends the session, as one of its two users is not its owner (RFC 9700, 4.14.2).
-    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, Problem> {
+    pub async fn refresh(
+        &self,
+        refresh_token: &str,
+        from: Option<IpAddr>,
+    ) -> Result<TokenPair, Problem> {
         self.commands.refresh_directory().await?;
         let unknown = || Problem::new(Kind::NotAuthenticated, "the refresh token is no good");
         let used = tokens::use_refresh(&self.pool, refresh_token, |principal, session| {
@@ -131,7 +162,8 @@ impl Identities {
                 self.pair(principal, session, next).await
             }
             tokens::Used::Before { principal, session } => {
-                let reuse = Command::RecordRefreshReuse { origin: None, session };
+                let origin = self.origin(&principal, from).await?;
+                let reuse = Command::RecordRefreshReuse { origin, session };
                 let ended = self.own(&principal, reuse).await;
                 // Here it has ended before the answer.
                 self.commands.refresh_directory().await?;
@@ -184,6 +216,7 @@ impl Identities {
         &self,
         principal: &PrincipalId,
         password: &str,
+        from: Option<IpAddr>,
         pointer: &str,
     ) -> Result<(), Problem> {
         let secrets = &self.secrets;
@@ -195,9 +228,7 @@ impl Identities {
             None => None,
         };
         if !secrets.passwords.matches(password, stored.as_deref()).await? {
-            let cause = FailureCause::Password;
-            let failed = Command::RecordLoginFailure { cause, origin: None };
-            self.own(principal, failed).await.map_err(Problem::of_command)?;
+            self.record_failure_now(principal, FailureCause::Password, from).await?;
             let detail = "this is not the password in force".to_owned();
             return Err(Problem::invalid_body(vec![Fault::at(pointer, detail)]));
         }
@@ -209,8 +240,9 @@ impl Identities {
         &self,
         principal: &PrincipalId,
         password: &str,
+        from: Option<IpAddr>,
     ) -> Result<(), Problem> {
-        self.prove(principal, password, "/password").await?;
+        self.prove(principal, password, from, "/password").await?;
         let reason = "removed by its owner".parse().map_err(Problem::internal)?;
         let remove = Command::RemoveMfa { reason };
         self.own_now(principal, remove).await
@@ -223,9 +255,10 @@ impl Identities {
         keeps: SessionId,
         current: &str,
         new: &str,
+        from: Option<IpAddr>,
     ) -> Result<(), Problem> {
         passwords::check(new, "/new_password")?;
-        self.prove(principal, current, "/current_password").await?;
+        self.prove(principal, current, from, "/current_password").await?;
         let change =
             |verifier| Command::ChangePassword { keeps: Some(keeps), rehash: false, verifier };
         let done = self.with_password(principal, new, change).await?;

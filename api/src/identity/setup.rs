@@ -3,12 +3,15 @@
 //!
 //! Does not know how the link is shown.
 
+use std::net::IpAddr;
+
 use chrono::Utc;
-use commands::{Actor, Role};
+use commands::{Actor, CommandError, Role};
 use domain::{
     identity::principal::{API_KEY_S_MAX, Command, Kind as PrincipalKind, Refusal},
     values::{ApiKeyId, Hash, Moment, PermissionName, PrincipalId, RoleName},
 };
+use sqlx::PgConnection;
 
 use super::{Identities, TokenPair, bad_link, check_name, fresh_id, normalised, passwords, tokens};
 use crate::problem::Problem;
@@ -45,10 +48,7 @@ impl Identities {
         let token = tokens::new_setup()?;
         let mut transaction = self.pool.begin().await?;
         sqlx::query("delete from setup_links").execute(&mut *transaction).await?;
-        sqlx::query("insert into setup_links (token_hash) values ($1)")
-            .bind(tokens::hash(&token))
-            .execute(&mut *transaction)
-            .await?;
+        keep_link(&mut transaction, &token).await?;
         transaction.commit().await?;
         Ok(Some(token))
     }
@@ -60,28 +60,42 @@ impl Identities {
         email: &str,
         display_name: &str,
         password: &str,
+        from: Option<IpAddr>,
     ) -> Result<TokenPair, Problem> {
         let email = normalised(email)?;
         check_name(display_name)?;
         passwords::check(password, "/password")?;
-        // Held to the end: a link that two follow at once is good for one, and one that leads
-        // nowhere stays good.
-        let mut transaction = self.pool.begin().await?;
+        // Taken away at once, so that of two who follow it one gets in; should nobody, it is put
+        // back. A server that dies in between makes another link when it starts.
         let statement = "delete from setup_links where token_hash = $1 returning true";
         let followed: Option<bool> = sqlx::query_scalar(statement)
             .bind(tokens::hash(token))
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&self.pool)
             .await?;
+        if followed.is_none() {
+            return Err(bad_link());
+        }
+        if let Err(problem) = self.register_first(&email, display_name, password).await {
+            keep_link(&mut *self.pool.acquire().await?, token).await?;
+            return Err(problem);
+        }
+        self.login(&email, password, None, from).await
+    }
+
+    async fn register_first(
+        &self,
+        email: &str,
+        display_name: &str,
+        password: &str,
+    ) -> Result<(), Problem> {
         self.commands.refresh_directory().await?;
-        if followed.is_none() || self.commands.directory().is_guarded() {
+        if self.commands.directory().is_guarded() {
             return Err(bad_link());
         }
         let actor = Actor::new(ACTOR, Role::SuperAdmin);
         let role: RoleName = Role::SuperAdmin.as_str().parse().map_err(Problem::internal)?;
-        let (_, token) = self.invite_silently(&email, &[role], &actor).await?;
-        self.register(&token, display_name, password).await?;
-        transaction.commit().await?;
-        self.login(&email, password, None).await
+        let (_, token) = self.invite_silently(email, &[role], &actor).await?;
+        self.register(&token, display_name, password).await.map(drop)
     }
 
     /// A key for a service in a role, both made by the program itself; the service's other keys are
@@ -93,7 +107,8 @@ impl Identities {
         Ok(token)
     }
 
-    /// The same for a key that is there; nothing when it is in force already.
+    /// The same for a key that is there; nothing when it alone is in force already. Another server
+    /// may do the same at this moment: what it has done counts as done.
     async fn service_key(
         &self,
         id: &PrincipalId,
@@ -101,42 +116,57 @@ impl Identities {
         (key, token): (ApiKeyId, &str),
     ) -> Result<(), Problem> {
         let actor = Actor::on_behalf_of(id);
-        let register = Command::Register {
-            display_name: self.seal_personal(id, id.as_str()).await?,
-            kind: PrincipalKind::Service,
-            token: None,
-            verifier: None,
-        };
-        match self.command(id, register, actor.clone()).await {
-            Ok(()) | Err(commands::CommandError::Refused(Refusal::AlreadyRegistered { .. })) => {}
-            Err(error) => return Err(Problem::of_command(error)),
-        }
         let name: RoleName = role.as_str().parse().map_err(Problem::internal)?;
-        self.grant(id, &[name], &actor).await?;
         self.commands.refresh_directory().await?;
-        let own: Vec<ApiKeyId> = {
-            let directory = self.commands.directory();
-            let known = directory.identity(id).map(|identity| &identity.api_keys);
-            known.into_iter().flatten().map(|(key, _)| key.clone()).collect()
-        };
-        for old in own.iter().filter(|old| **old != key) {
-            let reason = REPLACED.parse().map_err(Problem::internal)?;
-            let revoke = Command::RevokeApiKey { key: old.clone(), reason };
-            self.command(id, revoke, actor.clone()).await.map_err(Problem::of_command)?;
-        }
-        if own.contains(&key) {
+        let known = self.commands.directory().identity(id).map(|service| {
+            let keys: Vec<ApiKeyId> = service.api_keys.keys().cloned().collect();
+            (service.roles.contains(&name), keys)
+        });
+        if known.as_ref().is_some_and(|(holds, keys)| *holds && *keys == [key.clone()]) {
             return Ok(());
         }
-        let scopes = role.permissions().names().into_iter();
-        let issue = Command::IssueApiKey {
-            expires_at: Moment::from(Utc::now()).plus_seconds(API_KEY_S_MAX),
-            key,
-            label: LABEL.parse().map_err(Problem::internal)?,
-            scopes: scopes.collect::<Vec<PermissionName>>(),
-            verifier: Hash::of(token.as_bytes()),
-        };
-        self.command(id, issue, actor).await.map_err(Problem::of_command)?;
+        let mut steps = Vec::new();
+        if known.is_none() {
+            steps.push(Command::Register {
+                display_name: self.seal_personal(id, id.as_str()).await?,
+                kind: PrincipalKind::Service,
+                token: None,
+                verifier: None,
+            });
+        }
+        steps.push(Command::GrantRole { role: name });
+        let own = known.map(|(_, keys)| keys).unwrap_or_default();
+        for old in own.iter().filter(|old| **old != key) {
+            let reason = REPLACED.parse().map_err(Problem::internal)?;
+            steps.push(Command::RevokeApiKey { key: old.clone(), reason });
+        }
+        if !own.contains(&key) {
+            let scopes = role.permissions().names().into_iter();
+            steps.push(Command::IssueApiKey {
+                expires_at: Moment::from(Utc::now()).plus_seconds(API_KEY_S_MAX),
+                key,
+                label: LABEL.parse().map_err(Problem::internal)?,
+                scopes: scopes.collect::<Vec<PermissionName>>(),
+                verifier: Hash::of(token.as_bytes()),
+            });
+        }
+        for step in steps {
+            match self.command(id, step, actor.clone()).await {
+                Ok(()) => {}
+                Err(CommandError::Refused(
+                    Refusal::AlreadyRegistered { .. }
+                    | Refusal::ApiKeyKnown { .. }
+                    | Refusal::ApiKeyUnknown { .. },
+                )) => {}
+                Err(error) => return Err(Problem::of_command(error)),
+            }
+        }
         self.commands.refresh_directory().await?;
         Ok(())
     }
+}
+
+async fn keep_link(connection: &mut PgConnection, token: &str) -> Result<(), sqlx::Error> {
+    let statement = "insert into setup_links (token_hash) values ($1)";
+    sqlx::query(statement).bind(tokens::hash(token)).execute(connection).await.map(drop)
 }

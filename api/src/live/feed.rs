@@ -30,8 +30,7 @@ impl Feed {
         let head = app.store.head().await.map_err(end)?.position;
         let after = after.unwrap_or(head);
         if after > head {
-            let detail = format!("the log ends at position {head}, before {after}");
-            return Err(Problem::new(Kind::LogRestored, detail).with("position", head));
+            return Err(beyond(head, after));
         }
         let draining = app.draining.clone();
         Ok(Feed {
@@ -96,6 +95,12 @@ pub fn expect_incarnation(app: &App, incarnation: Option<Uuid>) -> Result<(), Pr
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// The log ends before a position.
+pub fn beyond(head: u64, position: u64) -> Problem {
+    let detail = format!("the log ends at position {head}, before {position}");
+    Problem::new(Kind::LogRestored, detail).with("position", head)
 }
 
 /// Why everything that is live ends when the server stops.

@@ -4,13 +4,16 @@
 
 use serde_json::{Value, json};
 
-use super::queries::{text, uuid};
+use super::{
+    queries::{STREAM, text, uuid},
+    shared,
+};
 
 /// Which events are wanted.
 pub fn event_filter() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("category", "Of this category of streams.", text()),
-        ("stream", "Of this stream.", json!({"type": "string", "pattern": "^[^-]+-.+$"})),
+        ("stream", "Of this stream.", json!({"type": "string", "pattern": STREAM})),
         ("type", "Of this stored name.", text()),
         ("correlation", "Of this story.", uuid()),
     ]
@@ -18,7 +21,7 @@ pub fn event_filter() -> Vec<(&'static str, &'static str, Value)> {
 
 /// Where a live stream begins.
 pub fn parameters() -> [Value; 3] {
-    let position = json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64});
+    let position = shared::position();
     [
         json!({
             "name": "after", "in": "query", "schema": position,
@@ -30,7 +33,8 @@ pub fn parameters() -> [Value; 3] {
                             when it was restored since.",
         }),
         json!({
-            "name": "Last-Event-ID", "in": "header", "schema": position,
+            "name": "Last-Event-ID", "in": "header",
+            "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
             "description": "The id of the last frame that arrived, which browsers send by \
                             themselves: wins over `after`.",
         }),
@@ -51,7 +55,7 @@ pub const RESULTS: &str = "Server-sent events in the mode of distinct connection
      and `event: complete` as the last. What is wrong with the document is told by a `next` with \
      errors.";
 
-/// The form of a live stream.
+/// The form of a live stream; OpenAPI 3.1 has no words for its frames.
 pub fn content() -> Value {
-    json!({"text/event-stream": {"schema": {"type": "string"}}})
+    json!({"text/event-stream": {}})
 }

@@ -94,7 +94,7 @@ pub fn operation(entry: &Entry) -> Value {
             json!({"required": true, "content": {"application/json": content}});
     }
     if takes_graphql(entry) {
-        operation["requestBody"] = graphql_body();
+        operation["requestBody"] = graphql_body(entry.operation == Operation::GraphQlPost);
     }
     if entry.operation == Operation::CallRpc {
         operation["requestBody"] = rpc::body();
@@ -110,10 +110,14 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
     for (name, words, schema) in &doc.query {
         let required = matches!(*name, "query" | "q")
             || (*name == "delegator" && !entry.path.contains("{address}"));
-        found.push(json!({
-            "name": name, "in": "query", "description": words, "schema": schema,
-            "required": required,
-        }));
+        let mut parameter = json!({
+            "name": name, "in": "query", "description": words, "required": required,
+        });
+        match schema.get("contentMediaType").and_then(Value::as_str) {
+            Some(form) => parameter["content"] = json!({form: {"schema": {"type": "object"}}}),
+            None => parameter["schema"] = schema.clone(),
+        }
+        found.push(parameter);
     }
     match doc.reply {
         Reply::Page(_) => found.extend([shared::parameter("First"), shared::parameter("After")]),
@@ -122,7 +126,7 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
             found.push(json!({
                 "name": "after", "in": "query",
                 "description": "The position (in a stream: the version) to begin after.",
-                "schema": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
+                "schema": shared::position(),
             }));
         }
         Reply::Stream => found.extend(live::parameters()),
@@ -153,15 +157,30 @@ fn is_read(entry: &Entry) -> bool {
         && entry.operation != Operation::GetBlob
 }
 
+/// Whether who asks proves in it who they are.
+fn proves(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Login
+            | Operation::Refresh
+            | Operation::BrowserLogin
+            | Operation::BrowserRefresh
+            | Operation::OidcCallback
+    )
+}
+
 /// Whether its reply goes on for as long as somebody listens.
 fn follows(operation: Operation) -> bool {
     matches!(operation, Operation::FollowEvents | Operation::FollowConsensus)
 }
 
+/// How a stream is named: its category, and what it is about.
+pub(super) const STREAM: &str = r"^[a-z_]+-[!#-\[\]-~]{1,150}$";
+
 /// A parameter in a path.
 pub fn path_parameter(name: &str) -> Value {
     let text = |pattern: &str, example: &str| json!({"type": "string", "pattern": pattern, "example": example});
-    let number = json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$", "example": "1"});
+    let number = json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$", "example": "1"});
     let (words, schema) = match name {
         "chain" => ("The chain's name.", text("^[A-Za-z0-9._-]{1,50}$", "node0-local")),
         "address" => (
@@ -175,10 +194,10 @@ pub fn path_parameter(name: &str) -> Value {
                 "2DB9FCEAFCFB2CF9AE8898AB1198CAA1804513EE7729303968F45D59D8799889",
             ),
         ),
-        "height" => ("A height, from 1.", number),
+        "height" => ("A height, from 1.", text("^[1-9][0-9]{0,17}$", "1")),
         "chain_height" => (
             "A chain's name, and one of its heights.",
-            text("^[A-Za-z0-9._-]{1,50}-[1-9][0-9]{0,18}$", "node0-local-1"),
+            text("^[A-Za-z0-9._-]{1,50}-[1-9][0-9]{0,17}$", "node0-local-1"),
         ),
         "process" => (
             "A process's name.",
@@ -204,10 +223,9 @@ pub fn path_parameter(name: &str) -> Value {
         "method" => ("A method of CometBFT's RPC.", one_of(Method::ALL.map(Method::as_str))),
         "epoch" => ("An epoch, from 0.", number),
         "position" => ("A position of the log, from 1.", number),
-        "stream" => (
-            "A stream's name.",
-            text("^[!-~]{3,200}$", "validator-D5B865BA26FDF5285105626B708E8556809737F7"),
-        ),
+        "stream" => {
+            ("A stream's name.", text(STREAM, "validator-D5B865BA26FDF5285105626B708E8556809737F7"))
+        }
         "name" => ("A read model's name.", text("^[a-z_]+$", "validators")),
         "slug" => ("The last part of a problem's `type`.", text("^[a-z-]+$", "stale-version")),
         _ => ("A file's name.", text("^[A-Za-z0-9._-]+$", "index.html")),
@@ -242,8 +260,8 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
         }
         Reply::GraphQlStream => ("200", live::RESULTS, live::content()),
         Reply::Form(form) => {
-            let kind = if *form == "application/json" { "object" } else { "string" };
-            ("200", "It.", json!({*form: {"schema": {"type": kind}}}))
+            let schema = if *form == "application/json" { json!({}) } else { text() };
+            ("200", "It.", json!({*form: {"schema": schema}}))
         }
         Reply::Results => ("200", "One result each, in order.", json_content(results())),
         Reply::OneOrResults => {
@@ -255,7 +273,7 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
         Reply::Done => ("204", "Done.", Value::Null),
         Reply::Away => ("303", "Look there.", Value::Null),
         Reply::GraphQl => {
-            let schema = json!({"type": "object"});
+            let schema = json!({"oneOf": [{"type": "object"}, {"type": "array"}]});
             let content = json!({
                 "application/json": {"schema": schema},
                 "application/graphql-response+json": {"schema": schema},
@@ -276,13 +294,13 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     for status in shared::ALWAYS {
         found.insert(status.to_string(), shared::problem(*status));
     }
-    if entry.access != Access::Open {
+    if entry.access != Access::Open || proves(entry.operation) {
         found.insert("401".to_owned(), shared::problem(401));
     }
     if matches!(entry.access, Access::Needs(_)) {
         found.insert("403".to_owned(), shared::problem(403));
     }
-    if follows(entry.operation) {
+    if is_read(entry) || follows(entry.operation) || entry.operation == Operation::ResumeProcess {
         found.insert("409".to_owned(), shared::problem(409));
     }
     if auth::body_of(entry.operation).is_some() || entry.operation == Operation::TakeHeartbeat {
@@ -332,15 +350,17 @@ fn takes_graphql(entry: &Entry) -> bool {
 
 /// A GraphQL request as a query string.
 fn graphql_query() -> Vec<(&'static str, &'static str, Value)> {
+    let object = json!({"type": "string", "contentMediaType": "application/json"});
     vec![
         ("query", "The document.", text()),
         ("operationName", "Which operation of it.", text()),
-        ("variables", "A JSON object.", text()),
-        ("extensions", "A JSON object.", text()),
+        ("variables", "A JSON object.", object.clone()),
+        ("extensions", "A JSON object.", object),
     ]
 }
 
-fn graphql_body() -> Value {
+/// A request, or where one reply can tell of several, as many.
+fn graphql_body(many: bool) -> Value {
     let schema = json!({
         "type": "object",
         "required": ["query"],
@@ -352,10 +372,14 @@ fn graphql_body() -> Value {
         },
     });
     let example = json!({"query": "{ validators(first: 3) { nodes { address moniker power } } }"});
-    let one_or_many = json!({"oneOf": [schema, {"type": "array", "items": schema}]});
+    let schema = if many {
+        json!({"anyOf": [schema, {"type": "array", "items": each(&schema)}]})
+    } else {
+        schema
+    };
     json!({
         "required": true,
-        "content": {"application/json": {"schema": one_or_many, "example": example}},
+        "content": {"application/json": {"schema": schema, "example": example}},
     })
 }
 
@@ -370,13 +394,13 @@ fn batch_body() -> Value {
             "id": {"type": ["string", "null"], "description": "As in the path."},
             "command": text,
             "body": {"description": "As the body of a request of its own."},
-            "idempotency_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 128},
+            "idempotency_key": {"type": ["string", "null"], "description": "As the header."},
             "expected_version": {"type": ["integer", "null"], "minimum": 0},
         },
     });
     let items = json!({
         "type": "array", "minItems": 1, "maxItems": crate::submit::batch::BATCH_ITEMS_MAX,
-        "items": item,
+        "items": each(&item),
     });
     let schema = json!({
         "type": "object", "required": ["items"], "additionalProperties": false,
@@ -395,19 +419,24 @@ fn batch_body() -> Value {
 fn transactions_body() -> Value {
     let one = schemas::reference("Transaction");
     let maximum = crate::submit::transactions::TRANSACTIONS_MAX;
-    let many = json!({"type": "array", "minItems": 1, "maxItems": maximum, "items": one});
+    let many = json!({"type": "array", "minItems": 1, "maxItems": maximum, "items": each(&one)});
     let submit = transaction::Command::example("submit").unwrap_or_default();
     let example = &submit["transaction"];
     json!({
         "required": true,
         "content": {
-            "application/json": {"schema": {"oneOf": [one, many]}, "example": example},
+            "application/json": {"schema": {"anyOf": [one, many]}, "example": example},
             "application/x-ndjson": {
-                "schema": {"type": "string", "description": "A transaction a line."},
+                "schema": {"description": "A transaction a line."},
                 "example": example.to_string(),
             },
         },
     })
+}
+
+/// One of many, each of which is answered for itself: what is wrong with one is told in its place.
+pub(super) fn each(one: &Value) -> Value {
+    json!({"anyOf": [one, {}]})
 }
 
 fn results() -> Value {
@@ -549,7 +578,7 @@ fn doc(operation: Operation) -> Doc {
                     "That are this now.",
                     one_of(validators::STANDINGS.iter().map(|s| s.as_str())),
                 ),
-                ("operator", "Of this operator.", text()),
+                ("operator", "Of this operator.", schemas::reference("Operator")),
                 (
                     "sort",
                     "The order; by power by default.",
@@ -788,8 +817,8 @@ fn doc(operation: Operation) -> Doc {
             "principals",
             "Persons and services in the order of their ids",
             vec![
-                ("email", "Only who has this mail address.", json!({"type": "string"})),
-                ("role", "Only who holds this role.", json!({"type": "string"})),
+                ("email", "Only who has this mail address.", shared::email()),
+                ("role", "Only who holds this role.", schemas::reference("RoleName")),
                 (
                     "standing",
                     "Only who is this now.",
@@ -880,7 +909,7 @@ fn doc(operation: Operation) -> Doc {
             "accounts",
             "Notarised documents",
             vec![
-                ("digest", "Of this document.", text()),
+                ("digest", "Of this document.", schemas::reference("Digest")),
                 ("owner", "Of this account.", address()),
                 order(),
             ],
@@ -936,7 +965,7 @@ fn doc(operation: Operation) -> Doc {
         Operation::Search => asked(
             "server",
             "What a hash, an address, a height, a digest or a name stands for, and where it is",
-            vec![("q", "What to look for, in full.", text())],
+            vec![("q", "What to look for, in full.", shared::text_of(1, 128))],
             Reply::One("SearchResults"),
         ),
         Operation::Batch => {

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::queries::each;
 use crate::rpc::{Method, RPC_CALLS_MAX};
 
 /// What both ways in are for.
@@ -23,12 +24,13 @@ pub fn body() -> Value {
         },
     });
     let many = json!({
-        "type": "array", "minItems": 1, "maxItems": RPC_CALLS_MAX, "items": call,
+        "type": "array", "minItems": 1, "maxItems": RPC_CALLS_MAX, "items": each(&call),
     });
     let example = json!({"jsonrpc": "2.0", "id": 1, "method": "commit", "params": {"height": "1"}});
-    let schema = json!({"oneOf": [call, many]});
+    // JSON-RPC tells in a reply what is wrong with a call, whatever it is.
+    let schema = json!({"anyOf": [call, many, {}]});
     json!({
-        "required": true,
+        "required": false,
         "content": {"application/json": {"schema": schema, "example": example}},
     })
 }

@@ -88,6 +88,21 @@ pub fn headers() -> Value {
     })
 }
 
+/// A position of the log.
+pub fn position() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": i64::MAX})
+}
+
+/// A text of so many characters.
+pub fn text_of(least: usize, most: usize) -> Value {
+    json!({"type": "string", "minLength": least, "maxLength": most})
+}
+
+/// A mail address.
+pub fn email() -> Value {
+    json!({"type": "string", "maxLength": 254, "pattern": "^[!-?A-~]+@[!-?A-~]+$"})
+}
+
 /// A reference to a parameter.
 pub fn parameter(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
@@ -97,7 +112,7 @@ pub fn parameter(name: &str) -> Value {
 pub fn parameters() -> Value {
     let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "description": description, "schema": schema});
     let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
-    let position = json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64});
+    let position = position();
     json!({
         "IdempotencyKey": header(
             "Idempotency-Key",
@@ -108,7 +123,11 @@ pub fn parameters() -> Value {
         "IfMatch": header(
             "If-Match",
             "The version the stream must have, as a strong tag; `\"0\"` when it must not exist yet.",
-            json!({"type": "string", "pattern": "^\"(0|[1-9][0-9]{0,18})\"$", "example": "\"3\""}),
+            json!({
+                "type": "string",
+                "pattern": "^\"(0|[1-9][0-9]{0,17})\"$",
+                "example": "\"3\"",
+            }),
         ),
         "DryRun": header(
             "Dry-Run",
@@ -117,8 +136,9 @@ pub fn parameters() -> Value {
         ),
         "Prefer": header(
             "Prefer",
-            "`wait=<ms>`: answer only when the read models show the outcome, or the time is over.",
-            json!({"type": "string", "pattern": "^wait=[0-9]{1,9}$", "example": "wait=500"}),
+            "`wait=<ms>`: answer only when the read models show the outcome, or the time is over. \
+             What it does not know it passes over (RFC 7240).",
+            json!({"type": "string", "example": "wait=500"}),
         ),
         "MinPosition": header(
             "Min-Position",

@@ -23,6 +23,8 @@ pub enum Kind {
     NotFound,
     /// 404: the collection has no such command.
     UnknownCommand,
+    /// 404: the server lacks a setting that this needs.
+    NotConfigured,
     /// 405: the path exists, but not for this method.
     MethodNotAllowed,
     /// 406: none of the forms this reply has is accepted.
@@ -61,8 +63,6 @@ pub enum Kind {
     TimedOut,
     /// 503: who signs people in does not answer.
     IssuerUnavailable,
-    /// 503: the server lacks a setting that this needs.
-    NotConfigured,
     /// 500: a fault of the server's own.
     Internal,
 }
@@ -78,6 +78,7 @@ impl Kind {
         Kind::NotPermitted,
         Kind::NotFound,
         Kind::UnknownCommand,
+        Kind::NotConfigured,
         Kind::MethodNotAllowed,
         Kind::NotAcceptable,
         Kind::TooSlow,
@@ -97,7 +98,6 @@ impl Kind {
         Kind::Draining,
         Kind::TimedOut,
         Kind::IssuerUnavailable,
-        Kind::NotConfigured,
         Kind::Internal,
     ];
 
@@ -154,7 +154,7 @@ impl Kind {
             }
             Kind::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Kind::NotPermitted => StatusCode::FORBIDDEN,
-            Kind::NotFound | Kind::UnknownCommand => StatusCode::NOT_FOUND,
+            Kind::NotFound | Kind::UnknownCommand | Kind::NotConfigured => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -170,8 +170,7 @@ impl Kind {
             | Kind::Overloaded
             | Kind::Draining
             | Kind::TimedOut
-            | Kind::IssuerUnavailable
-            | Kind::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
+            | Kind::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -265,8 +264,8 @@ impl Kind {
                 "The same actor used this `Idempotency-Key` before for another request. Use a new one."
             }
             Kind::LogRestored => {
-                "The position belongs to another incarnation of the log: it was restored from a \
-                 backup since, and what came after may be lost. `incarnation` names the log that is \
+                "The position is not one of this log, which ends before it: it is made up, or the log was \
+                 restored from a backup since, and what came after may be lost. `incarnation` names the log that is \
                  there, or `position` its end. Read again from a position known to be common."
             }
             Kind::StaleVersion => {

@@ -81,16 +81,17 @@ pub(super) fn in_session(request: Request) -> Result<(PrincipalId, SessionId), P
 
 /// `POST /api/v1/auth/login`.
 pub async fn login(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (_, login) = read::<Login>(&app, Operation::Login, request).await?;
-    let code = login.code.as_deref();
-    app.identities.login(&login.email, &login.password, code).await.map(tokens)
+    let (parts, it) = read::<Login>(&app, Operation::Login, request).await?;
+    let (identities, from) = (&app.identities, visit(&parts)?.address);
+    identities.login(&it.email, &it.password, it.code.as_deref(), from).await.map(tokens)
 }
 
 /// `POST /api/v1/auth/set-up`: makes whoever follows the first start's link the first super_admin.
 pub async fn set_up(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (_, it) = read::<SetUp>(&app, Operation::SetUp, request).await?;
-    let identities = &app.identities;
-    identities.set_up(&it.token, &it.email, &it.display_name, &it.password).await.map(tokens)
+    let (parts, it) = read::<SetUp>(&app, Operation::SetUp, request).await?;
+    let (name, from) = (&it.display_name, visit(&parts)?.address);
+    let done = app.identities.set_up(&it.token, &it.email, name, &it.password, from).await;
+    done.map(tokens)
 }
 
 /// `POST /api/v1/auth/request-password-reset`: says the same whoever has the address.
@@ -135,8 +136,9 @@ pub async fn verify_email(State(app): State<App>, request: Request) -> Result<St
 
 /// `POST /api/v1/auth/refresh`.
 pub async fn refresh(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (_, refresh) = read::<Refresh>(&app, Operation::Refresh, request).await?;
-    app.identities.refresh(&refresh.refresh_token).await.map(tokens)
+    let (parts, it) = read::<Refresh>(&app, Operation::Refresh, request).await?;
+    let from = visit(&parts)?.address;
+    app.identities.refresh(&it.refresh_token, from).await.map(tokens)
 }
 
 /// `POST /api/v1/auth/logout`: ends this session.
@@ -203,8 +205,9 @@ pub async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let (parts, it) = read::<PasswordChange>(&app, Operation::ChangePassword, request).await?;
     let (principal, session) = session(&parts)?;
-    let identities = &app.identities;
-    identities.change_password(&principal, session, &it.current_password, &it.new_password).await?;
+    let (identities, from) = (&app.identities, visit(&parts)?.address);
+    let PasswordChange { current_password: current, new_password: new } = it;
+    identities.change_password(&principal, session, &current, &new, from).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -240,7 +243,8 @@ pub async fn remove_second_factor(
     let operation = Operation::RemoveSecondFactor;
     let (parts, it) = read::<SecondFactorRemoval>(&app, operation, request).await?;
     let (principal, _) = session(&parts)?;
-    app.identities.remove_second_factor(&principal, &it.password).await?;
+    let from = visit(&parts)?.address;
+    app.identities.remove_second_factor(&principal, &it.password, from).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -94,7 +94,7 @@ pub struct EventPageInfo {
 pub async fn list(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let mut params = Params::of(parts.uri.query());
-    let after = params.take::<u64>("after").unwrap_or(0);
+    let after = params.position("after").unwrap_or(0);
     let first = first(&mut params);
     let filter = filter_of(&mut params);
     params.finish()?;
@@ -131,7 +131,7 @@ pub async fn stream(
     let (parts, _) = request.into_parts();
     let stream: StreamName = path.get("stream")?;
     let mut params = Params::of(parts.uri.query());
-    let after = params.take::<u64>("after").unwrap_or(0);
+    let after = params.position("after").unwrap_or(0);
     let first = first(&mut params);
     params.finish()?;
     let asked = Asked::of_log(&app, &parts).await?;

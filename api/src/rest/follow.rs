@@ -57,7 +57,7 @@ async fn begin(
     mut params: Params,
     filter: Filter,
 ) -> Result<Response, Problem> {
-    let after = params.take::<u64>("after");
+    let after = params.position("after");
     let incarnation = params.take::<Uuid>("incarnation");
     let resumed = last_event_id(&parts.headers);
     if resumed.is_err() {

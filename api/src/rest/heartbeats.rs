@@ -47,7 +47,7 @@ pub async fn take(
         return Err(Problem::not_own(Permission::NetworkHeartbeat));
     }
     check(&heartbeat)?;
-    Ok(Json(heartbeats::take(&app.pool, address, &heartbeat).await?).into_response())
+    Ok(Json(heartbeats::take(&app.vital, address, &heartbeat).await?).into_response())
 }
 
 fn check(heartbeat: &Heartbeat) -> Result<(), Problem> {

@@ -168,7 +168,7 @@ pub fn read_problem(error: ReadError) -> Problem {
         ReadError::Database(error) if is_unavailable(&error) => {
             Problem::database_unavailable(error)
         }
-        ReadError::Database(error) => Problem::internal(error),
+        ReadError::Database(error) => Problem::from(error),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn is_quorum(part: u64, total: u64) -> bool {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "1000000")
+    schema(value_type = String, example = "1000000", pattern = "^(0|[1-9][0-9]{0,38})$")
 )]
 pub struct Amount(u128);
 
@@ -115,7 +115,7 @@ impl<'de> Deserialize<'de> for Amount {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "10")
+    schema(value_type = String, example = "10", pattern = "^(0|[1-9][0-9]{0,18})$")
 )]
 pub struct Power(u64);
 
@@ -178,7 +178,11 @@ impl<'de> Deserialize<'de> for Power {
 
 /// Basis points, 0 to 10_000: every fraction in the domain; a JSON number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = u16, example = 500))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = u16, example = 500, maximum = 10_000)
+)]
 pub struct Bps(u16);
 
 const BPS_RULE: &str = "basis points are a number from 0 to 10000";

@@ -1,4 +1,4 @@
-//! Keys, addresses, hashes and signatures, and the two rules by which signatures are judged.
+//! Keys, addresses and signatures, and the two rules by which signatures are judged.
 //!
 //! Does not know what a signature is for: the caller picks the rule.
 
@@ -8,49 +8,24 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::{ValueError, from_text};
+use super::{
+    ValueError, from_text,
+    hash::{Digits, hex_bytes, hex_digits},
+};
 
 /// Bytes of a public key.
 const KEY_BYTES: usize = 32;
 /// Bytes of an address.
 const ADDRESS_BYTES: usize = 20;
-/// Bytes of a SHA-256 hash.
-const HASH_BYTES: usize = 32;
 /// Bytes of an Ed25519 signature.
 const SIGNATURE_BYTES: usize = 64;
-/// The longest application hash in bytes: applications choose what they put there.
-const APP_HASH_BYTES_MAX: usize = 64;
-/// The digits of upper hex.
-const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 const KEY_RULE: &str = "a public key is 32 bytes in padded base64";
 const KEY_POINT_RULE: &str =
     "a public key is the one canonical encoding of a point of edwards25519";
 const KEY_ORDER_RULE: &str = "a public key is not of small order";
 const ADDRESS_RULE: &str = "an address is 20 bytes as 40 hex digits";
-const HASH_RULE: &str = "a hash is 32 bytes as 64 hex digits";
-const APP_HASH_RULE: &str = "an application hash is at most 64 bytes as hex digits";
 const SIGNATURE_RULE: &str = "a signature is 64 bytes in padded base64";
-
-/// Reads exactly `N` bytes of hex, either case.
-fn hex_bytes<const N: usize>(text: &str, rule: &'static str) -> Result<[u8; N], ValueError> {
-    let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).map_err(|_| ValueError::new(rule, text))?;
-    Ok(bytes)
-}
-
-/// Room for the digits of the longest value.
-type Digits = [u8; 2 * APP_HASH_BYTES_MAX];
-
-/// Upper hex.
-fn hex_digits<'d>(bytes: &[u8], digits: &'d mut Digits) -> &'d str {
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
-        pair[1] = HEX_DIGITS[usize::from(byte & 15)];
-    }
-    let length = (2 * bytes.len()).min(digits.len());
-    std::str::from_utf8(&digits[..length]).expect("hex digits are ASCII")
-}
 
 /// Reads exactly `N` bytes of padded base64.
 fn base64_bytes<const N: usize>(text: &str, rule: &'static str) -> Result<[u8; N], ValueError> {
@@ -93,7 +68,11 @@ impl FromStr for HistoricKey {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "B5pejcSXafZMJItPewOx4gOZrUqFiJffHxZ5n8Gwvug=")
+    schema(
+        value_type = String,
+        example = "B5pejcSXafZMJItPewOx4gOZrUqFiJffHxZ5n8Gwvug=",
+        pattern = "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"
+    )
 )]
 pub struct PublicKey([u8; KEY_BYTES]);
 
@@ -119,7 +98,7 @@ impl PublicKey {
 
     /// The address it has: the first 20 bytes of SHA-256 over the key.
     pub fn address(&self) -> Address {
-        let digest: [u8; HASH_BYTES] = Sha256::digest(self.0).into();
+        let digest: [u8; 32] = Sha256::digest(self.0).into();
         let mut address = [0; ADDRESS_BYTES];
         address.copy_from_slice(&digest[..ADDRESS_BYTES]);
         Address(address)
@@ -181,7 +160,11 @@ impl<'de> Deserialize<'de> for PublicKey {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "D5B865BA26FDF5285105626B708E8556809737F7")
+    schema(
+        value_type = String,
+        example = "D5B865BA26FDF5285105626B708E8556809737F7",
+        pattern = "^[0-9A-Fa-f]{40}$"
+    )
 )]
 pub struct Address([u8; ADDRESS_BYTES]);
 
@@ -228,129 +211,12 @@ impl<'de> Deserialize<'de> for Address {
     }
 }
 
-/// A SHA-256 hash, 32 bytes, upper hex.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "schema",
-    derive(utoipa::ToSchema),
-    schema(
-        value_type = String,
-        example = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
-    )
-)]
-pub struct Hash([u8; HASH_BYTES]);
-
-impl Hash {
-    /// Every 32 bytes are a hash.
-    pub const fn from_bytes(bytes: [u8; HASH_BYTES]) -> Hash {
-        Hash(bytes)
-    }
-
-    /// The hash of `bytes`.
-    pub fn of(bytes: &[u8]) -> Hash {
-        Hash(Sha256::digest(bytes).into())
-    }
-
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; HASH_BYTES] {
-        &self.0
-    }
-}
-
-impl FromStr for Hash {
-    type Err = ValueError;
-    fn from_str(text: &str) -> Result<Hash, ValueError> {
-        hex_bytes(text, HASH_RULE).map(Hash)
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(hex_digits(&self.0, &mut [0; _]))
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hash({self})")
-    }
-}
-
-impl Serialize for Hash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(hex_digits(&self.0, &mut [0; _]))
-    }
-}
-
-impl<'de> Deserialize<'de> for Hash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
-        from_text(deserializer, "a SHA-256 hash as 64 hex digits")
-    }
-}
-
-/// What an application put into a header as its state: up to 64 bytes of its own choice, upper hex,
-/// empty before the first block of some chains.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "schema",
-    derive(utoipa::ToSchema),
-    schema(value_type = String, example = "A0DE13083B6EE8B7")
-)]
-pub struct AppHash(Vec<u8>);
-
-impl AppHash {
-    /// Checks the length.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<AppHash, ValueError> {
-        if bytes.len() > APP_HASH_BYTES_MAX {
-            return Err(ValueError::new(APP_HASH_RULE, &format!("{} bytes", bytes.len())));
-        }
-        Ok(AppHash(bytes))
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl FromStr for AppHash {
-    type Err = ValueError;
-    fn from_str(text: &str) -> Result<AppHash, ValueError> {
-        let bytes = hex::decode(text).map_err(|_| ValueError::new(APP_HASH_RULE, text))?;
-        AppHash::from_bytes(bytes)
-    }
-}
-
-impl fmt::Display for AppHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(hex_digits(&self.0, &mut [0; _]))
-    }
-}
-
-impl fmt::Debug for AppHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AppHash({self})")
-    }
-}
-
-impl Serialize for AppHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(hex_digits(&self.0, &mut [0; _]))
-    }
-}
-
-impl<'de> Deserialize<'de> for AppHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AppHash, D::Error> {
-        from_text(deserializer, "an application hash as hex digits")
-    }
-}
-
 /// An Ed25519 signature, 64 bytes in base64. Says nothing about being valid.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String)
+    schema(value_type = String, pattern = "^[A-Za-z0-9+/]{85}[AQgw]==$")
 )]
 pub struct Signature([u8; SIGNATURE_BYTES]);
 

@@ -29,7 +29,16 @@ const DIGEST_RULE: &str = "a digest is 1 to 64 bytes as hex digits";
 /// What a sender remarks on a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "invoice 2026-0117"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        example = "invoice 2026-0117",
+        min_length = 1,
+        max_length = 256,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$"
+    )
+)]
 pub struct Memo(String);
 
 impl Memo {
@@ -67,7 +76,12 @@ impl fmt::Display for Memo {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(example = "tender 2026-17, annex B")
+    schema(
+        example = "tender 2026-17, annex B",
+        max_length = 140,
+        pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]([^\\x00-\\x1f\\x7f-\\x9f]*\
+                   [^\\s\\x00-\\x1f\\x7f-\\x9f])?$"
+    )
 )]
 pub struct Label(String);
 
@@ -102,7 +116,11 @@ impl fmt::Display for Label {
 /// By what a document was digested.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "sha-256"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "sha-256", pattern = "^[a-z0-9-]{1,32}$")
+)]
 pub struct Algorithm(String);
 
 impl Algorithm {
@@ -141,7 +159,8 @@ impl fmt::Display for Algorithm {
     derive(utoipa::ToSchema),
     schema(
         value_type = String,
-        example = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+        example = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+        pattern = "^([0-9A-Fa-f]{2}){1,64}$"
     )
 )]
 pub struct Digest(Vec<u8>);

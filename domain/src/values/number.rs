@@ -30,7 +30,7 @@ where
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "1")
+    schema(value_type = String, example = "1", pattern = "^[1-9][0-9]{0,18}$")
 )]
 pub struct Height(u64);
 
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for Height {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "0")
+    schema(value_type = String, example = "0", pattern = "^(0|[1-9][0-9]{0,18})$")
 )]
 pub struct Epoch(u64);
 
@@ -182,7 +182,7 @@ impl<'de> Deserialize<'de> for Epoch {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "0")
+    schema(value_type = String, example = "0", pattern = "^(0|[1-9][0-9]{0,18})$")
 )]
 pub struct Nonce(u64);
 
@@ -248,7 +248,11 @@ impl<'de> Deserialize<'de> for Nonce {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(try_from = "u32")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = u32, example = 0))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(value_type = u32, example = 0, maximum = 2_147_483_647)
+)]
 pub struct Round(u32);
 
 const ROUND_RULE: &str = "a round is a number from 0 to 2147483647";

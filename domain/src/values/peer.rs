@@ -44,7 +44,7 @@ fn is_host_and_port(text: &str) -> bool {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(example = "b600306cfa76723fdec395e53a9b3d9fdb78b1e2")
+    schema(example = "b600306cfa76723fdec395e53a9b3d9fdb78b1e2", pattern = "^[A-Za-z0-9]{1,64}$")
 )]
 pub struct PeerId(String);
 

@@ -48,7 +48,11 @@ fn is_permission(text: &str) -> bool {
 /// A user or a service. Says nothing about who that is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "principal-north"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "principal-north", pattern = "^[a-z0-9-]{1,64}$")
+)]
 pub struct PrincipalId(String);
 
 impl PrincipalId {
@@ -92,7 +96,11 @@ impl fmt::Display for PrincipalId {
 /// A session: one login and every refresh of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "session-1"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "session-1", pattern = "^[a-z0-9-]{1,64}$")
+)]
 pub struct SessionId(String);
 
 impl SessionId {
@@ -126,7 +134,11 @@ impl fmt::Display for SessionId {
 /// An API key, by its public half.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "key-1"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "key-1", pattern = "^[a-z0-9-]{1,64}$")
+)]
 pub struct ApiKeyId(String);
 
 impl ApiKeyId {
@@ -160,7 +172,11 @@ impl fmt::Display for ApiKeyId {
 /// The name of a role, such as `super_admin`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "operator"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "operator", pattern = "^[a-z][a-z0-9_]{0,31}$")
+)]
 pub struct RoleName(String);
 
 impl RoleName {
@@ -194,7 +210,11 @@ impl fmt::Display for RoleName {
 /// The name of a permission: `<context>:<action>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "validator:jail"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "validator:jail", max_length = 64, pattern = "^[a-z_]+:[a-z_]+$")
+)]
 pub struct PermissionName(String);
 
 impl PermissionName {

@@ -54,7 +54,11 @@ pub(super) fn kept(text: String, keeps: bool, rule: &'static str) -> Result<Stri
 /// The name of a chain; never changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "node0-local"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "node0-local", pattern = "^[A-Za-z0-9._-]{1,50}$")
+)]
 pub struct ChainId(String);
 
 impl ChainId {
@@ -89,7 +93,16 @@ impl fmt::Display for ChainId {
 /// The name a validator shows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "North Star"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        example = "North Star",
+        max_length = 70,
+        pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]([^\\x00-\\x1f\\x7f-\\x9f]*\
+                   [^\\s\\x00-\\x1f\\x7f-\\x9f])?$"
+    )
+)]
 pub struct Moniker(String);
 
 impl Moniker {
@@ -123,7 +136,15 @@ impl fmt::Display for Moniker {
 /// Where a validator introduces itself: an absolute http or https address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "https://north.example"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        example = "https://north.example",
+        max_length = 140,
+        pattern = "^https?://[A-Za-z0-9][!-~]*$"
+    )
+)]
 pub struct Website(String);
 
 impl Website {
@@ -159,7 +180,16 @@ impl fmt::Display for Website {
 /// How a validator's people can be reached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "ops@north.example"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        example = "ops@north.example",
+        max_length = 140,
+        pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]([^\\x00-\\x1f\\x7f-\\x9f]*\
+                   [^\\s\\x00-\\x1f\\x7f-\\x9f])?$"
+    )
+)]
 pub struct Contact(String);
 
 impl Contact {
@@ -193,7 +223,16 @@ impl fmt::Display for Contact {
 /// Why somebody did something, in their words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "missed its duties"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(
+        example = "missed its duties",
+        max_length = 280,
+        pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]([^\\x00-\\x1f\\x7f-\\x9f]*\
+                   [^\\s\\x00-\\x1f\\x7f-\\x9f])?$"
+    )
+)]
 pub struct Reason(String);
 
 impl Reason {
@@ -227,7 +266,11 @@ impl fmt::Display for Reason {
 /// Who runs a validator: the id of a principal or of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "principal-north"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "principal-north", pattern = "^[!-~]{1,100}$")
+)]
 pub struct Operator(String);
 
 impl Operator {
@@ -261,7 +304,11 @@ impl fmt::Display for Operator {
 /// Names the stake that was set aside for a registration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "reservation-1"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "reservation-1", pattern = "^[!-~]{1,100}$")
+)]
 pub struct Reservation(String);
 
 impl Reservation {

@@ -102,7 +102,12 @@ async fn strangers_meet_a_closed_door_wherever_the_table_does_not_say_otherwise(
         let answer = knock(stranger(&app, method(entry.method), &path), entry).await;
         match entry.access {
             // Whoever proves who they are, and does not, is told so.
-            Access::Open if entry.operation == Operation::BrowserRefresh => {
+            Access::Open
+                if matches!(
+                    entry.operation,
+                    Operation::BrowserRefresh | Operation::OidcCallback
+                ) =>
+            {
                 assert_eq!(problem(&answer), "not-authenticated", "{path}");
             }
             Access::Open | Access::Public(_) | Access::Fields => {

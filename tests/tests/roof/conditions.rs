@@ -82,10 +82,10 @@ async fn a_command_can_wait_until_it_is_seen_and_a_query_for_a_position() {
     let path = validator(1);
     let late = http.request(Method::GET, &path).header("min-position", position + 5);
     let late = send(late).await;
-    assert_eq!((late.status, problem(&late).as_str()), (503, "read-model-behind"));
-    assert_eq!(late.body["lag"], 5);
+    assert_eq!((late.status, problem(&late).as_str()), (409, "log-restored"));
+    assert_eq!(late.body["position"], position);
     let beyond = http.request(Method::GET, "/api/v1/events").header("min-position", position + 5);
-    assert_eq!(problem(&send(beyond).await), "read-model-behind");
+    assert_eq!(problem(&send(beyond).await), "log-restored");
     let bad = http.request(Method::GET, &path).header("min-position", "soon");
     assert_eq!(faults(&send(bad).await), ["Min-Position"]);
     app.stop().await;

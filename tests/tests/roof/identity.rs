@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use api::identity::vault::{self, Vault};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::{
     app::{MASTER_KEY, TestApp},
+    database::TestDatabase,
     http::{Answer, Http},
 };
 
@@ -104,11 +106,54 @@ async fn a_refresh_token_is_good_once_and_its_second_use_ends_the_session() {
     assert_eq!(problem(&refresh(&app, &first["refresh_token"]).await, 401), "not-authenticated");
     assert_eq!(with(&app, text(&second["access_token"])).get("/api/v1/auth/me").await.status, 401);
     assert_eq!(refresh(&app, &second["refresh_token"]).await.status, 401);
-    assert_eq!(told(&admin, "refresh-reuse-detected.v1").await, 1);
     // The person's other session is not concerned.
     refresh(&app, &other["refresh_token"]).await.expect(200);
     let nothing = refresh(&app, &json!("nr_made-up")).await;
     assert_eq!(nothing.status, 401);
+    assert_eq!(told(&admin, "refresh-reuse-detected.v1").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_where_somebody_came_is_in_the_event_under_their_own_key() {
+    let (app, admin) = start().await;
+    registered(&app, &admin, EMAIL, &["viewer"]).await;
+    login(&app, EMAIL, "another password of somebody").await;
+    eventually(async || told(&admin, "login-failed.v1").await == 1).await;
+    let tokens = login(&app, EMAIL, PASSWORD).await.expect(200);
+    refresh(&app, &tokens["refresh_token"]).await.expect(200);
+    refresh(&app, &tokens["refresh_token"]).await;
+    let statement = "select key_id from person_keys where principal = $1";
+    let key = sqlx::query_scalar(statement).bind(tokens["principal"].as_str());
+    let key: String = key.fetch_one(&pool(&app).await).await.unwrap();
+    for event_type in ["login-failed.v1", "session-started.v1", "refresh-reuse-detected.v1"] {
+        let path = format!("/api/v1/events?type={event_type}");
+        let events = admin.get(&path).await.expect(200);
+        let origin = &events["items"][0]["record"]["data"]["origin"];
+        assert_eq!(origin["key_id"], key, "{event_type}");
+        // A nonce of 12 bytes, the address, and a tag of 16.
+        let sealed = STANDARD.decode(text(&origin["ciphertext"])).unwrap();
+        assert_eq!(sealed.len(), 12 + "127.0.0.1".len() + 16, "{event_type}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_start_at_once_for_the_first_time_set_up_one_service_together() {
+    const SERVERS: usize = 4;
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    let settings = [("database_url", url.as_str())];
+    let all = (0..SERVERS).map(|_| TestApp::start_with(&settings));
+    let apps = futures::future::join_all(all).await;
+    for app in &apps {
+        app.http().get("/api/v1/auth/me").await.expect(200);
+    }
+    let admin = apps[0].http();
+    for event_type in ["principal-registered.v1", "role-granted.v1", "api-key-issued.v1"] {
+        assert_eq!(told(&admin, event_type).await, 1, "{event_type}");
+    }
+    for app in apps {
+        app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,24 @@ async fn bad_bodies_get_the_documented_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_no_database_holds_is_refused_wherever_it_comes_in() {
+    let (app, http) = start().await;
+    for path in [
+        "/api/v1/access-records?principal=%00",
+        "/api/v1/activity?actor=a%00b",
+        "/api/v1/anchors?owner=%00",
+        "/api/v1/search?q=%00",
+    ] {
+        let answer = http.get(path).await;
+        assert_eq!(answer.status, 400, "{path}: {:#}", answer.body);
+    }
+    let query = "{ activity(filter: {actor: \"\\u0000\"}) { nodes { position } } }";
+    let answer = super::graphql::ask(&http, query).await;
+    assert_eq!(answer.body["errors"][0]["extensions"]["status"], 400, "{:#}", answer.body);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_in_pieces_is_measured_too() {
     let (app, http) = start().await;
     let piece = || Ok::<_, std::io::Error>(vec![b' '; 100_000]);

@@ -372,7 +372,7 @@ async fn what_the_provider_did_not_sign_for_us_now_about_this_sign_in_is_not_bel
     assert_eq!(mallory.get(&app, &back).await.status, 401, "a sign-in ends once");
     let denied = "/api/v1/auth/oidc/callback?error=access_denied&state=x";
     assert_eq!(mallory.get(&app, denied).await.status, 401);
-    assert_eq!(mallory.get(&app, "/api/v1/auth/oidc/callback?state=x").await.status, 400);
+    assert_eq!(mallory.get(&app, "/api/v1/auth/oidc/callback?state=x").await.status, 401);
     app.stop().await;
 }
 
@@ -393,6 +393,6 @@ async fn a_provider_that_is_away_is_left_alone_and_passwords_go_on_to_do() {
     app.stop().await;
     let app = TestApp::start().await;
     let none = Browser::new().get(&app, "/api/v1/auth/oidc/begin").await;
-    assert_eq!((none.status, problem(&none).as_str()), (503, "not-configured"));
+    assert_eq!((none.status, problem(&none).as_str()), (404, "not-configured"));
     app.stop().await;
 }

@@ -72,7 +72,7 @@ async fn more_requests_than_the_limit_are_shed_and_health_still_answers() {
     assert_eq!((shed.status, problem(&shed).as_str()), (503, "overloaded"));
     http.get("/livez").await.expect(200);
     http.get("/readyz").await.expect(200);
-    assert_eq!(slow.await.unwrap().unwrap().status(), 503);
+    assert_eq!(slow.await.unwrap().unwrap().status(), 409, "there is no such position");
     http.get("/api/v1/validators").await.expect(200);
     app.stop().await;
 }

@@ -10,11 +10,11 @@ use axum::{
 };
 
 use super::{
-    BrowserSession, InvitationByOidc, Login, OidcLocation, fresh, in_session, read, unkept,
+    BrowserSession, InvitationByOidc, Login, OidcLocation, fresh, in_session, read, unkept, visit,
 };
 use crate::{
     cookies,
-    door::SignedIn,
+    door::{SignedIn, Visit},
     identity::{
         ACCESS_TOKEN_S, TokenPair,
         oidc::{Begun, Purpose},
@@ -57,8 +57,9 @@ fn begun(app: &App, pair: &TokenPair) -> Response {
 
 /// `POST /api/v1/auth/browser/login`.
 pub async fn login(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (_, it) = read::<Login>(&app, Operation::BrowserLogin, request).await?;
-    let pair = app.identities.login(&it.email, &it.password, it.code.as_deref()).await?;
+    let (parts, it) = read::<Login>(&app, Operation::BrowserLogin, request).await?;
+    let (code, from) = (it.code.as_deref(), visit(&parts)?.address);
+    let pair = app.identities.login(&it.email, &it.password, code, from).await?;
     Ok(begun(&app, &pair))
 }
 
@@ -66,7 +67,8 @@ pub async fn login(State(app): State<App>, request: Request) -> Result<Response,
 pub async fn refresh(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     params::none_taken(&request)?;
     let token = cookies::refresh_token(request.headers())?;
-    let pair = app.identities.refresh(token).await?;
+    let from = Visit::within(request.extensions())?.address;
+    let pair = app.identities.refresh(token, from).await?;
     Ok(begun(&app, &pair))
 }
 
@@ -127,10 +129,12 @@ pub async fn callback(State(app): State<App>, request: Request) -> Result<Respon
         return Err(Problem::new(Kind::NotAuthenticated, "the issuer did not sign anybody in"));
     }
     let (Some(code), Some(state)) = (code, state) else {
-        return Err(Problem::invalid_parameter("code, state", "are what the issuer sends"));
+        let detail = "the issuer sends code and state: begin at /api/v1/auth/oidc/begin";
+        return Err(Problem::new(Kind::NotAuthenticated, detail));
     };
     let kept = cookies::state(request.headers());
-    let ended = app.identities.end_oidc(&state, kept, code).await?;
+    let from = Visit::within(request.extensions())?.address;
+    let ended = app.identities.end_oidc(&state, kept, code, from).await?;
     let mut response = away(HOME)?;
     if let Some(pair) = &ended {
         response = signed_in(response, pair, &app.identities.csrf_token(&pair.session));
