@@ -137,6 +137,9 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
             let response = answer(&app, next.run(request)).instrument(span).await;
             // Kept to here: who goes away half-way gives it back as well.
             drop(place);
+            if let Some(entry) = entry {
+                learn(&app, entry, &response);
+            }
             (response, standing)
         }
     };
@@ -150,6 +153,32 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
     app.telemetry.count_request(entry, response.status(), started.elapsed());
     log(&id, &method, entry, response.status(), started);
     response
+}
+
+/// Whether it cannot be answered without the database. What GraphQL asks for is known to its fields
+/// alone.
+fn asks_database(entry: &Entry) -> bool {
+    match entry.operation.class() {
+        Class::Query => matches!(entry.access, Access::Public(_) | Access::Needs(_)),
+        Class::SignIn => true,
+        Class::Vital | Class::Consensus | Class::Command => false,
+    }
+}
+
+/// Learns from a reply whether the database is there.
+fn learn(app: &App, entry: &Entry, response: &Response) {
+    if !asks_database(entry) {
+        return;
+    }
+    let problem = response.extensions().get::<Problem>().map(Problem::kind);
+    let status = response.status();
+    if problem == Some(Kind::DatabaseUnavailable) {
+        app.database.failed();
+    } else if status.is_success()
+        || matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND)
+    {
+        app.database.succeeded();
+    }
 }
 
 /// What whoever comes in holds and is told.
@@ -226,6 +255,10 @@ async fn admit(
             .with_header(header::CONNECTION, close));
     }
     let place = app.bulkheads.enter(class)?;
+    if asks_database(entry) && !app.database.admits() {
+        let detail = "the database did not answer lately, and is asked again in a moment";
+        return Err(Problem::new(Kind::DatabaseUnavailable, detail));
+    }
     match entry.form {
         Form::Json => accept::require(headers, &["application/json"])?,
         Form::Events => accept::require(headers, &[sse::MEDIA_TYPE])?,

@@ -23,6 +23,7 @@ use crate::{
     live,
     problem::Problem,
     rates::Rates,
+    resilience::Breaker,
     rest::reply,
     router,
     telemetry::Telemetry,
@@ -42,6 +43,11 @@ pub const REQUEST_MS_MAX: u64 = 30_000;
 pub const WAIT_MS_MAX: u64 = 10_000;
 /// Milliseconds a query with `Min-Position` waits when it does not say for how long.
 pub const WAIT_MS_DEFAULT: u64 = 2_000;
+
+/// Failures in a row after which the database is left alone.
+const DATABASE_FAILURES_MAX: u32 = 4;
+/// For how many milliseconds; then one asks for all.
+const LEFT_ALONE_MS: u64 = 500;
 
 /// The limits of the surface.
 #[derive(Clone, Debug)]
@@ -126,6 +132,8 @@ pub struct Surface {
     pub state: AppState,
     /// Requests under way.
     pub(crate) bulkheads: Arc<Bulkheads>,
+    /// Whether the database is asked at all.
+    pub(crate) database: Breaker,
     /// The places for live streams.
     pub(crate) places: live::Places,
     /// Whose turn it is to submit while our own chain is behind.
@@ -147,8 +155,9 @@ pub fn build(state: AppState) -> (Router, App) {
     let schema = graphql::schema(&state.limits.graphql);
     let places = live::Places::new(state.limits.live.streams_max);
     let bulkheads = Bulkheads::new(state.limits.bulkheads.clone());
+    let database = Breaker::new(DATABASE_FAILURES_MAX, Duration::from_millis(LEFT_ALONE_MS));
     let turn = tokio::sync::Mutex::new(());
-    let app = Arc::new(Surface { state, bulkheads, places, turn, schema });
+    let app = Arc::new(Surface { state, bulkheads, database, places, turn, schema });
     (router::router(app.clone()), app)
 }
 
@@ -172,13 +181,14 @@ impl Surface {
     pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
         let Some(wanted) = minimum else { return Ok(self.reflected(models)) };
         let wait_ms = self.limits.wait_ms_default;
-        match self.projections.wait_for(models, wanted, wait_ms).await {
-            Ok(position) => Ok(position),
-            Err(late) => {
-                self.log_reaches(Some(wanted)).await?;
-                Err(reply::behind(&late.name, late.reflected, late.wanted))
-            }
+        // Another server may know of more than this one does yet.
+        if wanted > self.head() {
+            self.log_reaches(Some(wanted)).await?;
         }
+        self.projections
+            .wait_for(models, wanted, wait_ms)
+            .await
+            .map_err(|late| reply::behind(&late.name, late.reflected, late.wanted))
     }
 
     /// How far the log goes; a position beyond that is none of this log's.

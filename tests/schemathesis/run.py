@@ -46,7 +46,7 @@ def serve(program, folder):
         stderr=log,
         text=True,
     )
-    return server, json.loads(server.stdout.readline())["url"]
+    return server, json.loads(server.stdout.readline())["address"]
 
 
 def key_of(url, role):
@@ -85,6 +85,8 @@ def main():
     for role in roles:
         # Each role finds a log of its own: who may do much leaves much behind.
         with tempfile.TemporaryDirectory(prefix="node0-schemathesis-") as folder:
+            # PostgreSQL runs as somebody else when this runs as root.
+            os.chmod(folder, 0o755)
             server, url = serve(program, f"{folder}/data")
             try:
                 print(f"schemathesis: {role}", flush=True)

@@ -104,6 +104,15 @@ async fn send(request: reqwest::RequestBuilder) -> Answer {
 }
 
 /// A server with its client.
+/// A table that nobody can read until this is given up: who asks it waits.
+async fn locked(app: &TestApp, table: &'static str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
+    let mut held = pool.begin().await.unwrap();
+    let statement = sqlx::AssertSqlSafe(format!("lock table {table}"));
+    sqlx::query(statement).execute(&mut *held).await.unwrap();
+    held
+}
+
 async fn start() -> (TestApp, Http) {
     let app = TestApp::start().await;
     let http = app.http();
