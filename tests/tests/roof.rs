@@ -3,6 +3,7 @@
 //! Does not test what commands decide nor what read models hold: those have tests of their own.
 
 mod access;
+mod attacks;
 mod bitcoin;
 mod blocks;
 mod conditions;
