@@ -44,6 +44,7 @@ pub struct Query(
     types::blocks::BlockQueries,
     types::search::SearchQueries,
     types::processes::ProcessQueries,
+    types::flags::FlagQueries,
 );
 
 /// The schema.

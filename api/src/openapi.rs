@@ -30,6 +30,7 @@ pub fn document() -> Value {
                 | Operation::CommandHeight
                 | Operation::CommandPrincipal
                 | Operation::CommandRole
+                | Operation::CommandFlag
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );
@@ -96,6 +97,7 @@ fn tags() -> Value {
         {"name": "auth", "description": "Signing in and out, and who one is."},
         {"name": "principals", "description": "Persons and services, and what they may do."},
         {"name": "roles", "description": "Roles of one's own beside those that are built in."},
+        {"name": "flags", "description": "What is switched on, and for whom."},
         {"name": "rpc", "description": "Our own chain for light clients and CosmJS."},
         {"name": "graphql", "description": "The same questions over GraphQL."},
         {"name": "server", "description": "Health, metrics and documents."},

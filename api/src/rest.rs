@@ -12,6 +12,7 @@ pub mod chains;
 pub mod delegations;
 pub mod documents;
 pub mod events;
+pub mod flags;
 pub mod follow;
 pub mod headers;
 pub mod health;

@@ -10,6 +10,7 @@ use axum::{
 use domain::{
     block::Block,
     chain::Chain,
+    configuration::flag::Flag,
     consensus::ConsensusHeight,
     identity::{principal::Principal, role::RoleDefinition},
     transaction::Account,
@@ -24,9 +25,9 @@ use crate::{
     rest::{
         access_records, activity, anchors,
         auth::{self, browser},
-        blobs, blocks, chains, delegations, documents, events, follow, headers, health, heartbeats,
-        light_blocks, principals, processes, projections, search, slashings, transactions,
-        validator_sets, validators,
+        blobs, blocks, chains, delegations, documents, events, flags, follow, headers, health,
+        heartbeats, light_blocks, principals, processes, projections, search, slashings,
+        transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -160,6 +161,11 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/roles/{role}/{command}", post(command::<RoleDefinition>))
         .route("/api/v1/services", post(principals::set_up_service))
         .route("/api/v1/api-keys", post(principals::issue_api_key))
+        // What is in force
+        .route("/api/v1/flags", get(flags::list))
+        .route("/api/v1/flags/{key}", get(flags::get))
+        .route("/api/v1/flags/{key}/evaluation", get(flags::evaluate))
+        .route("/api/v1/flags/{key}/{command}", post(command::<Flag>))
         // Read models
         .route("/api/v1/projections", get(projections::list))
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))

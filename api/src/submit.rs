@@ -6,6 +6,7 @@ mod accounts;
 pub mod batch;
 mod blocks;
 mod chains;
+mod flags;
 mod heights;
 mod principals;
 mod roles;

@@ -9,6 +9,7 @@ use domain::{
     aggregate::Aggregate,
     block::Block,
     chain::{Chain, SNAPSHOTS_MAX, Snapshot},
+    configuration::flag::Flag,
     consensus::ConsensusHeight,
     identity::{principal::Principal, role::RoleDefinition},
     parameters::Parameters,
@@ -93,6 +94,7 @@ pub struct Rooms {
     pub(crate) heights: Lanes<ConsensusHeight>,
     pub(crate) principals: Lanes<Principal>,
     pub(crate) roles: Lanes<RoleDefinition>,
+    pub(crate) flags: Lanes<Flag>,
     pub(crate) ledger: Ledger,
     /// Snapshots of states that were made and are kept, so that events may name them.
     pub(crate) snapshots: Cache<(ChainId, Height), Snapshot>,
@@ -116,6 +118,7 @@ impl Commands {
             heights: Lanes::new(states.min(CACHED_BLOCKS_MAX)),
             principals: Lanes::new(states),
             roles: Lanes::new(states),
+            flags: Lanes::new(states),
             ledger: Ledger::default(),
             snapshots: Cache::new(SNAPSHOTS_MAX as u64),
             epochs_fresh: fresh(),

@@ -6,7 +6,9 @@ mod role;
 mod set;
 
 use domain::{
-    block, chain, consensus,
+    block, chain,
+    configuration::flag,
+    consensus,
     identity::{principal, role as defined_role},
     transaction, validator, validator_set,
 };
@@ -357,5 +359,15 @@ pub fn role(command: &defined_role::Command) -> Permission {
         defined_role::Command::Define { .. } | defined_role::Command::Retire {} => {
             Permission::IdentityGrant
         }
+    }
+}
+
+/// What a command to a flag asks for. A rollout is in force at once: it asks for as much as an
+/// approval. Whoever may propose may switch one off.
+pub fn flag(command: &flag::Command) -> Permission {
+    use flag::Command;
+    match command {
+        Command::CreateFlag { .. } | Command::Kill { .. } => Permission::ConfigPropose,
+        Command::SetRollout { .. } => Permission::ConfigApprove,
     }
 }

@@ -3,6 +3,7 @@
 //! Does not decide anything.
 
 mod agreement;
+mod configuration;
 mod identity;
 
 use domain::{

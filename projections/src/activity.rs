@@ -136,6 +136,7 @@ fn subject(fact: &Fact) -> String {
         Fact::Account(address, _) => address.to_string(),
         Fact::Block(hash, _) => hash.to_string(),
         Fact::Height(stream, _) => stream.to_string(),
+        Fact::Flag(key, _) => key.to_string(),
     }
 }
 

@@ -8,6 +8,10 @@ use domain::{
     aggregate::{self, Aggregate, Event as _},
     block::{self, Block},
     chain::{self, Chain, ChainStream},
+    configuration::{
+        Key,
+        flag::{self, Flag},
+    },
     consensus::{self, ConsensusHeight, HeightStream},
     transaction::{self, Account},
     validator::{self, Validator},
@@ -34,6 +38,8 @@ pub enum Fact {
     Block(Hash, block::Event),
     /// At a height.
     Height(HeightStream, consensus::Event),
+    /// To a feature flag.
+    Flag(Key, flag::Event),
 }
 
 impl Fact {
@@ -46,6 +52,7 @@ impl Fact {
             Fact::Account(_, event) => event.name(),
             Fact::Block(_, event) => event.name(),
             Fact::Height(_, event) => event.name(),
+            Fact::Flag(_, event) => event.name(),
         }
     }
 
@@ -58,6 +65,7 @@ impl Fact {
             Account::CATEGORY => Ok(Fact::Account(read_id(id)?, read_event(name, data)?)),
             Block::CATEGORY => Ok(Fact::Block(read_id(id)?, read_event(name, data)?)),
             ConsensusHeight::CATEGORY => Ok(Fact::Height(read_id(id)?, read_event(name, data)?)),
+            Flag::CATEGORY => Ok(Fact::Flag(read_id(id)?, read_event(name, data)?)),
             other => Err(format!("no context of this program has the category {other:?}")),
         }
     }
@@ -188,7 +196,8 @@ impl<'a> Chunk<'a> {
             | Fact::Chain(..)
             | Fact::Account(..)
             | Fact::Block(..)
-            | Fact::Height(..) => None,
+            | Fact::Height(..)
+            | Fact::Flag(..) => None,
         })
     }
 
@@ -202,7 +211,8 @@ impl<'a> Chunk<'a> {
             | Fact::Chain(..)
             | Fact::Account(..)
             | Fact::Block(..)
-            | Fact::Height(..) => None,
+            | Fact::Height(..)
+            | Fact::Flag(..) => None,
         })
     }
 
@@ -212,6 +222,20 @@ impl<'a> Chunk<'a> {
             Fact::Chain(stream, happened) => Some((event, stream, happened)),
             Fact::Validator(..)
             | Fact::ValidatorSet(..)
+            | Fact::Account(..)
+            | Fact::Block(..)
+            | Fact::Height(..)
+            | Fact::Flag(..) => None,
+        })
+    }
+
+    /// What happened to feature flags.
+    pub fn flags(&self) -> impl Iterator<Item = (&'a Event, &'a Key, &'a flag::Event)> {
+        self.facts().filter_map(|(event, fact)| match fact {
+            Fact::Flag(key, happened) => Some((event, key, happened)),
+            Fact::Validator(..)
+            | Fact::ValidatorSet(..)
+            | Fact::Chain(..)
             | Fact::Account(..)
             | Fact::Block(..)
             | Fact::Height(..) => None,

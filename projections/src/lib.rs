@@ -13,6 +13,7 @@ mod checkpoint;
 mod columns;
 pub mod delegations;
 pub mod event;
+pub mod flags;
 pub mod headers;
 pub mod heights;
 pub mod page;
@@ -58,5 +59,6 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(blocks::Blocks),
         Arc::new(heights::Heights),
         Arc::new(process_runs::ProcessRuns),
+        Arc::new(flags::Flags),
     ]
 }

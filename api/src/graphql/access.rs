@@ -39,6 +39,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("processes", Access::Public(Permission::MonitorRead)),
     ("processRun", Access::Public(Permission::MonitorRead)),
     ("processRuns", Access::Public(Permission::MonitorRead)),
+    ("flag", Access::Needs(Permission::ConfigRead)),
+    ("flags", Access::Needs(Permission::ConfigRead)),
     ("search", Access::Public(Permission::ChainRead)),
     ("event", Access::Needs(Permission::EventRead)),
     ("events", Access::Needs(Permission::EventRead)),

@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod chains;
 pub mod delegations;
 pub mod events;
+pub mod flags;
 pub mod headers;
 pub mod heartbeats;
 pub mod histories;

@@ -3,7 +3,9 @@
 //! Does not know what a command does: its words are the domain's.
 
 use domain::{
-    block, chain, consensus,
+    block, chain,
+    configuration::flag,
+    consensus,
     identity::{principal, role},
     transaction, validator, validator_set,
 };
@@ -47,6 +49,7 @@ pub fn operations() -> Vec<(String, Value)> {
         principal::Refusal,
     >());
     found.extend(of::<role::RoleDefinition, role::Command, role::Event, role::Refusal>());
+    found.extend(of::<flag::Flag, flag::Command, flag::Event, flag::Refusal>());
     found
 }
 

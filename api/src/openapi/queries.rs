@@ -3,6 +3,7 @@
 //! Does not know how they are read.
 
 use domain::{identity::principal::StandingName, transaction};
+use projections::flags::FlagStanding;
 use serde_json::{Map, Value, json};
 
 use super::{commands, live, permission, rpc, schemas, security, shared};
@@ -109,6 +110,7 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
     }
     for (name, words, schema) in &doc.query {
         let required = matches!(*name, "query" | "q")
+            || (*name == "subject" && entry.operation == Operation::EvaluateFlag)
             || (*name == "delegator" && !entry.path.contains("{address}"));
         let mut parameter = json!({
             "name": name, "in": "query", "description": words, "required": required,
@@ -209,6 +211,15 @@ pub fn path_parameter(name: &str) -> Value {
                 "type": "string",
                 "format": "uuid",
                 "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
+            }),
+        ),
+        "key" => (
+            "A flag's name: words joined by dots.",
+            json!({
+                "type": "string",
+                "maxLength": 64,
+                "pattern": "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$",
+                "example": "server.new_dashboard",
             }),
         ),
         "role" => ("A role.", text("^[a-z][a-z0-9_]{0,31}$", "jailer")),
@@ -847,6 +858,24 @@ fn doc(operation: Operation) -> Doc {
             ],
             Reply::Page("AccessRecord"),
         ),
+        Operation::ListFlags => asked(
+            "flags",
+            "Feature flags, by key",
+            vec![(
+                "standing",
+                "That are this now.",
+                one_of(FlagStanding::ALL.map(FlagStanding::as_str)),
+            )],
+            Reply::Page("FlagRow"),
+        ),
+        Operation::GetFlag => plain("flags", "A feature flag as it is now", Reply::One("FlagRow")),
+        Operation::EvaluateFlag => asked(
+            "flags",
+            "Whether a flag is on for somebody: the same answer in every process, and a greater \
+             rollout only adds",
+            vec![("subject", "For whom.", schemas::reference("FlagSubject"))],
+            Reply::One("FlagEvaluation"),
+        ),
         Operation::ListRoles => {
             plain("roles", "All roles, and what each gives", Reply::One("Roles"))
         }
@@ -987,6 +1016,7 @@ fn doc(operation: Operation) -> Doc {
         | Operation::CommandBlock
         | Operation::CommandHeight
         | Operation::CommandPrincipal
-        | Operation::CommandRole => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandRole
+        | Operation::CommandFlag => plain("server", "A command", Reply::One("Problem")),
     }
 }

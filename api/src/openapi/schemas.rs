@@ -3,13 +3,15 @@
 //! Does not know where they are used.
 
 use domain::{
-    block, chain, consensus,
+    block, chain,
+    configuration::{self, flag},
+    consensus,
     identity::{principal, role},
     transaction, validator, validator_set,
 };
 use projections::{
-    accounts, activity, anchors, blocks, chains, delegations, headers, heights, process_runs,
-    reputation_history, slashing_history, transactions, validator_sets, validators,
+    accounts, activity, anchors, blocks, chains, delegations, flags, headers, heights,
+    process_runs, reputation_history, slashing_history, transactions, validator_sets, validators,
 };
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -21,8 +23,8 @@ use crate::{
     access_records, heartbeats,
     identity::listing,
     rest::{
-        auth, documents, events, health, heartbeats as beats, principals, processes,
-        projections as status, search, transactions as sent, validator_sets as sets,
+        auth, documents, events, flags as of_flags, health, heartbeats as beats, principals,
+        processes, projections as status, search, transactions as sent, validator_sets as sets,
     },
 };
 
@@ -92,6 +94,12 @@ pub fn all() -> Value {
     with::<role::Command>(&mut found);
     with::<role::Event>(&mut found);
     with::<role::Refusal>(&mut found);
+    with::<flag::Command>(&mut found);
+    with::<flag::Event>(&mut found);
+    with::<flag::Refusal>(&mut found);
+    with::<configuration::Subject>(&mut found);
+    with::<flags::Flag>(&mut found);
+    with::<of_flags::FlagEvaluation>(&mut found);
     with::<access_records::AccessRecord>(&mut found);
     with::<listing::PrincipalView>(&mut found);
     with::<principals::Sessions>(&mut found);

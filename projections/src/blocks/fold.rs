@@ -73,7 +73,8 @@ fn changes<'a>(chunk: &Chunk<'a>) -> Vec<(&'a Event, Vec<u8>, Change<'a>)> {
         | Fact::Validator(..)
         | Fact::ValidatorSet(..)
         | Fact::Account(..)
-        | Fact::Height(..) => None,
+        | Fact::Height(..)
+        | Fact::Flag(..) => None,
     };
     chunk.facts().filter_map(change).collect()
 }

@@ -88,7 +88,8 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
             | Fact::ValidatorSet(..)
             | Fact::Chain(..)
             | Fact::Account(..)
-            | Fact::Block(..) => None,
+            | Fact::Block(..)
+            | Fact::Flag(..) => None,
         })
         .collect();
     let mut fold = load(&happened, tx).await?;

@@ -107,7 +107,8 @@ impl<'a> Fold<'a> {
             | Fact::Validator(..)
             | Fact::ValidatorSet(..)
             | Fact::Block(..)
-            | Fact::Height(..) => {}
+            | Fact::Height(..)
+            | Fact::Flag(..) => {}
         }
         Ok(())
     }

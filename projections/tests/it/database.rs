@@ -46,6 +46,7 @@ pub const TABLES: &[&str] = &[
     "process_runs_v1.runs",
     "process_runs_v1.steps",
     "blocks_v1.blocks",
+    "flags_v1.flags",
     "heights_v1.heights",
     "heights_v1.rounds",
     "heights_v1.votes",

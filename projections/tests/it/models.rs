@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     aggregate::Event as _,
     chain::{Chain, Event as ChainEvent},
+    configuration::{Key, flag::Flag},
     validator::{Event as ValidatorEvent, Standing},
     validator_set::Event as SetEvent,
     values::{Address, Amount, ChainId, Hash, Height},
@@ -12,6 +13,7 @@ use domain::{
 use projections::{
     Order, PageRequest, activity, chains, delegations,
     event::Fact,
+    flags::{self, FlagStanding},
     headers,
     process_runs::{self, STEPS_SHOWN_MAX},
     reputation_history, slashing_history, validator_sets, validators,
@@ -51,6 +53,7 @@ async fn read_models_equal_the_domains_own_fold() {
         headers_are_equal(&history, &database).await;
         histories_are_equal(&history, &database).await;
         runs_are_equal(&history, &database).await;
+        flags_are_equal(&history, &database).await;
         the_feed_has_every_event_it_follows(&history, &database).await;
         database.drop().await;
     }
@@ -316,11 +319,30 @@ async fn the_feed_has_every_event_it_follows(history: &History, database: &Datab
     }
 }
 
+/// A flag's row switches what its history switches.
+async fn flags_are_equal(history: &History, database: &Database) {
+    let rows = flags::list(&database.pool, flags::Filter::default(), &wide()).await.unwrap().items;
+    let known = history.flags.iter().filter(|(_, flag)| **flag != Flag::Unknown);
+    let expected: Vec<(&Key, &Flag)> = known.collect();
+    assert!(!expected.is_empty() && rows.len() == expected.len());
+    for (row, (key, flag)) in rows.iter().zip(expected) {
+        assert_eq!(row.key, *key);
+        assert_eq!(matches!(flag, Flag::Killed), row.standing == FlagStanding::Killed);
+        for subject in (0..100).map(|n| format!("who-{n}").parse().unwrap()) {
+            assert_eq!(row.is_on(&subject), flag.is_on(key, &subject), "{key} {subject}");
+        }
+        let alone = flags::get(&database.pool, key).await.unwrap();
+        assert_eq!(alone.as_ref(), Some(row));
+    }
+}
+
 /// Each run has the steps that a process did because of its cause, in order.
 async fn runs_are_equal(history: &History, database: &Database) {
     let mut expected: BTreeMap<Uuid, Vec<(u64, &str, String)>> = BTreeMap::new();
     for (position, (step, fact)) in (1..).zip(history.facts()) {
-        if let Some(cause) = step.causation {
+        // No process has to do with flags.
+        let is_followed = !matches!(fact, Fact::Flag(..));
+        if let Some(cause) = step.causation.filter(|_| is_followed) {
             let told = (position, fact.name(), step.stream.to_string());
             expected.entry(cause).or_default().push(told);
         }

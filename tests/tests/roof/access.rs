@@ -8,6 +8,7 @@ use commands::{Permission, Role};
 use domain::{
     block::Block,
     chain::Chain,
+    configuration::flag::Flag,
     consensus::ConsensusHeight,
     identity::{principal::Principal, role::RoleDefinition},
     transaction::Account,
@@ -37,6 +38,7 @@ fn filled(path: &str) -> String {
         ("{name}", "validators"),
         ("{principal}", "service-north"),
         ("{role}", "jailer"),
+        ("{key}", "server.new_dashboard"),
         ("{chain_height}", "roof-1-1"),
         ("{slug}", "refused"),
         ("{*file}", "index.html"),
@@ -71,6 +73,7 @@ fn commands() -> Vec<(String, &'static CommandSpec)> {
     all.extend(of::<ConsensusHeight>());
     all.extend(of::<Principal>());
     all.extend(of::<RoleDefinition>());
+    all.extend(of::<Flag>());
     all
 }
 

@@ -2,7 +2,9 @@
 
 use api::submit::Collection;
 use domain::{
-    block, chain, consensus,
+    block, chain,
+    configuration::flag,
+    consensus,
     identity::{principal, role},
     transaction, validator, validator_set,
 };
@@ -99,6 +101,7 @@ fn the_contract_names_a_permission_and_every_status_for_each_operation() {
         block::Command::NAMES,
         consensus::Command::NAMES,
         role::Command::NAMES,
+        flag::Command::NAMES,
     ];
     // Of a principal's commands those can be posted that others do to it.
     let posted = principal::Principal::commands().len();
