@@ -873,7 +873,7 @@ fn doc(operation: Operation) -> Doc {
             "flags",
             "Whether a flag is on for somebody: the same answer in every process, and a greater \
              rollout only adds",
-            vec![("subject", "For whom.", schemas::reference("FlagSubject"))],
+            vec![("subject", "For whom.", json!({"type": "string", "pattern": "^[!-~]{1,100}$"}))],
             Reply::One("FlagEvaluation"),
         ),
         Operation::ListRoles => {
