@@ -131,14 +131,14 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
     };
     let (response, standing) = match admitted {
         Err(problem) => (problem.into_response(), None),
-        Ok(Admitted { place, standing }) => {
+        Ok(Admitted { place, standing, asks_database }) => {
             request.extensions_mut().insert(visit.clone());
             let span = tracing::debug_span!("request", id = &*id);
             let response = answer(&app, next.run(request)).instrument(span).await;
             // Kept to here: who goes away half-way gives it back as well.
             drop(place);
-            if let Some(entry) = entry {
-                learn(&app, entry, &response);
+            if asks_database {
+                learn(&app, &response);
             }
             (response, standing)
         }
@@ -165,11 +165,8 @@ fn asks_database(entry: &Entry) -> bool {
     }
 }
 
-/// Learns from a reply whether the database is there.
-fn learn(app: &App, entry: &Entry, response: &Response) {
-    if !asks_database(entry) {
-        return;
-    }
+/// Learns from a reply that needs the database whether it is there.
+fn learn(app: &App, response: &Response) {
     let problem = response.extensions().get::<Problem>().map(Problem::kind);
     let status = response.status();
     if problem == Some(Kind::DatabaseUnavailable) {
@@ -185,6 +182,7 @@ fn learn(app: &App, entry: &Entry, response: &Response) {
 struct Admitted {
     place: Place,
     standing: Option<Standing>,
+    asks_database: bool,
 }
 
 /// Records who came in by a key or by proving who they are, and who was refused.
@@ -255,10 +253,6 @@ async fn admit(
             .with_header(header::CONNECTION, close));
     }
     let place = app.bulkheads.enter(class)?;
-    if asks_database(entry) && !app.database.admits() {
-        let detail = "the database did not answer lately, and is asked again in a moment";
-        return Err(Problem::new(Kind::DatabaseUnavailable, detail));
-    }
     match entry.form {
         Form::Json => accept::require(headers, &["application/json"])?,
         Form::Events => accept::require(headers, &[sse::MEDIA_TYPE])?,
@@ -285,7 +279,14 @@ async fn admit(
         Access::Needs(permission) => auth::require(caller, permission).map(drop),
         Access::Command => stranger("commands need a token"),
     }?;
-    Ok(Admitted { place, standing })
+    let asks_database = asks_database(entry);
+    // At last: whoever may try says how it went, so that nobody may who is refused for another
+    // reason.
+    if asks_database && !app.database.admits() {
+        let detail = "the database did not answer lately, and is asked again in a moment";
+        return Err(Problem::new(Kind::DatabaseUnavailable, detail));
+    }
+    Ok(Admitted { place, standing, asks_database })
 }
 
 /// Learns who asks. A wrong token is refused even where none is needed, as the client believes to

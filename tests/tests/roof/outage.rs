@@ -37,6 +37,9 @@ async fn an_outage_is_a_503_with_retry_after_and_passes() {
     assert_eq!(problem(&refused), "database-unavailable");
     assert!(again.len() == 4 && asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
     http.get("/api/v1/auth/me").await.expect(200);
+    // Nor is it asked for somebody who is not let in: the one who tries must be able to tell.
+    let url = format!("http://{}/api/v1/events", app.server.address());
+    assert_eq!(problem(&send(reqwest::Client::new().get(url)).await), "not-authenticated");
     let body = json!({"amount": "1"});
     let command = http.post(&format!("{}/bond", validator(1)), &body).await;
     assert_eq!(command.status, 503, "{:#}", command.body);
