@@ -5,10 +5,13 @@
 
 use std::{fmt::Display, fs, path::Path, str::FromStr};
 
-use domain::values::{
-    Address, Algorithm, Amount, ApiKeyId, AppHash, ChainId, Contact, Digest, Hash, Label, Memo,
-    Moniker, Operator, PermissionName, PrincipalId, Reason, Reservation, RoleName, SessionId,
-    Signature, Website,
+use domain::{
+    configuration::{Key, Subject},
+    values::{
+        Address, Algorithm, Amount, ApiKeyId, AppHash, ChainId, Contact, Digest, Hash, Label, Memo,
+        Moniker, Operator, PermissionName, PrincipalId, Reason, Reservation, RoleName, SessionId,
+        Signature, Website,
+    },
 };
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -70,8 +73,10 @@ fn texts_of_the_form_that_the_contract_names_are_taken() {
     takes::<ApiKeyId>(&contract, "ApiKeyId");
     takes::<AppHash>(&contract, "AppHash");
     takes::<ChainId>(&contract, "ChainId");
+    takes::<Key>(&contract, "ConfigurationKey");
     takes::<Contact>(&contract, "Contact");
     takes::<Digest>(&contract, "Digest");
+    takes::<Subject>(&contract, "FlagSubject");
     takes::<Hash>(&contract, "Hash");
     takes::<Label>(&contract, "Label");
     takes::<Memo>(&contract, "Memo");

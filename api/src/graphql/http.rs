@@ -41,7 +41,7 @@ pub async fn get(State(app): State<App>, request: HttpRequest) -> Result<Respons
         return ws::upgrade(app, parts).await;
     }
     let form = accept::choose(&parts.headers, OFFERED)?;
-    let visit = visit(&parts.extensions)?;
+    let visit = Visit::within(&parts.extensions)?;
     let mut params = Params::of(parts.uri.query());
     let given = from_params(&mut params);
     if let Err(problem) = params.finish() {
@@ -59,7 +59,7 @@ pub async fn get(State(app): State<App>, request: HttpRequest) -> Result<Respons
 pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Response, Problem> {
     let (parts, content) = request.into_parts();
     let form = accept::choose(&parts.headers, OFFERED)?;
-    let visit = visit(&parts.extensions)?;
+    let visit = Visit::within(&parts.extensions)?;
     let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
     require_json(&parts.headers)?;
     let given = match body::parse(&bytes) {
@@ -73,10 +73,6 @@ pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Respon
         Ok((request, _)) => Ok(single(run(&app, request, visit).await, visit, form)),
         Err(problem) => Ok(refusal(&problem, &visit.id, form)),
     }
-}
-
-pub(super) fn visit(extensions: &axum::http::Extensions) -> Result<&Visit, Problem> {
-    Visit::within(extensions)
 }
 
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

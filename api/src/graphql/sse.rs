@@ -18,7 +18,7 @@ use tokio::time::Interval;
 
 use super::{
     context::Asker,
-    http::{require_json, visit},
+    http::require_json,
     reply::Reply,
     request::{Given, Way, from_params, from_value, prepare},
 };
@@ -38,7 +38,7 @@ pub async fn get(State(app): State<App>, request: HttpRequest) -> Result<Respons
     let mut params = Params::of(parts.uri.query());
     let given = from_params(&mut params);
     params.finish()?;
-    stream(&app, visit(&parts.extensions)?, &parts.headers, given?, Way::StreamGet)
+    stream(&app, Visit::within(&parts.extensions)?, &parts.headers, given?, Way::StreamGet)
 }
 
 /// `POST /graphql/stream`.
@@ -48,7 +48,7 @@ pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Respon
     let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
     require_json(&parts.headers)?;
     let given = from_value(body::parse(&bytes)?)?;
-    stream(&app, visit(&parts.extensions)?, &parts.headers, given, Way::StreamPost)
+    stream(&app, Visit::within(&parts.extensions)?, &parts.headers, given, Way::StreamPost)
 }
 
 /// The reply that goes on. What is wrong with the document is told in it, as the protocol asks;

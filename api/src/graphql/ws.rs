@@ -13,8 +13,8 @@ use axum::{
     response::Response,
 };
 
-use super::http::visit;
 use crate::{
+    door::Visit,
     problem::{Kind, Problem},
     server::App,
 };
@@ -31,7 +31,7 @@ pub fn is_asked_for(headers: &HeaderMap) -> bool {
 
 /// Lets a WebSocket in, which takes a place.
 pub async fn upgrade(app: App, mut parts: Parts) -> Result<Response, Problem> {
-    let visit = visit(&parts.extensions)?.clone();
+    let visit = Visit::within(&parts.extensions)?.clone();
     let place = app.places.take()?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
     let upgrade = upgrade.map_err(|fault| Problem::new(Kind::Malformed, fault.body_text()))?;

@@ -11,7 +11,7 @@ use domain::{
     identity::principal::{API_KEY_S_MAX, Command, Kind as PrincipalKind, Refusal},
     values::{ApiKeyId, Hash, Moment, PermissionName, PrincipalId, RoleName},
 };
-use sqlx::PgConnection;
+use sqlx::PgExecutor;
 
 use super::{Identities, TokenPair, bad_link, check_name, fresh_id, normalised, passwords, tokens};
 use crate::problem::Problem;
@@ -48,7 +48,7 @@ impl Identities {
         let token = tokens::new_setup()?;
         let mut transaction = self.pool.begin().await?;
         sqlx::query("delete from setup_links").execute(&mut *transaction).await?;
-        keep_link(&mut transaction, &token).await?;
+        keep_link(&mut *transaction, &token).await?;
         transaction.commit().await?;
         Ok(Some(token))
     }
@@ -76,7 +76,7 @@ impl Identities {
             return Err(bad_link());
         }
         if let Err(problem) = self.register_first(&email, display_name, password).await {
-            keep_link(&mut *self.pool.acquire().await?, token).await?;
+            keep_link(&self.pool, token).await?;
             return Err(problem);
         }
         self.login(&email, password, None, from).await
@@ -166,7 +166,7 @@ impl Identities {
     }
 }
 
-async fn keep_link(connection: &mut PgConnection, token: &str) -> Result<(), sqlx::Error> {
+async fn keep_link(database: impl PgExecutor<'_>, token: &str) -> Result<(), sqlx::Error> {
     let statement = "insert into setup_links (token_hash) values ($1)";
-    sqlx::query(statement).bind(tokens::hash(token)).execute(connection).await.map(drop)
+    sqlx::query(statement).bind(tokens::hash(token)).execute(database).await.map(drop)
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
-    rest::{auth, heartbeats},
+    rest::{auth, heartbeats, search::QUERY_CHARS_MAX},
     rpc::Method,
 };
 
@@ -213,15 +213,7 @@ pub fn path_parameter(name: &str) -> Value {
                 "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
             }),
         ),
-        "key" => (
-            "A flag's name: words joined by dots.",
-            json!({
-                "type": "string",
-                "maxLength": 64,
-                "pattern": "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$",
-                "example": "server.new_dashboard",
-            }),
-        ),
+        "key" => ("A flag's name: words joined by dots.", schemas::reference("ConfigurationKey")),
         "role" => ("A role.", text("^[a-z][a-z0-9_]{0,31}$", "jailer")),
         "principal" => ("A principal.", text("^[a-z0-9-]{1,64}$", "service-north")),
         "digest" => (
@@ -873,7 +865,7 @@ fn doc(operation: Operation) -> Doc {
             "flags",
             "Whether a flag is on for somebody: the same answer in every process, and a greater \
              rollout only adds",
-            vec![("subject", "For whom.", json!({"type": "string", "pattern": "^[!-~]{1,100}$"}))],
+            vec![("subject", "For whom.", schemas::reference("FlagSubject"))],
             Reply::One("FlagEvaluation"),
         ),
         Operation::ListRoles => {
@@ -994,7 +986,7 @@ fn doc(operation: Operation) -> Doc {
         Operation::Search => asked(
             "server",
             "What a hash, an address, a height, a digest or a name stands for, and where it is",
-            vec![("q", "What to look for, in full.", shared::text_of(1, 128))],
+            vec![("q", "What to look for, in full.", shared::text_of(1, QUERY_CHARS_MAX))],
             Reply::One("SearchResults"),
         ),
         Operation::Batch => {

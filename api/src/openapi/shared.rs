@@ -5,7 +5,10 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::problem::{Kind, MEDIA_TYPE};
+use crate::{
+    identity::EMAIL_BYTES_MAX,
+    problem::{Kind, MEDIA_TYPE},
+};
 
 /// The statuses any operation may answer with a problem.
 pub const ALWAYS: &[u16] = &[400, 404, 405, 406, 429, 500, 503];
@@ -100,7 +103,7 @@ pub fn text_of(least: usize, most: usize) -> Value {
 
 /// A mail address.
 pub fn email() -> Value {
-    json!({"type": "string", "maxLength": 254, "pattern": "^[!-?A-~]+@[!-?A-~]+$"})
+    json!({"type": "string", "maxLength": EMAIL_BYTES_MAX, "pattern": "^[!-?A-~]+@[!-?A-~]+$"})
 }
 
 /// A reference to a parameter.

@@ -64,8 +64,7 @@ async fn begin(
         params.fault("Last-Event-ID", "must be a position: a whole number from 0");
     }
     params.finish()?;
-    let visit = parts.extensions.get::<Visit>();
-    let visit = visit.ok_or_else(|| Problem::internal("a request without a visit"))?;
+    let visit = Visit::within(&parts.extensions)?;
     live::expect_incarnation(app, incarnation)?;
     let place = app.places.take()?;
     let after = resumed.ok().flatten().or(after);

@@ -42,7 +42,12 @@ fn kept(text: String, keeps: bool, rule: &'static str) -> Result<String, ValueEr
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(as = ConfigurationKey, example = "server.rate_limits")
+    schema(
+        as = ConfigurationKey,
+        example = "server.rate_limits",
+        max_length = 64,
+        pattern = "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$"
+    )
 )]
 pub struct Key(String);
 
@@ -80,7 +85,7 @@ impl fmt::Display for Key {
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(as = FlagSubject, example = "principal-north")
+    schema(as = FlagSubject, example = "principal-north", pattern = "^[!-~]{1,100}$")
 )]
 pub struct Subject(String);
 

@@ -6,11 +6,10 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 
 use super::{
     ValueError, from_text,
-    hash::{Digits, hex_bytes, hex_digits},
+    hash::{Digits, Hash, hex_bytes, hex_digits},
 };
 
 /// Bytes of a public key.
@@ -98,9 +97,8 @@ impl PublicKey {
 
     /// The address it has: the first 20 bytes of SHA-256 over the key.
     pub fn address(&self) -> Address {
-        let digest: [u8; 32] = Sha256::digest(self.0).into();
         let mut address = [0; ADDRESS_BYTES];
-        address.copy_from_slice(&digest[..ADDRESS_BYTES]);
+        address.copy_from_slice(&Hash::of(&self.0).as_bytes()[..ADDRESS_BYTES]);
         Address(address)
     }
 

@@ -91,35 +91,44 @@ fn take(
     key: &Key,
     happened: &Happened,
 ) -> Result<(), ApplyError> {
-    if let Happened::FlagCreated(data) = happened {
-        let flag = Flag {
-            key: key.clone(),
-            description: data.description.clone(),
-            standing: FlagStanding::Alive,
-            bps: Bps::ZERO,
-            targets: Vec::new(),
-            reason: None,
-            version: event.version,
-            created_at: event.at,
-            changed_at: event.at,
-        };
-        flags.insert(key.clone(), flag);
-        return Ok(());
-    }
-    let flag = flags.get_mut(key);
-    let flag = flag.ok_or_else(|| ApplyError::refused(event, "the flag was never created"))?;
-    (flag.version, flag.changed_at) = (event.version, event.at);
     match happened {
-        Happened::FlagCreated(_) => {}
+        Happened::FlagCreated(data) => {
+            let flag = Flag {
+                key: key.clone(),
+                description: data.description.clone(),
+                standing: FlagStanding::Alive,
+                bps: Bps::ZERO,
+                targets: Vec::new(),
+                reason: None,
+                version: event.version,
+                created_at: event.at,
+                changed_at: event.at,
+            };
+            flags.insert(key.clone(), flag);
+        }
         Happened::FlagChanged(data) => {
+            let flag = changed(flags, event, key)?;
             (flag.bps, flag.targets) = (data.bps, data.targets.clone());
         }
         Happened::FlagKilled(data) => {
+            let flag = changed(flags, event, key)?;
             (flag.standing, flag.reason) = (FlagStanding::Killed, Some(data.reason.clone()));
             (flag.bps, flag.targets) = (Bps::ZERO, Vec::new());
         }
     }
     Ok(())
+}
+
+/// The flag that an event changes, at the event's version and time.
+fn changed<'f>(
+    flags: &'f mut BTreeMap<Key, Flag>,
+    event: &Event,
+    key: &Key,
+) -> Result<&'f mut Flag, ApplyError> {
+    let flag = flags.get_mut(key);
+    let flag = flag.ok_or_else(|| ApplyError::refused(event, "the flag was never created"))?;
+    (flag.version, flag.changed_at) = (event.version, event.at);
+    Ok(flag)
 }
 
 async fn save(rows: &[Flag], tx: &mut PgConnection) -> Result<(), sqlx::Error> {

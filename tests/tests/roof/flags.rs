@@ -11,7 +11,7 @@ use tests::{
     http::{Answer, Http},
 };
 
-use super::{faults, graphql::ask, problem, start};
+use super::{faults, graphql::ask, problem, send, start};
 
 const FLAG: &str = "/api/v1/flags/server.new_dashboard";
 /// For how many a flag is asked.
@@ -26,8 +26,7 @@ async fn is_on(http: &Http, subject: &str, position: &Value) -> bool {
     let path = format!("{FLAG}/evaluation?subject={subject}");
     let request = http.request(reqwest::Method::GET, &path);
     let request = request.header("min-position", position.to_string());
-    let answer = Http::send(request).await.unwrap().expect(200);
-    answer["on"].as_bool().unwrap()
+    send(request).await.expect(200)["on"].as_bool().unwrap()
 }
 
 /// Subjects whose place is below so many basis points, and the others.

@@ -2,6 +2,8 @@
 //!
 //! Does not know what a flag switches.
 
+use std::{fmt::Display, str::FromStr};
+
 use async_graphql::{ComplexObject, Context, Enum, Object, Result, SimpleObject};
 use domain::configuration::{Key, Subject};
 use projections::flags;
@@ -73,11 +75,12 @@ impl From<flags::Flag> for Flag {
 impl Flag {
     /// Whether it is on for somebody.
     async fn is_on(&self, subject: String) -> Result<bool> {
-        let wrong = |fault: domain::values::ValueError| {
-            Problem::invalid_parameter("subject", fault.to_string())
-        };
-        Ok(self.row.is_on(&subject.parse::<Subject>().map_err(wrong)?))
+        Ok(self.row.is_on(&parsed::<Subject>("subject", &subject)?))
     }
+}
+
+fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|fault: T::Err| Problem::invalid_parameter(name, fault.to_string()))
 }
 
 /// Feature flags.
@@ -93,10 +96,7 @@ impl FlagQueries {
         key: String,
         min_position: Option<Position>,
     ) -> Result<Option<Flag>> {
-        let wrong = |fault: domain::values::ValueError| {
-            Problem::invalid_parameter("key", fault.to_string())
-        };
-        let key: Key = key.parse().map_err(wrong)?;
+        let key: Key = parsed("key", &key)?;
         let asker = context::enter(context, &[flags::NAME], min_position).await?;
         let found = flags::get(&asker.app().pool, &key).await.map_err(read_problem)?;
         Ok(found.map(Flag::from))
