@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use chrono::Utc;
 use domain::{
     consensus::{self, HeightStream, Step},
-    values::{Height, Moment, Round},
+    values::{Height, Moment, PeerAddress, Round},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -38,6 +38,8 @@ pub struct Options {
     pub key: Key,
     /// Where it keeps what it signed last.
     pub state: PathBuf,
+    /// Where others reach its node; None for where it speaks to the server from.
+    pub announced: Option<PeerAddress>,
     /// The version of the program, as it tells others.
     pub version: &'static str,
 }
@@ -76,7 +78,9 @@ pub async fn run(options: Options, news: mpsc::UnboundedSender<News>) -> Failure
     let pieces = feed::follow(server.clone());
     tokio::select! {
         failure = mind.works(pieces) => failure,
-        never = beat::beats(server, address, options.version, beat) => match never {},
+        never = beat::beats(&server, options.announced, (address, options.version), beat) => {
+            match never {}
+        }
     }
 }
 
@@ -263,11 +267,16 @@ impl Mind {
         self.next.send_if_modified(|seen| std::mem::replace(seen, next) != next);
         let height = self.rounds.height();
         let beat = Beat {
+            chain_id: self.chain.id().cloned(),
             height: next,
             mempool: self.chain.waiting(),
             round: height.map_or(Round::FIRST, |started| started.round()),
             step: height.map_or(Step::Propose, |started| started.step()),
         };
-        self.beats.send_if_modified(|seen| std::mem::replace(seen, beat) != beat);
+        self.beats.send_if_modified(|seen| {
+            let is_new = *seen != beat;
+            *seen = beat;
+            is_new
+        });
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{fmt, time::Duration};
 
-use domain::values::Hash;
+use domain::values::{Hash, PeerAddress};
 use reqwest::{Certificate, Client, Identity, Response, StatusCode, Url, header};
 use serde::Serialize;
 use serde_json::Value;
@@ -108,6 +108,14 @@ impl Server {
     /// Where it is.
     pub fn address(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// From where this machine speaks to it: a validator does not listen itself.
+    pub(crate) async fn spoken_from(&self) -> Option<PeerAddress> {
+        let (host, port) = (self.base.host_str()?, self.base.port_or_known_default()?);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let stream = tokio::net::TcpStream::connect((host, port)).await.ok()?;
+        stream.local_addr().ok()?.to_string().parse().ok()
     }
 
     fn url(&self, path: &str) -> String {

@@ -114,6 +114,12 @@ pub struct Config {
     pub read_connections_max: u32,
     /// Events in one transaction of the log.
     pub batch_events_max: usize,
+    /// How often it is looked whether all is well, in milliseconds; 0 for never.
+    pub monitor_ms: u64,
+    /// Whether the rules and objectives that everybody wants are defined at the first start.
+    pub default_rules: bool,
+    /// Whether notices may go to addresses that are not public.
+    pub private_webhooks: bool,
     shown: Vec<Shown>,
 }
 
@@ -275,6 +281,9 @@ impl Config {
             stalled_ms_max: 0,
             read_connections_max: 0,
             batch_events_max: 0,
+            monitor_ms: 0,
+            default_rules: false,
+            private_webhooks: false,
             shown: Vec::new(),
         }
     }

@@ -150,6 +150,9 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
     if let Some(standing) = standing {
         standing.write(response.headers_mut());
     }
+    if let Some(entry) = entry {
+        app.answered.count(entry.operation.class(), response.status(), started.elapsed());
+    }
     app.telemetry.count_request(entry, response.status(), started.elapsed());
     log(&id, &method, entry, response.status(), started);
     response
@@ -311,7 +314,7 @@ async fn identify(
 }
 
 async fn answer(app: &App, reply: impl Future<Output = Response>) -> Response {
-    let limit = app.limits.request_time();
+    let limit = app.request_time();
     match tokio::time::timeout(limit, AssertUnwindSafe(reply).catch_unwind()).await {
         Ok(Ok(response)) => response,
         // Never to happen: kept so that a bug costs one request and not its connection.
@@ -325,7 +328,7 @@ async fn answer(app: &App, reply: impl Future<Output = Response>) -> Response {
         }
         Err(_) => Problem::new(
             Kind::TimedOut,
-            format!("the request took longer than {} ms", app.limits.request_ms_max),
+            format!("the request took longer than {} ms", limit.as_millis()),
         )
         .into_response(),
     }

@@ -2,10 +2,13 @@
 //!
 //! Telemetry: nothing is decided by it, so it is in no log, and may be lost in a crash.
 
+use commands::Sightings;
 use domain::{
     consensus::Step,
-    values::{Address, Height, Moment, Round},
+    values::{Address, Height, Moment, PeerId, Round},
 };
+use event_store::StoreError;
+use futures::future::{BoxFuture, FutureExt as _};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 use utoipa::ToSchema;
@@ -99,6 +102,25 @@ pub async fn newest(pool: &PgPool) -> Result<Vec<Beat>, sqlx::Error> {
         .try_map(beat)
         .fetch_all(pool)
         .await
+}
+
+/// When a validator's node was last heard of; a node is named by its validator's address.
+pub struct Seen(pub PgPool);
+
+impl Sightings for Seen {
+    fn last_seen<'a>(
+        &'a self,
+        peer: &'a PeerId,
+    ) -> BoxFuture<'a, Result<Option<Moment>, StoreError>> {
+        async {
+            let statement = "select max(at) from heartbeats where validator = $1";
+            let validator = peer.as_str().to_ascii_uppercase();
+            let asked = sqlx::query_scalar(statement).bind(validator).fetch_one(&self.0);
+            let at: Option<chrono::DateTime<chrono::Utc>> = asked.await?;
+            Ok(at.map(Moment::from))
+        }
+        .boxed()
+    }
 }
 
 /// Constraints admit nothing else than what these values hold.

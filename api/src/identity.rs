@@ -142,6 +142,11 @@ impl Identities {
         }
     }
 
+    /// From what the key is made that notices are signed with; as lasting as the vault.
+    pub(crate) fn webhook_seed(&self) -> [u8; 32] {
+        *self.secrets.vault.index("webhooks", "signing").as_bytes()
+    }
+
     async fn command(
         &self,
         id: &PrincipalId,

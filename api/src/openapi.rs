@@ -31,6 +31,12 @@ pub fn document() -> Value {
                 | Operation::CommandPrincipal
                 | Operation::CommandRole
                 | Operation::CommandFlag
+                | Operation::CommandSetting
+                | Operation::CommandAlertRule
+                | Operation::CommandAlert
+                | Operation::CommandSlo
+                | Operation::CommandPeer
+                | Operation::CommandPartition
                 | Operation::InitialiseGenesis
                 | Operation::RegisterValidator
         );
@@ -98,6 +104,12 @@ fn tags() -> Value {
         {"name": "principals", "description": "Persons and services, and what they may do."},
         {"name": "roles", "description": "Roles of one's own beside those that are built in."},
         {"name": "flags", "description": "What is switched on, and for whom."},
+        {"name": "settings", "description": "What may be set, what is in force, and what is proposed."},
+        {"name": "alert-rules", "description": "What is measured, and when it is bad."},
+        {"name": "alerts", "description": "What is not well, and who looks after it."},
+        {"name": "slos", "description": "What must go well, and what of it may still go wrong."},
+        {"name": "peers", "description": "Nodes, and whether each is connected."},
+        {"name": "partitions", "description": "Networks that are torn apart."},
         {"name": "rpc", "description": "Our own chain for light clients and CosmJS."},
         {"name": "graphql", "description": "The same questions over GraphQL."},
         {"name": "server", "description": "Health, metrics and documents."},

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, RwLock},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -51,7 +51,7 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// How many requests a minute one caller may make, by their class; 0 for as many as they like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Quotas {
     /// Queries.
     pub queries: u32,
@@ -139,7 +139,7 @@ struct Advance {
 /// Who counts.
 #[derive(Debug)]
 pub struct Rates {
-    quotas: Quotas,
+    quotas: RwLock<Quotas>,
     asks: mpsc::Sender<Ask>,
     advances: Mutex<HashMap<String, Advance>>,
     local: Mutex<HashMap<String, Window>>,
@@ -150,13 +150,23 @@ impl Rates {
     pub fn start(pool: PgPool, quotas: Quotas) -> Rates {
         let (asks, asked) = mpsc::channel(WAITING_MAX);
         tokio::spawn(answer(pool, asked));
-        Rates { quotas, asks, advances: Mutex::default(), local: Mutex::default() }
+        Rates {
+            quotas: RwLock::new(quotas),
+            asks,
+            advances: Mutex::default(),
+            local: Mutex::default(),
+        }
+    }
+
+    /// Other quotas from now on.
+    pub fn set(&self, quotas: Quotas) {
+        *self.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
     }
 
     /// Takes one of what a caller may do in a class; where they stand then. None when the class has
     /// no limit. An error, 429, when nothing is left.
     pub async fn take(&self, class: Class, caller: &str) -> Result<Option<Standing>, Problem> {
-        let quota = self.quotas.of(class);
+        let quota = self.quotas.read().unwrap_or_else(PoisonError::into_inner).of(class);
         if quota == 0 {
             return Ok(None);
         }

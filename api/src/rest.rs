@@ -4,6 +4,7 @@
 
 pub mod access_records;
 pub mod activity;
+pub mod alertmanager;
 pub mod anchors;
 pub mod auth;
 pub mod blobs;
@@ -17,12 +18,14 @@ pub mod follow;
 pub mod headers;
 pub mod health;
 pub mod heartbeats;
+pub mod keyed;
 pub mod light_blocks;
 pub mod principals;
 pub mod processes;
 pub mod projections;
 pub mod reply;
 pub mod search;
+pub mod settings;
 pub mod slashings;
 pub mod transactions;
 pub mod validator_sets;

@@ -2,6 +2,7 @@
 //!
 //! Who may come in stands in [`crate::operations`]; what happens at the door in [`crate::door`].
 
+use ::projections as rows;
 use axum::{
     Router,
     middleware::from_fn_with_state,
@@ -10,24 +11,27 @@ use axum::{
 use domain::{
     block::Block,
     chain::Chain,
-    configuration::flag::Flag,
+    configuration::{flag::Flag, setting::Setting},
     consensus::ConsensusHeight,
     identity::{principal::Principal, role::RoleDefinition},
+    monitoring::{alert::Alert, rule::AlertRule, slo::Slo},
+    network::{partition::Partitions, peer::Peer},
     transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
 };
 
 use crate::{
+    cross_origin,
     door::door,
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
     rest::{
-        access_records, activity, anchors,
+        access_records, activity, alertmanager, anchors,
         auth::{self, browser},
         blobs, blocks, chains, delegations, documents, events, flags, follow, headers, health,
-        heartbeats, light_blocks, principals, processes, projections, search, slashings,
-        transactions, validator_sets, validators,
+        heartbeats, keyed, light_blocks, principals, processes, projections, search, settings,
+        slashings, transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -166,11 +170,34 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/flags/{key}", get(flags::get))
         .route("/api/v1/flags/{key}/evaluation", get(flags::evaluate))
         .route("/api/v1/flags/{key}/{command}", post(command::<Flag>))
+        .route("/api/v1/settings", get(settings::list))
+        .route("/api/v1/settings/{key}", get(settings::get))
+        .route("/api/v1/settings/{key}/versions", get(settings::versions))
+        .route("/api/v1/settings/{key}/{command}", post(command::<Setting>))
+        // Whether it is well, and who is connected
+        .route("/api/v1/alertmanager", post(alertmanager::take))
+        .route("/.well-known/notice-key.json", get(alertmanager::notice_key))
+        .route("/api/v1/alert-rules", get(keyed::list::<rows::alert_rules::AlertRule>))
+        .route("/api/v1/alert-rules/{rule}", get(keyed::get::<rows::alert_rules::AlertRule>))
+        .route("/api/v1/alert-rules/{rule}/{command}", post(command::<AlertRule>))
+        .route("/api/v1/alerts", get(keyed::list::<rows::alerts::Alert>))
+        .route("/api/v1/alerts/{alert}", get(keyed::get::<rows::alerts::Alert>))
+        .route("/api/v1/alerts/{alert}/{command}", post(command::<Alert>))
+        .route("/api/v1/slos", get(keyed::list::<rows::slos::Slo>))
+        .route("/api/v1/slos/{slo}", get(keyed::get::<rows::slos::Slo>))
+        .route("/api/v1/slos/{slo}/{command}", post(command::<Slo>))
+        .route("/api/v1/peers", get(keyed::list::<rows::peers::Peer>))
+        .route("/api/v1/peers/{peer}", get(keyed::get::<rows::peers::Peer>))
+        .route("/api/v1/peers/{peer}/{command}", post(command::<Peer>))
+        .route("/api/v1/partitions", get(keyed::list::<rows::partitions::Partitions>))
+        .route("/api/v1/partitions/{chain}", get(keyed::get::<rows::partitions::Partitions>))
+        .route("/api/v1/partitions/{chain}/{command}", post(command::<Partitions>))
         // Read models
         .route("/api/v1/projections", get(projections::list))
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))
         .fallback(unknown_path)
         .layer(from_fn_with_state(app.clone(), door))
+        .layer(cross_origin::layer(app.clone()))
         .with_state(app)
 }
 

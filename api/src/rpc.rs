@@ -39,7 +39,7 @@ const INTERNAL_ERROR: i32 = -32_603;
 /// `POST /rpc`: one call, or an array of them. What is wrong with a call stands in its answer.
 pub async fn post(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;
+    let body = body::read(&parts.headers, body, app.body_bytes_max()).await?;
     body::require_json(&parts.headers, &body)?;
     let answer = match serde_json::from_slice::<Value>(&body) {
         Err(error) => failed(&Value::Null, PARSE_ERROR, "Parse error", &error.to_string()),

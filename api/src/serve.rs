@@ -3,7 +3,7 @@
 //!
 //! Does not know what is answered: that is the router's.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Args;
 use commands::{Commands, CommandsOptions, Process, Reactions};
@@ -24,13 +24,15 @@ use crate::{
     config::Config,
     connections::Serving,
     database::{Database, DatabaseError, Use},
+    heartbeats::Seen,
     identity::{
         Identities,
         oidc::{self, Oidc},
         vault::{self, Vault, VaultError},
     },
-    live,
+    in_force, live,
     mail::{Mail, MailError},
+    monitor::{self, notices},
     rates::{Quotas, Rates},
     server::{self, AppState, Limits},
     shutdown::Shutdown,
@@ -170,7 +172,13 @@ impl Server {
         };
         let store = EventStore::open(options).await?;
         let options = ProjectionsOptions::default();
-        let commands = Commands::new(store.clone(), CommandsOptions::default());
+        let vital = PgPoolOptions::new()
+            .max_connections(VITAL_CONNECTIONS_MAX)
+            .acquire_timeout(CONNECTION_WAIT_MAX)
+            .connect_lazy(database.url())?;
+        let sightings = Arc::new(Seen(vital.clone()));
+        let known = CommandsOptions { sightings, ..CommandsOptions::default() };
+        let commands = Commands::new(store.clone(), known);
         let vault = vault(config, database)?;
         let algorithm = config.token_algorithm;
         let mail = mail(config)?;
@@ -180,10 +188,6 @@ impl Server {
         let setup_token = identities.ensure_somebody(config.setup_token.as_deref()).await;
         let setup_token =
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
-        let vital = PgPoolOptions::new()
-            .max_connections(VITAL_CONNECTIONS_MAX)
-            .acquire_timeout(CONNECTION_WAIT_MAX)
-            .connect_lazy(database.url())?;
         let kept = Duration::from_secs(config.access_record_days * DAY_S);
         let draining = CancellationToken::new();
         let recorder = Recorder::start(pool.clone(), kept, draining.clone());
@@ -197,6 +201,7 @@ impl Server {
             rates: Rates::start(vital.clone(), quotas(config)),
             vital,
             limits: limits(config),
+            data_folder: database.cluster().map(|cluster| cluster.folder().root().to_owned()),
             telemetry: Telemetry::new(),
             draining,
         };
@@ -226,6 +231,13 @@ impl Server {
         };
         let serving = Some(tokio::spawn(serving.on(listener)));
         tokio::spawn(surface.identities.clone().follow(draining.clone()));
+        tokio::spawn(in_force::follow(surface.clone(), quotas(config), draining.clone()));
+        if config.monitor_ms > 0 {
+            let (every, defines) = (config.monitor_ms, config.default_rules);
+            tokio::spawn(monitor::watch(surface.clone(), every, defines, draining.clone()));
+            let private = config.private_webhooks;
+            tokio::spawn(notices::send(surface.clone(), private, draining.clone()));
+        }
         let signs_for = Duration::from_secs(config.signing_key_days * DAY_S);
         tokio::spawn(surface.identities.clone().tend_keys(signs_for, draining.clone()));
         let reactions = Reactions::start(&surface.commands, Process::ALL);

@@ -2,7 +2,7 @@
 //!
 //! Does not know where it listens, nor how its parts were opened.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use commands::Commands;
@@ -20,7 +20,9 @@ use crate::{
     bulkheads::{self, Bulkheads},
     graphql,
     identity::Identities,
+    in_force::InForce,
     live,
+    monitor::answered::Answered,
     problem::Problem,
     rates::Rates,
     resilience::Breaker,
@@ -89,13 +91,6 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// How long one request may take.
-    pub(crate) fn request_time(&self) -> Duration {
-        Duration::from_millis(self.request_ms_max)
-    }
-}
-
 /// What the program hands to the surface.
 pub struct AppState {
     /// The write wing.
@@ -117,6 +112,8 @@ pub struct AppState {
     pub rates: Rates,
     /// The limits.
     pub limits: Limits,
+    /// The folder of our own database; None where it is somebody else's.
+    pub data_folder: Option<PathBuf>,
     /// Counters and durations.
     pub telemetry: Telemetry,
     /// Cancelled when the server shuts down: from then on new requests are answered 503.
@@ -130,6 +127,10 @@ pub type App = Arc<Surface>;
 pub struct Surface {
     /// What the program handed over.
     pub state: AppState,
+    /// How many requests were answered, and how.
+    pub answered: Answered,
+    /// What settings make of this process.
+    pub in_force: InForce,
     /// Requests under way.
     pub(crate) bulkheads: Arc<Bulkheads>,
     /// Whether the database is asked at all.
@@ -157,7 +158,16 @@ pub fn build(state: AppState) -> (Router, App) {
     let bulkheads = Bulkheads::new(state.limits.bulkheads.clone());
     let database = Breaker::new(DATABASE_FAILURES_MAX, Duration::from_millis(LEFT_ALONE_MS));
     let turn = tokio::sync::Mutex::new(());
-    let app = Arc::new(Surface { state, bulkheads, database, places, turn, schema });
+    let app = Arc::new(Surface {
+        state,
+        answered: Answered::default(),
+        in_force: InForce::default(),
+        bulkheads,
+        database,
+        places,
+        turn,
+        schema,
+    });
     (router::router(app.clone()), app)
 }
 
@@ -167,6 +177,16 @@ pub fn router(state: AppState) -> Router {
 }
 
 impl Surface {
+    /// Bytes of one request's body.
+    pub fn body_bytes_max(&self) -> usize {
+        self.in_force.body_bytes_max(&self.limits)
+    }
+
+    /// How long one request may take.
+    pub(crate) fn request_time(&self) -> Duration {
+        self.in_force.request_time(&self.limits)
+    }
+
     /// The newest position of the log this process has learned of.
     pub fn head(&self) -> u64 {
         *self.store.watch_head().borrow()
@@ -219,7 +239,7 @@ impl Surface {
     /// Whether all read models reflect a position within the time given.
     pub async fn all_reflect(&self, position: u64, wait_ms: u64) -> bool {
         let names: Vec<&str> = self.projections.names().collect();
-        let wait_ms = wait_ms.min(self.limits.wait_ms_max);
+        let wait_ms = wait_ms.min(self.in_force.wait_ms_max(&self.limits));
         self.projections.wait_for(&names, position, wait_ms).await.is_ok()
     }
 }

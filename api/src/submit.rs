@@ -6,8 +6,10 @@ mod accounts;
 pub mod batch;
 mod blocks;
 mod chains;
-mod flags;
+mod configuration;
 mod heights;
+mod monitoring;
+mod network;
 mod principals;
 mod roles;
 pub mod transactions;
@@ -159,7 +161,7 @@ async fn submit<A: Collection>(
     let visit = Visit::within(&parts.extensions)?;
     let actor = auth::require(visit.caller.as_ref(), spec.permission)?;
     let conditions = Conditions::of(&parts.headers)?;
-    let body = body::read(&parts.headers, body, app.limits.body_bytes_max).await?;
+    let body = body::read(&parts.headers, body, app.body_bytes_max()).await?;
     body::require_json(&parts.headers, &body)?;
     let command = A::parse(spec, &body)?;
     Params::of(parts.uri.query()).finish()?;
@@ -182,7 +184,7 @@ async fn submit<A: Collection>(
 }
 
 /// What a visit says of its commands, before their own keys and conditions.
-fn context(visit: &Visit, actor: &Actor) -> RequestContext {
+pub(crate) fn context(visit: &Visit, actor: &Actor) -> RequestContext {
     RequestContext {
         actor: actor.clone(),
         idempotency_key: None,

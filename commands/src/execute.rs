@@ -9,9 +9,11 @@ use domain::{
     aggregate::Aggregate,
     block::Block,
     chain::{Chain, SNAPSHOTS_MAX, Snapshot},
-    configuration::flag::Flag,
+    configuration::{flag::Flag, setting::Setting},
     consensus::ConsensusHeight,
     identity::{principal::Principal, role::RoleDefinition},
+    monitoring::{alert::Alert, rule::AlertRule, slo::Slo},
+    network::{partition::Partitions, peer::Peer},
     parameters::Parameters,
     transaction::Account,
     validator::Validator,
@@ -32,6 +34,7 @@ use crate::{
     ledger::Ledger,
     policy::Permission,
     request::{self, Outcome, RequestContext},
+    sightings::{Sightings, Unsighted},
 };
 
 /// An aggregate whose commands this wing handles.
@@ -63,16 +66,18 @@ const CACHED_CHAINS_MAX: u64 = 1_000;
 /// How many blocks, and how many heights, are kept in memory: who agrees looks at the newest.
 const CACHED_BLOCKS_MAX: u64 = 256;
 
-/// The limits of the write wing.
-#[derive(Clone, Debug)]
+/// The limits of the write wing, and what it hears from beside the log.
+#[derive(Clone)]
 pub struct CommandsOptions {
     /// How many folded states each kind of aggregate keeps in memory.
     pub cached_states_max: u64,
+    /// Who says when a node was last heard of.
+    pub sightings: Arc<dyn Sightings>,
 }
 
 impl Default for CommandsOptions {
     fn default() -> CommandsOptions {
-        CommandsOptions { cached_states_max: 20_000 }
+        CommandsOptions { cached_states_max: 20_000, sightings: Arc::new(Unsighted) }
     }
 }
 
@@ -95,6 +100,14 @@ pub struct Rooms {
     pub(crate) principals: Lanes<Principal>,
     pub(crate) roles: Lanes<RoleDefinition>,
     pub(crate) flags: Lanes<Flag>,
+    pub(crate) settings: Lanes<Setting>,
+    pub(crate) alert_rules: Lanes<AlertRule>,
+    pub(crate) alerts: Lanes<Alert>,
+    pub(crate) slos: Lanes<Slo>,
+    pub(crate) peers: Lanes<Peer>,
+    pub(crate) partitions: Lanes<Partitions>,
+    /// Who says when a node was last heard of.
+    pub(crate) sightings: Arc<dyn Sightings>,
     pub(crate) ledger: Ledger,
     /// Snapshots of states that were made and are kept, so that events may name them.
     pub(crate) snapshots: Cache<(ChainId, Height), Snapshot>,
@@ -119,6 +132,13 @@ impl Commands {
             principals: Lanes::new(states),
             roles: Lanes::new(states),
             flags: Lanes::new(states),
+            settings: Lanes::new(states),
+            alert_rules: Lanes::new(states),
+            alerts: Lanes::new(states),
+            slos: Lanes::new(states),
+            peers: Lanes::new(states),
+            partitions: Lanes::new(states),
+            sightings: options.sightings,
             ledger: Ledger::default(),
             snapshots: Cache::new(SNAPSHOTS_MAX as u64),
             epochs_fresh: fresh(),

@@ -13,6 +13,8 @@ pub mod policy;
 mod prepare;
 pub mod reactions;
 pub mod request;
+pub mod settings;
+mod sightings;
 mod snapshots;
 
 pub use error::CommandError;
@@ -23,3 +25,4 @@ pub use ledger::{Directory, NextBlock};
 pub use policy::{Permission, PermissionSet, Role};
 pub use reactions::{Process, Reactions};
 pub use request::{Actor, Outcome, OutcomeEvent, RequestContext};
+pub use sightings::Sightings;

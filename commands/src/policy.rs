@@ -7,9 +7,11 @@ mod set;
 
 use domain::{
     block, chain,
-    configuration::flag,
+    configuration::{flag, setting},
     consensus,
     identity::{principal, role as defined_role},
+    monitoring::{alert, rule, slo},
+    network::{partition, peer},
     transaction, validator, validator_set,
 };
 
@@ -369,5 +371,65 @@ pub fn flag(command: &flag::Command) -> Permission {
     match command {
         Command::CreateFlag { .. } | Command::Kill { .. } => Permission::ConfigPropose,
         Command::SetRollout { .. } => Permission::ConfigApprove,
+    }
+}
+
+/// What a command to a setting asks for. An approved proposal is applied by whoever may approve.
+pub fn setting(command: &setting::Command) -> Permission {
+    use setting::Command;
+    match command {
+        // Whoever may propose may take it back.
+        Command::Propose { .. } | Command::Reject { .. } => Permission::ConfigPropose,
+        Command::Approve { .. } | Command::Apply { .. } => Permission::ConfigApprove,
+        Command::Rollback { .. } => Permission::ConfigRollback,
+    }
+}
+
+/// What a command to a rule asks for.
+pub fn rule(command: &rule::Command) -> Permission {
+    use rule::Command;
+    match command {
+        Command::DefineRule(_) | Command::EnableRule {} | Command::DisableRule { .. } => {
+            Permission::MonitorManage
+        }
+    }
+}
+
+/// What a command to an alert asks for.
+pub fn alert(command: &alert::Command) -> Permission {
+    use alert::Command;
+    match command {
+        Command::Fire { .. } => Permission::MonitorManage,
+        Command::Acknowledge { .. } | Command::Silence { .. } | Command::Resolve { .. } => {
+            Permission::MonitorAck
+        }
+    }
+}
+
+/// What a command to an objective asks for.
+pub fn slo(command: &slo::Command) -> Permission {
+    use slo::Command;
+    match command {
+        Command::DefineSlo(_) | Command::RecordSloState { .. } => Permission::MonitorManage,
+    }
+}
+
+/// What a command to a peer asks for. A node says of itself that it is there; who keeps it out
+/// manages the network.
+pub fn peer(command: &peer::Command) -> Permission {
+    use peer::Command;
+    match command {
+        Command::Announce { .. } | Command::Connect {} | Command::Disconnect { .. } => {
+            Permission::NetworkHeartbeat
+        }
+        Command::Ban { .. } | Command::Unban {} => Permission::NetworkManage,
+    }
+}
+
+/// What a command to a chain's partitions asks for.
+pub fn partition(command: &partition::Command) -> Permission {
+    use partition::Command;
+    match command {
+        Command::ReportPartition { .. } | Command::HealPartition {} => Permission::NetworkManage,
     }
 }

@@ -5,6 +5,8 @@
 mod agreement;
 mod configuration;
 mod identity;
+mod monitoring;
+mod network;
 
 use domain::{
     chain::{self, Chain, ChainStream},

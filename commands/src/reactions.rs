@@ -13,6 +13,7 @@ mod finality;
 mod penalty;
 mod pruning;
 mod registration;
+mod rollout;
 mod stake;
 
 use std::time::Duration;
@@ -47,6 +48,8 @@ const CHECKPOINT_MS_MAX: u64 = 1_000;
 pub enum Process {
     /// From an agreed block to the next height.
     BlockFinality,
+    /// From an approved proposal to a setting that stays in force, or does not.
+    ConfigurationRollout,
     /// From an epoch's last block to what its end asks for.
     EpochClose,
     /// From a block to what waits no longer because of it.
@@ -63,6 +66,7 @@ impl Process {
     /// Every process.
     pub const ALL: &'static [Process] = &[
         Process::BlockFinality,
+        Process::ConfigurationRollout,
         Process::EpochClose,
         Process::Eviction,
         Process::Penalty,
@@ -74,6 +78,7 @@ impl Process {
     pub const fn name(self) -> &'static str {
         match self {
             Process::BlockFinality => "block-finality",
+            Process::ConfigurationRollout => "configuration-rollout",
             Process::EpochClose => "epoch-close",
             Process::Eviction => "eviction",
             Process::Penalty => "penalty",
@@ -93,6 +98,10 @@ impl Process {
             Process::BlockFinality => {
                 "From an agreed block to the next height: finalize, execute, apply, choose the next \
                  set, close the books"
+            }
+            Process::ConfigurationRollout => {
+                "Put an approved setting in force, and roll it back when an objective becomes urgent \
+                 while it is watched"
             }
             Process::EpochClose => {
                 "At an epoch's end: record duties, punish downtime, release what has matured, \
@@ -114,6 +123,7 @@ impl Process {
     pub fn follows(self) -> &'static [&'static str] {
         match self {
             Process::BlockFinality => finality::FOLLOWED,
+            Process::ConfigurationRollout => rollout::FOLLOWED,
             Process::EpochClose => epochs::FOLLOWED,
             Process::Eviction => eviction::FOLLOWED,
             Process::Penalty => penalty::FOLLOWED,
@@ -125,6 +135,7 @@ impl Process {
     async fn react(self, commands: &Commands, cause: &Cause<'_>) -> Result<(), Stuck> {
         match self {
             Process::BlockFinality => Box::pin(finality::react(commands, cause)).await,
+            Process::ConfigurationRollout => Box::pin(rollout::react(commands, cause)).await,
             Process::EpochClose => Box::pin(epochs::react(commands, cause)).await,
             Process::Eviction => Box::pin(eviction::react(commands, cause)).await,
             Process::Penalty => Box::pin(penalty::react(commands, cause)).await,

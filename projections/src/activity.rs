@@ -127,16 +127,18 @@ impl Projection for Activities {
 }
 
 /// What it happened to.
-fn subject(fact: &Fact) -> String {
+fn subject(event: &Event, fact: &Fact) -> String {
     match fact {
         Fact::Validator(address, _) => address.to_string(),
         Fact::ValidatorSet(chain, _) => chain.to_string(),
         Fact::Chain(stream, _) => stream.chain.to_string(),
-        // Not followed: blocks, heights and transactions have read models of their own.
-        Fact::Account(address, _) => address.to_string(),
-        Fact::Block(hash, _) => hash.to_string(),
-        Fact::Height(stream, _) => stream.to_string(),
-        Fact::Flag(key, _) => key.to_string(),
+        // Not followed: they have read models of their own.
+        Fact::Account(..)
+        | Fact::Block(..)
+        | Fact::Height(..)
+        | Fact::Configuration(_)
+        | Fact::Monitoring(_)
+        | Fact::Network(_) => event.stream.id().to_owned(),
     }
 }
 
@@ -157,7 +159,7 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
         &column(&events, |(event, _)| event.stream.as_str()) as &[&str],
         &numbers(|event| event.version)?,
         &column(&events, |(event, _)| event.stream.category()) as &[&str],
-        &column(&events, |(_, fact)| subject(fact)),
+        &column(&events, |(event, fact)| subject(event, fact)),
         &column(&events, |(_, fact)| fact.name()) as &[&str],
         &column(&events, |(event, _)| &*event.actor) as &[&str],
         &column(&events, |(event, _)| event.correlation),

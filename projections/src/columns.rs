@@ -103,3 +103,16 @@ pub(crate) fn optional_decimal<S: Serializer>(
         None => serializer.serialize_none(),
     }
 }
+
+/// A u64 that is written as a decimal string, and read from one.
+pub(crate) mod decimal_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        super::decimal(number, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}

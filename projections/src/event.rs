@@ -11,12 +11,23 @@ use domain::{
     configuration::{
         Key,
         flag::{self, Flag},
+        setting::{self, Setting},
     },
     consensus::{self, ConsensusHeight, HeightStream},
+    monitoring::{
+        AlertId, RuleId, SloId,
+        alert::{self, Alert},
+        rule::{self, AlertRule},
+        slo::{self, Slo},
+    },
+    network::{
+        partition::{self, Partitions},
+        peer::{self, Peer},
+    },
     transaction::{self, Account},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
-    values::{Address, ChainId, Hash, Moment},
+    values::{Address, ChainId, Hash, Moment, PeerId},
 };
 use event_store::{StoredEvent, StreamName};
 use uuid::Uuid;
@@ -38,8 +49,41 @@ pub enum Fact {
     Block(Hash, block::Event),
     /// At a height.
     Height(HeightStream, consensus::Event),
+    /// To what is in force.
+    Configuration(Configured),
+    /// To what tells whether it is well.
+    Monitoring(Monitored),
+    /// To who is connected.
+    Network(Networked),
+}
+
+/// What happened in the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Configured {
     /// To a feature flag.
     Flag(Key, flag::Event),
+    /// To a setting.
+    Setting(Key, setting::Event),
+}
+
+/// What happened in the monitoring.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Monitored {
+    /// To an alert.
+    Alert(AlertId, alert::Event),
+    /// To a rule.
+    Rule(RuleId, rule::Event),
+    /// To an objective.
+    Slo(SloId, slo::Event),
+}
+
+/// What happened in the network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Networked {
+    /// To a chain's partitions.
+    Partition(ChainId, partition::Event),
+    /// To a node.
+    Peer(PeerId, peer::Event),
 }
 
 impl Fact {
@@ -52,7 +96,13 @@ impl Fact {
             Fact::Account(_, event) => event.name(),
             Fact::Block(_, event) => event.name(),
             Fact::Height(_, event) => event.name(),
-            Fact::Flag(_, event) => event.name(),
+            Fact::Configuration(Configured::Flag(_, event)) => event.name(),
+            Fact::Configuration(Configured::Setting(_, event)) => event.name(),
+            Fact::Monitoring(Monitored::Alert(_, event)) => event.name(),
+            Fact::Monitoring(Monitored::Rule(_, event)) => event.name(),
+            Fact::Monitoring(Monitored::Slo(_, event)) => event.name(),
+            Fact::Network(Networked::Partition(_, event)) => event.name(),
+            Fact::Network(Networked::Peer(_, event)) => event.name(),
         }
     }
 
@@ -65,7 +115,30 @@ impl Fact {
             Account::CATEGORY => Ok(Fact::Account(read_id(id)?, read_event(name, data)?)),
             Block::CATEGORY => Ok(Fact::Block(read_id(id)?, read_event(name, data)?)),
             ConsensusHeight::CATEGORY => Ok(Fact::Height(read_id(id)?, read_event(name, data)?)),
-            Flag::CATEGORY => Ok(Fact::Flag(read_id(id)?, read_event(name, data)?)),
+            category => Fact::read_other(category, id, name, data),
+        }
+    }
+
+    fn read_other(category: &str, id: &str, name: &str, data: &str) -> Result<Fact, String> {
+        use {Configured as Of, Monitored as Seen, Networked as Net};
+        match category {
+            Flag::CATEGORY => {
+                Ok(Fact::Configuration(Of::Flag(read_id(id)?, read_event(name, data)?)))
+            }
+            Setting::CATEGORY => {
+                Ok(Fact::Configuration(Of::Setting(read_id(id)?, read_event(name, data)?)))
+            }
+            Alert::CATEGORY => {
+                Ok(Fact::Monitoring(Seen::Alert(read_id(id)?, read_event(name, data)?)))
+            }
+            AlertRule::CATEGORY => {
+                Ok(Fact::Monitoring(Seen::Rule(read_id(id)?, read_event(name, data)?)))
+            }
+            Slo::CATEGORY => Ok(Fact::Monitoring(Seen::Slo(read_id(id)?, read_event(name, data)?))),
+            Partitions::CATEGORY => {
+                Ok(Fact::Network(Net::Partition(read_id(id)?, read_event(name, data)?)))
+            }
+            Peer::CATEGORY => Ok(Fact::Network(Net::Peer(read_id(id)?, read_event(name, data)?))),
             other => Err(format!("no context of this program has the category {other:?}")),
         }
     }
@@ -197,7 +270,9 @@ impl<'a> Chunk<'a> {
             | Fact::Account(..)
             | Fact::Block(..)
             | Fact::Height(..)
-            | Fact::Flag(..) => None,
+            | Fact::Configuration(_)
+            | Fact::Monitoring(_)
+            | Fact::Network(_) => None,
         })
     }
 
@@ -212,7 +287,9 @@ impl<'a> Chunk<'a> {
             | Fact::Account(..)
             | Fact::Block(..)
             | Fact::Height(..)
-            | Fact::Flag(..) => None,
+            | Fact::Configuration(_)
+            | Fact::Monitoring(_)
+            | Fact::Network(_) => None,
         })
     }
 
@@ -225,15 +302,20 @@ impl<'a> Chunk<'a> {
             | Fact::Account(..)
             | Fact::Block(..)
             | Fact::Height(..)
-            | Fact::Flag(..) => None,
+            | Fact::Configuration(_)
+            | Fact::Monitoring(_)
+            | Fact::Network(_) => None,
         })
     }
 
     /// What happened to feature flags.
     pub fn flags(&self) -> impl Iterator<Item = (&'a Event, &'a Key, &'a flag::Event)> {
         self.facts().filter_map(|(event, fact)| match fact {
-            Fact::Flag(key, happened) => Some((event, key, happened)),
-            Fact::Validator(..)
+            Fact::Configuration(Configured::Flag(key, happened)) => Some((event, key, happened)),
+            Fact::Configuration(Configured::Setting(..))
+            | Fact::Monitoring(_)
+            | Fact::Network(_)
+            | Fact::Validator(..)
             | Fact::ValidatorSet(..)
             | Fact::Chain(..)
             | Fact::Account(..)

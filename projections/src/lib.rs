@@ -4,6 +4,8 @@
 
 pub mod accounts;
 pub mod activity;
+pub mod alert_rules;
+pub mod alerts;
 pub mod anchors;
 pub mod attachment;
 mod begin;
@@ -16,7 +18,10 @@ pub mod event;
 pub mod flags;
 pub mod headers;
 pub mod heights;
+pub mod keyed;
 pub mod page;
+pub mod partitions;
+pub mod peers;
 pub mod process_runs;
 pub mod projection;
 mod read;
@@ -24,7 +29,9 @@ mod reader;
 pub mod rebuild;
 pub mod reputation_history;
 pub mod runner;
+pub mod settings;
 pub mod slashing_history;
+pub mod slos;
 pub mod status;
 pub mod transactions;
 pub mod validator_sets;
@@ -60,5 +67,11 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(heights::Heights),
         Arc::new(process_runs::ProcessRuns),
         Arc::new(flags::Flags),
+        keyed::projection::<settings::Setting>(),
+        keyed::projection::<alert_rules::AlertRule>(),
+        keyed::projection::<alerts::Alert>(),
+        keyed::projection::<slos::Slo>(),
+        keyed::projection::<peers::Peer>(),
+        keyed::projection::<partitions::Partitions>(),
     ]
 }

@@ -50,6 +50,9 @@ impl TestApp {
             ("master_key", MASTER_KEY.to_owned()),
             // Its keys are made in no time.
             ("token_algorithm", "EdDSA".to_owned()),
+            // A test that watches says so: what is not asked for disturbs no log.
+            ("monitor_ms", "0".to_owned()),
+            ("default_rules", "false".to_owned()),
             // All who sign in come from one address.
             ("rate_sign_ins_max", "0".to_owned()),
         ];

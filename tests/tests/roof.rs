@@ -17,13 +17,16 @@ mod letters;
 mod limits;
 mod live;
 mod metrics;
+mod monitoring;
 mod network;
+mod nodes;
 mod oidc;
 mod outage;
 mod proxy;
 mod queries;
 mod rpc;
 mod secrets;
+mod settings;
 mod subscriptions;
 mod transactions;
 

@@ -1,4 +1,4 @@
-//! A validator's signs of life.
+//! A validator's signs of life, and its node as it announces it.
 //!
 //! Does not matter to anything that is decided: one that does not arrive is not repeated.
 
@@ -6,7 +6,7 @@ use std::{convert::Infallible, time::Duration};
 
 use domain::{
     consensus::Step,
-    values::{Address, Height, Round},
+    values::{Address, ChainId, Height, PeerAddress, Round},
 };
 use serde::Serialize;
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -16,9 +16,16 @@ use crate::{Server, server::Answer};
 /// How often a validator says that it lives, in milliseconds.
 const BEAT_MS: u64 = 1_000;
 
+/// After how many beats its node announces itself again, for whoever forgot.
+const BEATS_ANNOUNCED: u32 = 300;
+/// After how many when it was not taken: who is not registered yet may be soon.
+const BEATS_UNKNOWN: u32 = 5;
+
 /// Where a validator is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
+    /// Its chain; none before that begins.
+    pub chain_id: Option<ChainId>,
     /// The height that comes next; none before its chain begins.
     pub height: Option<Height>,
     /// How many transactions wait with it.
@@ -31,7 +38,7 @@ pub struct Beat {
 
 impl Default for Beat {
     fn default() -> Beat {
-        Beat { height: None, mempool: 0, round: Round::FIRST, step: Step::Propose }
+        Beat { chain_id: None, height: None, mempool: 0, round: Round::FIRST, step: Step::Propose }
     }
 }
 
@@ -44,26 +51,69 @@ struct Heartbeat<'a> {
     version: &'a str,
 }
 
-/// Tells the server once a second, for ever.
+#[derive(Serialize)]
+struct Announcement<'a> {
+    address: &'a PeerAddress,
+    chain_id: ChainId,
+    validator: Address,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// Announces its node, and tells the server once a second that it lives, for ever.
 pub async fn beats(
-    server: Server,
-    address: Address,
-    version: &str,
+    server: &Server,
+    mut announced: Option<PeerAddress>,
+    (address, version): (Address, &str),
     beat: watch::Receiver<Beat>,
 ) -> Infallible {
     let path = format!("/api/v1/validators/{address}/heartbeat");
+    let mut beats_left = 0;
     let mut ticks = tokio::time::interval(Duration::from_millis(BEAT_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Beat { height, mempool, round, step } = *beat.borrow();
-        let Some(height) = height else { continue };
+        let Beat { chain_id, height, mempool, round, step } = beat.borrow().clone();
+        let (Some(height), Some(chain_id)) = (height, chain_id) else { continue };
+        if beats_left == 0 {
+            let is_known = announce(server, &mut announced, address, chain_id).await;
+            beats_left = if is_known { BEATS_ANNOUNCED } else { BEATS_UNKNOWN };
+        }
+        beats_left -= 1;
         let body = Heartbeat { height, mempool, round, step, version };
         match server.post(&path, &body).await {
             Answer::Done(_) => {}
             Answer::Refused(because) | Answer::Forbidden(because) | Answer::Busy(because) => {
                 tracing::debug!(because, "a heartbeat was not taken");
             }
+        }
+    }
+}
+
+/// Announces the node and says that it is connected; whether that was taken.
+async fn announce(
+    server: &Server,
+    announced: &mut Option<PeerAddress>,
+    validator: Address,
+    chain_id: ChainId,
+) -> bool {
+    if announced.is_none() {
+        *announced = server.spoken_from().await;
+    }
+    let Some(address) = announced else { return false };
+    let peer = format!("/api/v1/peers/{validator}").to_ascii_lowercase();
+    let body = Announcement { address, chain_id, validator };
+    is_taken(server.post(&format!("{peer}/announce"), &body).await)
+        && is_taken(server.post(&format!("{peer}/connect"), &Nothing {}).await)
+}
+
+fn is_taken(answer: Answer) -> bool {
+    match answer {
+        Answer::Done(_) => true,
+        Answer::Refused(because) | Answer::Forbidden(because) | Answer::Busy(because) => {
+            tracing::debug!(because, "the node was not taken");
+            false
         }
     }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use agent::{Key, News, Options, Server, Trust, Wanted};
 use clap::{Args, Subcommand};
-use domain::values::{Amount, Bps, ChainId, Contact, Moniker, Operator, Reservation, Website};
+use domain::values::{
+    Amount, Bps, ChainId, Contact, Moniker, Operator, PeerAddress, Reservation, Website,
+};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -40,6 +42,9 @@ pub enum Verb {
         /// Where it keeps what it signed last; for one process at a time
         #[arg(long, value_name = "FOLDER")]
         state: PathBuf,
+        /// Where others reach its node; where it speaks to the server from when it is not said
+        #[arg(long, value_name = "HOST:PORT")]
+        announce: Option<PeerAddress>,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
@@ -120,7 +125,9 @@ impl From<agent::Failure> for Failure {
 pub async fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Keygen { out, json } => keygen::keygen(&out, json),
-        Verb::Run { access, state, json } => work(&access, state, Terminal::new(json)).await,
+        Verb::Run { access, state, announce, json } => {
+            work(&access, (state, announce), Terminal::new(json)).await
+        }
         Verb::Register(registering) => register(*registering).await,
     }
 }
@@ -149,10 +156,14 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(unreadable)
 }
 
-async fn work(access: &Access, state: PathBuf, terminal: Terminal) -> Result<(), Failure> {
+async fn work(
+    access: &Access,
+    (state, announced): (PathBuf, Option<PeerAddress>),
+    terminal: Terminal,
+) -> Result<(), Failure> {
     let mut shutdown = Shutdown::listen().map_err(Failure::unreachable)?;
     let (server, key) = access.open()?;
-    let options = Options { server, key, state, version: env!("CARGO_PKG_VERSION") };
+    let options = Options { server, key, state, announced, version: env!("CARGO_PKG_VERSION") };
     let (told, mut news) = mpsc::unbounded_channel();
     let mut working = std::pin::pin!(agent::run(options, told));
     loop {

@@ -379,6 +379,34 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, text| between(text, 1, 3_600_000).map(|ms| config.request_ms_max = ms),
     },
     Setting {
+        key: "monitor_ms",
+        alias: None,
+        what: "How often it is looked whether all is well, in milliseconds; 0 for never",
+        default: Some(|| "5000".to_owned()),
+        secret: false,
+        read: |config, text| between(text, 0, 600_000).map(|ms| config.monitor_ms = ms),
+    },
+    Setting {
+        key: "default_rules",
+        alias: None,
+        what: "Whether the alert rules and objectives that everybody wants are defined at first",
+        default: Some(|| "true".to_owned()),
+        secret: false,
+        read: |config, text| {
+            parse(text, "true or false is expected").map(|is| config.default_rules = is)
+        },
+    },
+    Setting {
+        key: "private_webhooks",
+        alias: None,
+        what: "Whether notices of alerts may go to addresses that are not public",
+        default: Some(|| "false".to_owned()),
+        secret: false,
+        read: |config, text| {
+            parse(text, "true or false is expected").map(|is| config.private_webhooks = is)
+        },
+    },
+    Setting {
         key: "wait_ms_max",
         alias: None,
         what: "How long a request may wait for a read model, in milliseconds",

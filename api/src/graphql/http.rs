@@ -60,7 +60,7 @@ pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Respon
     let (parts, content) = request.into_parts();
     let form = accept::choose(&parts.headers, OFFERED)?;
     let visit = Visit::within(&parts.extensions)?;
-    let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
+    let bytes = body::read(&parts.headers, content, app.body_bytes_max()).await?;
     require_json(&parts.headers)?;
     let given = match body::parse(&bytes) {
         Ok(value) => value,

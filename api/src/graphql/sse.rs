@@ -45,7 +45,7 @@ pub async fn get(State(app): State<App>, request: HttpRequest) -> Result<Respons
 pub async fn post(State(app): State<App>, request: HttpRequest) -> Result<Response, Problem> {
     let (parts, content) = request.into_parts();
     accept::require(&parts.headers, &[sse::MEDIA_TYPE])?;
-    let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
+    let bytes = body::read(&parts.headers, content, app.body_bytes_max()).await?;
     require_json(&parts.headers)?;
     let given = from_value(body::parse(&bytes)?)?;
     stream(&app, Visit::within(&parts.extensions)?, &parts.headers, given, Way::StreamPost)

@@ -4,9 +4,11 @@
 
 use domain::{
     block, chain,
-    configuration::flag,
+    configuration::{flag, setting},
     consensus,
     identity::{principal, role},
+    monitoring::{alert, rule, slo},
+    network::{partition, peer},
     transaction, validator, validator_set,
 };
 use serde_json::{Map, Value, json};
@@ -50,6 +52,17 @@ pub fn operations() -> Vec<(String, Value)> {
     >());
     found.extend(of::<role::RoleDefinition, role::Command, role::Event, role::Refusal>());
     found.extend(of::<flag::Flag, flag::Command, flag::Event, flag::Refusal>());
+    found.extend(of::<setting::Setting, setting::Command, setting::Event, setting::Refusal>());
+    found.extend(of::<rule::AlertRule, rule::Command, rule::Event, rule::Refusal>());
+    found.extend(of::<alert::Alert, alert::Command, alert::Event, alert::Refusal>());
+    found.extend(of::<slo::Slo, slo::Command, slo::Event, slo::Refusal>());
+    found.extend(of::<peer::Peer, peer::Command, peer::Event, peer::Refusal>());
+    found.extend(of::<
+        partition::Partitions,
+        partition::Command,
+        partition::Event,
+        partition::Refusal,
+    >());
     found
 }
 

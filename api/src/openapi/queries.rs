@@ -3,13 +3,13 @@
 //! Does not know how they are read.
 
 use domain::{identity::principal::StandingName, transaction};
-use projections::flags::FlagStanding;
+use projections::{alert_rules, alerts, flags::FlagStanding, partitions, peers, slos};
 use serde_json::{Map, Value, json};
 
 use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
-    rest::{auth, heartbeats, search::QUERY_CHARS_MAX},
+    rest::{alertmanager, auth, heartbeats, search::QUERY_CHARS_MAX},
     rpc::Method,
 };
 
@@ -86,6 +86,12 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::TakeHeartbeat {
         let schema = schemas::reference("Heartbeat");
         let content = json!({"schema": schema, "example": heartbeats::example()});
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": content}});
+    }
+    if entry.operation == Operation::TakeAlerts {
+        let schema = schemas::reference("AlertmanagerMessage");
+        let content = json!({"schema": schema, "example": alertmanager::example()});
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": content}});
     }
@@ -213,7 +219,14 @@ pub fn path_parameter(name: &str) -> Value {
                 "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
             }),
         ),
-        "key" => ("A flag's name: words joined by dots.", schemas::reference("ConfigurationKey")),
+        "rule" => ("A rule's name.", schemas::reference("RuleId")),
+        "alert" => ("An alert's name.", schemas::reference("AlertId")),
+        "slo" => ("An objective's name.", schemas::reference("SloId")),
+        "peer" => ("A node's id.", schemas::reference("PeerId")),
+        "key" => (
+            "The name of a setting or a flag: words joined by dots.",
+            schemas::reference("ConfigurationKey"),
+        ),
         "role" => ("A role.", text("^[a-z][a-z0-9_]{0,31}$", "jailer")),
         "principal" => ("A principal.", text("^[a-z0-9-]{1,64}$", "service-north")),
         "digest" => (
@@ -868,6 +881,78 @@ fn doc(operation: Operation) -> Doc {
             vec![("subject", "For whom.", schemas::reference("FlagSubject"))],
             Reply::One("FlagEvaluation"),
         ),
+        Operation::TakeAlerts => plain(
+            "alerts",
+            "Takes the alerts of a Prometheus Alertmanager: its webhook, version 4",
+            Reply::One("AlertsTaken"),
+        ),
+        Operation::GetNoticeKey => plain(
+            "alerts",
+            "The key that notices of alerts are signed with, by the rules of Standard Webhooks",
+            Reply::One("NoticeKey"),
+        ),
+        Operation::ListSettings => plain(
+            "settings",
+            "Every key, in order, with what is in force and what is proposed",
+            Reply::Page("SettingView"),
+        ),
+        Operation::GetSetting => {
+            plain("settings", "A setting as it is now", Reply::One("SettingView"))
+        }
+        Operation::ListSettingVersions => plain(
+            "settings",
+            "What was in force, the newest first: the last versions only",
+            Reply::Page("SettingVersion"),
+        ),
+        Operation::ListAlertRules => asked(
+            "alert-rules",
+            "Rules, by name",
+            vec![(
+                "standing",
+                "That are this now.",
+                one_of(alert_rules::STANDINGS.iter().copied()),
+            )],
+            Reply::Page("RuleRow"),
+        ),
+        Operation::GetAlertRule => {
+            plain("alert-rules", "A rule as it is now", Reply::One("RuleRow"))
+        }
+        Operation::ListAlerts => asked(
+            "alerts",
+            "Alerts, those that began last first",
+            vec![
+                ("standing", "That are this now.", one_of(alerts::STANDINGS.iter().copied())),
+                ("severity", "That are this bad.", schemas::reference("Severity")),
+            ],
+            Reply::Page("AlertRow"),
+        ),
+        Operation::GetAlert => plain("alerts", "An alert as it is now", Reply::One("AlertRow")),
+        Operation::ListSlos => asked(
+            "slos",
+            "Objectives, by name",
+            vec![("standing", "That are this now.", one_of(slos::STANDINGS.iter().copied()))],
+            Reply::Page("SloRow"),
+        ),
+        Operation::GetSlo => plain("slos", "An objective as it is now", Reply::One("SloRow")),
+        Operation::ListPeers => asked(
+            "peers",
+            "Nodes, by id",
+            vec![
+                ("standing", "That are this now.", one_of(peers::STANDINGS.iter().copied())),
+                ("chain", "Of this chain.", schemas::reference("ChainId")),
+            ],
+            Reply::Page("PeerRow"),
+        ),
+        Operation::GetPeer => plain("peers", "A node as it is now", Reply::One("PeerRow")),
+        Operation::ListPartitions => asked(
+            "partitions",
+            "The last partition of each chain, by chain",
+            vec![("standing", "That are this now.", one_of(partitions::STANDINGS.iter().copied()))],
+            Reply::Page("PartitionRow"),
+        ),
+        Operation::GetPartition => {
+            plain("partitions", "The last partition of a chain", Reply::One("PartitionRow"))
+        }
         Operation::ListRoles => {
             plain("roles", "All roles, and what each gives", Reply::One("Roles"))
         }
@@ -1009,6 +1094,12 @@ fn doc(operation: Operation) -> Doc {
         | Operation::CommandHeight
         | Operation::CommandPrincipal
         | Operation::CommandRole
-        | Operation::CommandFlag => plain("server", "A command", Reply::One("Problem")),
+        | Operation::CommandFlag
+        | Operation::CommandSetting
+        | Operation::CommandAlertRule
+        | Operation::CommandAlert
+        | Operation::CommandSlo
+        | Operation::CommandPeer
+        | Operation::CommandPartition => plain("server", "A command", Reply::One("Problem")),
     }
 }

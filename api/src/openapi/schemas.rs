@@ -4,14 +4,17 @@
 
 use domain::{
     block, chain,
-    configuration::{self, flag},
+    configuration::{self, flag, setting},
     consensus,
     identity::{principal, role},
+    monitoring::{alert, rule, slo},
+    network::{partition, peer},
     transaction, validator, validator_set,
 };
 use projections::{
-    accounts, activity, anchors, blocks, chains, delegations, flags, headers, heights,
-    process_runs, reputation_history, slashing_history, transactions, validator_sets, validators,
+    accounts, activity, alert_rules, alerts, anchors, blocks, chains, delegations, flags, headers,
+    heights, partitions, peers, process_runs, reputation_history, settings, slashing_history, slos,
+    transactions, validator_sets, validators,
 };
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -23,8 +26,9 @@ use crate::{
     access_records, heartbeats,
     identity::listing,
     rest::{
-        auth, documents, events, flags as of_flags, health, heartbeats as beats, principals,
-        processes, projections as status, search, transactions as sent, validator_sets as sets,
+        alertmanager, auth, documents, events, flags as of_flags, health, heartbeats as beats,
+        principals, processes, projections as status, search, settings as of_settings,
+        transactions as sent, validator_sets as sets,
     },
 };
 
@@ -100,6 +104,34 @@ pub fn all() -> Value {
     with::<configuration::Subject>(&mut found);
     with::<flags::Flag>(&mut found);
     with::<of_flags::FlagEvaluation>(&mut found);
+    with::<alertmanager::AlertmanagerMessage>(&mut found);
+    with::<alertmanager::AlertsTaken>(&mut found);
+    with::<alertmanager::NoticeKey>(&mut found);
+    with::<setting::Command>(&mut found);
+    with::<setting::Event>(&mut found);
+    with::<setting::Refusal>(&mut found);
+    with::<of_settings::View>(&mut found);
+    with::<settings::SettingVersion>(&mut found);
+    with::<rule::Command>(&mut found);
+    with::<rule::Event>(&mut found);
+    with::<rule::Refusal>(&mut found);
+    with::<alert_rules::AlertRule>(&mut found);
+    with::<alert::Command>(&mut found);
+    with::<alert::Event>(&mut found);
+    with::<alert::Refusal>(&mut found);
+    with::<alerts::Alert>(&mut found);
+    with::<slo::Command>(&mut found);
+    with::<slo::Event>(&mut found);
+    with::<slo::Refusal>(&mut found);
+    with::<slos::Slo>(&mut found);
+    with::<peer::Command>(&mut found);
+    with::<peer::Event>(&mut found);
+    with::<peer::Refusal>(&mut found);
+    with::<peers::Peer>(&mut found);
+    with::<partition::Command>(&mut found);
+    with::<partition::Event>(&mut found);
+    with::<partition::Refusal>(&mut found);
+    with::<partitions::Partitions>(&mut found);
     with::<access_records::AccessRecord>(&mut found);
     with::<listing::PrincipalView>(&mut found);
     with::<principals::Sessions>(&mut found);

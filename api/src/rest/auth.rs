@@ -35,7 +35,7 @@ pub(super) async fn read<T: DeserializeOwned>(
     request: Request,
 ) -> Result<(Parts, T), Problem> {
     let example = || body_of(operation).map(|(_, example)| example).unwrap_or_default();
-    body::read_as(request, app.limits.body_bytes_max, example).await
+    body::read_as(request, app.body_bytes_max(), example).await
 }
 
 pub(super) fn visit(parts: &Parts) -> Result<&Visit, Problem> {

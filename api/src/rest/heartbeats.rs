@@ -41,7 +41,7 @@ pub async fn take(
     request: Request,
 ) -> Result<Response, Problem> {
     let address: Address = path.get("address")?;
-    let (parts, heartbeat) = body::read_as(request, app.limits.body_bytes_max, example).await?;
+    let (parts, heartbeat) = body::read_as(request, app.body_bytes_max(), example).await?;
     let caller = visit(&parts)?.caller.as_ref();
     if caller.is_some_and(|actor| actor.is_kept_from(&PrincipalId::of_validator(address))) {
         return Err(Problem::not_own(Permission::NetworkHeartbeat));

@@ -90,7 +90,7 @@ pub async fn batch(State(app): State<App>, request: Request) -> Result<Response,
     let (parts, content) = request.into_parts();
     let visit = Visit::within(&parts.extensions)?;
     let actor = visit.caller.as_ref().ok_or_else(|| Problem::internal("no caller"))?;
-    let bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
+    let bytes = body::read(&parts.headers, content, app.body_bytes_max()).await?;
     body::require_json(&parts.headers, &bytes)?;
     let batch: Batch<'_> = match serde_json::from_slice(&bytes) {
         Ok(batch) => batch,

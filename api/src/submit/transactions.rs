@@ -49,7 +49,7 @@ pub async fn submit(State(app): State<App>, request: Request) -> Result<Response
     let actor = auth::require(visit.caller.as_ref(), Permission::TxSubmit)?;
     let conditions = Conditions::of(&parts.headers)?;
     turn(&app).await?;
-    let bytes: Bytes = body::read(&parts.headers, content, app.limits.body_bytes_max).await?;
+    let bytes: Bytes = body::read(&parts.headers, content, app.body_bytes_max()).await?;
     let (read, alone) = match split(&parts.headers, &bytes)? {
         Sent::One(item) => (vec![read_alone(item)], true),
         Sent::Many(items) => {

@@ -3,8 +3,9 @@
 //! Does not decide anything.
 
 use domain::configuration::{
-    Key,
+    Document, Key,
     flag::{self, Flag},
+    setting::{self, Rule, Setting},
 };
 use event_store::StoreError;
 
@@ -13,6 +14,7 @@ use crate::{
     lane::Lanes,
     policy::{self, Permission},
     request::RequestContext,
+    settings,
 };
 
 impl Handled for Flag {
@@ -32,5 +34,40 @@ impl Handled for Flag {
 
     fn lanes(rooms: &Rooms) -> &Lanes<Flag> {
         &rooms.flags
+    }
+}
+
+impl Handled for Setting {
+    fn permission(command: &setting::Command) -> Permission {
+        policy::setting(command)
+    }
+
+    async fn prepare(
+        _: &Commands,
+        key: &Key,
+        state: &Setting,
+        command: &setting::Command,
+        context: &RequestContext,
+    ) -> Result<setting::Known, StoreError> {
+        let rule = settings::find(key).map(|found| Rule {
+            faults: about(state, command).map_or_else(Vec::new, |value| found.faults(value)),
+            four_eyes: found.four_eyes,
+        });
+        Ok(setting::Known { actor: context.actor.principal.clone(), key: key.clone(), rule })
+    }
+
+    fn lanes(rooms: &Rooms) -> &Lanes<Setting> {
+        &rooms.settings
+    }
+}
+
+/// The value that a command is about: the one proposed, or the one that would come into force.
+fn about<'s>(state: &'s Setting, command: &'s setting::Command) -> Option<&'s Document> {
+    use setting::Command;
+    match command {
+        Command::Propose { value, .. } => Some(value),
+        Command::Apply { .. } => state.proposal.as_ref().map(|open| &open.value),
+        Command::Rollback { version, .. } => state.version(*version).flatten(),
+        Command::Approve { .. } | Command::Reject { .. } => None,
     }
 }

@@ -18,7 +18,7 @@ const COUNT_RULE: &str = "a count is a decimal string from \"0\" to \"9007199254
 #[cfg_attr(
     feature = "schema",
     derive(utoipa::ToSchema),
-    schema(value_type = String, example = "250")
+    schema(value_type = String, example = "250", pattern = "^(0|[1-9][0-9]{0,14})$")
 )]
 pub struct Count(u64);
 

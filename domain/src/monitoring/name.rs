@@ -25,7 +25,11 @@ fn named(text: String, rule: &'static str) -> Result<String, ValueError> {
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "projection-lag"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "projection-lag", pattern = "^[a-z0-9_-]{1,64}$")
+)]
 pub struct RuleId(String);
 
 impl RuleId {
@@ -58,7 +62,11 @@ impl fmt::Display for RuleId {
 /// An alert: by what it is told from others, such as the fingerprint of its labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "1a30ba71cca2921f"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "1a30ba71cca2921f", pattern = "^[a-z0-9_-]{1,64}$")
+)]
 pub struct AlertId(String);
 
 impl AlertId {
@@ -91,7 +99,11 @@ impl fmt::Display for AlertId {
 /// An objective.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(example = "availability"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(utoipa::ToSchema),
+    schema(example = "availability", pattern = "^[a-z0-9_-]{1,64}$")
+)]
 pub struct SloId(String);
 
 impl SloId {

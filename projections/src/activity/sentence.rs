@@ -21,9 +21,12 @@ pub(super) fn of(fact: &Fact) -> String {
         Fact::Validator(address, event) => of_validator(*address, event),
         Fact::ValidatorSet(chain, event) => of_validator_set(chain, event),
         Fact::Chain(stream, event) => of_chain(stream, event),
-        Fact::Account(..) | Fact::Block(..) | Fact::Height(..) | Fact::Flag(..) => {
-            fact.name().to_owned()
-        }
+        Fact::Account(..)
+        | Fact::Block(..)
+        | Fact::Height(..)
+        | Fact::Configuration(_)
+        | Fact::Monitoring(_)
+        | Fact::Network(_) => fact.name().to_owned(),
     }
 }
 

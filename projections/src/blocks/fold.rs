@@ -74,7 +74,9 @@ fn changes<'a>(chunk: &Chunk<'a>) -> Vec<(&'a Event, Vec<u8>, Change<'a>)> {
         | Fact::ValidatorSet(..)
         | Fact::Account(..)
         | Fact::Height(..)
-        | Fact::Flag(..) => None,
+        | Fact::Configuration(_)
+        | Fact::Monitoring(_)
+        | Fact::Network(_) => None,
     };
     chunk.facts().filter_map(change).collect()
 }

@@ -89,7 +89,9 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
             | Fact::Chain(..)
             | Fact::Account(..)
             | Fact::Block(..)
-            | Fact::Flag(..) => None,
+            | Fact::Configuration(_)
+            | Fact::Monitoring(_)
+            | Fact::Network(_) => None,
         })
         .collect();
     let mut fold = load(&happened, tx).await?;

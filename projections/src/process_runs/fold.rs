@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    aggregate::Aggregate as _, block::Block, chain::Chain, consensus::ConsensusHeight,
-    transaction::Account, validator::Validator, validator_set::ValidatorSet,
+    aggregate::Aggregate as _, block::Block, chain::Chain, configuration::setting::Setting,
+    consensus::ConsensusHeight, transaction::Account, validator::Validator,
+    validator_set::ValidatorSet,
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use sqlx::PgConnection;
@@ -43,6 +44,7 @@ impl Projection for ProcessRuns {
             Block::CATEGORY,
             Chain::CATEGORY,
             ConsensusHeight::CATEGORY,
+            Setting::CATEGORY,
             Validator::CATEGORY,
             ValidatorSet::CATEGORY,
         ]

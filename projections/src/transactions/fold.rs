@@ -108,7 +108,9 @@ impl<'a> Fold<'a> {
             | Fact::ValidatorSet(..)
             | Fact::Block(..)
             | Fact::Height(..)
-            | Fact::Flag(..) => {}
+            | Fact::Configuration(_)
+            | Fact::Monitoring(_)
+            | Fact::Network(_) => {}
         }
         Ok(())
     }

@@ -8,10 +8,6 @@ use std::collections::BTreeMap;
 use domain::{
     aggregate::{Aggregate, Data, Event as _},
     chain::{self, Chain, ChainStream},
-    configuration::{
-        Key,
-        flag::{self, Flag},
-    },
     parameters::Parameters,
     validator::{self, Offence, Registration, RegistrationStep, StandingName, Validator},
     validator_set::{self, Candidate, ValidatorSet},
@@ -21,7 +17,10 @@ use event_store::{NewEvent, StreamName};
 use projections::event::Fact;
 use uuid::Uuid;
 
-use crate::fixture::{self, Draft};
+use crate::{
+    beside::Beside,
+    fixture::{self, Draft},
+};
 
 /// Validators of a history.
 const VALIDATORS: u8 = 12;
@@ -55,7 +54,7 @@ pub struct History {
     /// Those that were asked for alone.
     asked: BTreeMap<Address, Validator>,
     pub sets: BTreeMap<ChainId, ValidatorSet>,
-    pub flags: BTreeMap<Key, Flag>,
+    pub beside: Beside,
     /// Every epoch's stream of every observed chain.
     pub chains: BTreeMap<ChainStream, Chain>,
     versions: BTreeMap<StreamName, u64>,
@@ -75,11 +74,15 @@ impl History {
         history.own_chain();
         history.observe_first();
         // Beside the rest, so that the rest is the same with and without.
-        let (mut flags, mut turn) = (0, 0);
-        while history.steps.len() - flags < commands {
+        let (mut beside, mut turn) = (0, 0);
+        while history.steps.len() - beside < commands {
             history.next();
             turn += 1;
-            flags += usize::from(turn % 8 == 0 && history.flag(turn / 8));
+            if turn % 8 == 0 {
+                let before = history.steps.len();
+                history.beside(turn / 8);
+                beside += history.steps.len() - before;
+            }
         }
         history
     }
@@ -100,6 +103,11 @@ impl History {
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;
         self.chance % bound
+    }
+
+    /// When it is now.
+    pub fn now(&self) -> Moment {
+        Moment::from_micros(self.clock)
     }
 
     fn next(&mut self) {
@@ -144,7 +152,7 @@ impl History {
     }
 
     /// Decides, evolves and keeps, unless it is refused.
-    fn decide<A: Aggregate>(
+    pub fn decide<A: Aggregate>(
         &mut self,
         state: &mut A,
         id: &A::Id,
@@ -159,25 +167,6 @@ impl History {
         let stream = StreamName::of(A::CATEGORY, id).unwrap();
         self.push(stream, stored, events.into_iter().map(fact).collect());
         true
-    }
-
-    /// A command to one of two flags, in turn; says whether it was accepted.
-    fn flag(&mut self, turn: u16) -> bool {
-        let key: Key = ["server.one", "server.two"][usize::from(turn / 3 % 2)].parse().unwrap();
-        let command = match turn % 5 {
-            0 => flag::Command::CreateFlag { description: "what it switches".parse().unwrap() },
-            4 => flag::Command::Kill { reason: "it went wrong".parse().unwrap() },
-            _ => flag::Command::SetRollout {
-                bps: Bps::try_from(turn.wrapping_mul(977) % 10_001).unwrap(),
-                targets: (0..turn % 3).map(|n| format!("who-{n}").parse().unwrap()).collect(),
-            },
-        };
-        let mut state = self.flags.remove(&key).unwrap_or_default();
-        let known = flag::Known { key: key.clone() };
-        let of = |event| Fact::Flag(key.clone(), event);
-        let accepted = self.decide(&mut state, &key, &command, &known, of);
-        self.flags.insert(key, state);
-        accepted
     }
 
     /// A command to a validator.

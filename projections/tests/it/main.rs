@@ -6,6 +6,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
 mod asking;
+mod beside;
 mod database;
 #[path = "../../../domain/tests/fixture.rs"]
 #[allow(dead_code, reason = "the domain's own tests use the rest")]

@@ -11,12 +11,14 @@ use domain::{
     values::{Address, Amount, ChainId, Hash, Height},
 };
 use projections::{
-    Order, PageRequest, activity, chains, delegations,
-    event::Fact,
+    Order, PageRequest, activity, alert_rules, alerts, chains, delegations,
+    event::{Configured, Fact},
     flags::{self, FlagStanding},
     headers,
+    keyed::{self, Filter, Row},
+    partitions, peers,
     process_runs::{self, STEPS_SHOWN_MAX},
-    reputation_history, slashing_history, validator_sets, validators,
+    reputation_history, settings, slashing_history, slos, validator_sets, validators,
 };
 use uuid::Uuid;
 
@@ -54,6 +56,9 @@ async fn read_models_equal_the_domains_own_fold() {
         histories_are_equal(&history, &database).await;
         runs_are_equal(&history, &database).await;
         flags_are_equal(&history, &database).await;
+        settings_are_equal(&history, &database).await;
+        what_is_watched_is_equal(&history, &database).await;
+        the_network_is_equal(&history, &database).await;
         the_feed_has_every_event_it_follows(&history, &database).await;
         database.drop().await;
     }
@@ -322,7 +327,7 @@ async fn the_feed_has_every_event_it_follows(history: &History, database: &Datab
 /// A flag's row switches what its history switches.
 async fn flags_are_equal(history: &History, database: &Database) {
     let rows = flags::list(&database.pool, flags::Filter::default(), &wide()).await.unwrap().items;
-    let known = history.flags.iter().filter(|(_, flag)| **flag != Flag::Unknown);
+    let known = history.beside.flags.iter().filter(|(_, flag)| **flag != Flag::Unknown);
     let expected: Vec<(&Key, &Flag)> = known.collect();
     assert!(!expected.is_empty() && rows.len() == expected.len());
     for (row, (key, flag)) in rows.iter().zip(expected) {
@@ -336,12 +341,75 @@ async fn flags_are_equal(history: &History, database: &Database) {
     }
 }
 
+/// Every row of a read model that has one for each aggregate, by id.
+async fn rows<R: Row>(database: &Database) -> Vec<R> {
+    let rows = keyed::list::<R>(&database.pool, &Filter::default(), &wide()).await.unwrap().items;
+    assert!(!rows.is_empty(), "{}", R::NAME);
+    rows
+}
+
+/// A setting's row has the value in force, what is proposed, and the versions that are kept.
+async fn settings_are_equal(history: &History, database: &Database) {
+    for row in rows::<settings::Setting>(database).await {
+        let setting = &history.beside.settings[&row.key];
+        assert_eq!((row.in_force, row.value.as_ref()), (setting.current, setting.value()));
+        let proposed = row.proposal.as_ref().map(|open| (open.number, open.approved, &open.value));
+        let open = setting.proposal.as_ref();
+        assert_eq!(proposed, open.map(|open| (open.number, open.approved, &open.value)));
+        for version in &row.history {
+            let kept = setting.version(version.number).map(|value| value.cloned());
+            assert_eq!(kept, Some(version.value.clone()), "{}", version.number);
+        }
+        assert!(row.history.len() > 1 && row.history.is_sorted_by(|a, b| a.number > b.number));
+    }
+}
+
+/// Rules, alerts and objectives stand as their histories say.
+async fn what_is_watched_is_equal(history: &History, database: &Database) {
+    for row in rows::<alert_rules::AlertRule>(database).await {
+        let rule = &history.beside.rules[&row.rule];
+        assert_eq!(Some(&row.definition), rule.definition.as_ref());
+        assert_eq!(format!("{:?}", row.standing), format!("{:?}", rule.standing));
+    }
+    for row in rows::<alerts::Alert>(database).await {
+        let alert = &history.beside.alerts[&row.alert];
+        assert_eq!(format!("{:?}", row.standing), format!("{:?}", alert.standing));
+        assert_eq!((row.occurrence, Some(row.severity)), (alert.occurrence, alert.severity));
+        assert_eq!(row.silence.map(|silence| silence.until), alert.silenced_until);
+        assert!(row.occurrence > 1, "it came again");
+    }
+    for row in rows::<slos::Slo>(database).await {
+        let slo = &history.beside.slos[&row.slo];
+        assert_eq!(Some(&row.definition), slo.definition.as_ref());
+        assert_eq!(row.state, slo.state);
+    }
+}
+
+/// Nodes and partitions stand as their histories say.
+async fn the_network_is_equal(history: &History, database: &Database) {
+    for row in rows::<peers::Peer>(database).await {
+        let peer = &history.beside.peers[&row.peer];
+        assert_eq!(row.connected_since, peer.connected_since);
+        assert_eq!(row.address.as_ref(), peer.announced.as_ref().map(|said| &said.address));
+        assert_eq!(row.ban.is_some(), peer.ban.is_some());
+    }
+    for row in rows::<partitions::Partitions>(database).await {
+        let partitions = &history.beside.partitions[&row.chain_id];
+        assert_eq!(row.number, partitions.count);
+        let open = row.healed_at.is_none().then_some(row.groups);
+        assert_eq!(open, partitions.open);
+    }
+}
+
 /// Each run has the steps that a process did because of its cause, in order.
 async fn runs_are_equal(history: &History, database: &Database) {
     let mut expected: BTreeMap<Uuid, Vec<(u64, &str, String)>> = BTreeMap::new();
     for (position, (step, fact)) in (1..).zip(history.facts()) {
-        // No process has to do with flags.
-        let is_followed = !matches!(fact, Fact::Flag(..));
+        // No process that is followed has to do with these.
+        let is_followed = !matches!(
+            fact,
+            Fact::Configuration(Configured::Flag(..)) | Fact::Monitoring(_) | Fact::Network(_)
+        );
         if let Some(cause) = step.causation.filter(|_| is_followed) {
             let told = (position, fact.name(), step.stream.to_string());
             expected.entry(cause).or_default().push(told);

@@ -8,9 +8,11 @@ use commands::{Permission, Role};
 use domain::{
     block::Block,
     chain::Chain,
-    configuration::flag::Flag,
+    configuration::{flag::Flag, setting::Setting},
     consensus::ConsensusHeight,
     identity::{principal::Principal, role::RoleDefinition},
+    monitoring::{alert::Alert, rule::AlertRule, slo::Slo},
+    network::{partition::Partitions, peer::Peer},
     transaction::Account,
     validator::Validator,
     validator_set::ValidatorSet,
@@ -39,6 +41,10 @@ fn filled(path: &str) -> String {
         ("{principal}", "service-north"),
         ("{role}", "jailer"),
         ("{key}", "server.new_dashboard"),
+        ("{rule}", "projection-lag"),
+        ("{alert}", "projection-lag"),
+        ("{slo}", "availability"),
+        ("{peer}", "b600306cfa76723fdec395e53a9b3d9fdb78b1e2"),
         ("{chain_height}", "roof-1-1"),
         ("{slug}", "refused"),
         ("{*file}", "index.html"),
@@ -74,6 +80,12 @@ fn commands() -> Vec<(String, &'static CommandSpec)> {
     all.extend(of::<Principal>());
     all.extend(of::<RoleDefinition>());
     all.extend(of::<Flag>());
+    all.extend(of::<Setting>());
+    all.extend(of::<AlertRule>());
+    all.extend(of::<Alert>());
+    all.extend(of::<Slo>());
+    all.extend(of::<Peer>());
+    all.extend(of::<Partitions>());
     all
 }
 

@@ -79,7 +79,7 @@ async fn what_servers_take_in_advance_is_never_more_than_the_limit() {
     let pool = sqlx::PgPool::connect(&database.url()).await.unwrap();
     let quotas = Quotas { queries: QUOTA, commands: 0, consensus: 0, sign_ins: 0 };
     let servers: Vec<Arc<Rates>> =
-        (0..3).map(|_| Arc::new(Rates::start(pool.clone(), quotas.clone()))).collect();
+        (0..3).map(|_| Arc::new(Rates::start(pool.clone(), quotas))).collect();
     let began = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
     for server in servers.iter().cycle().take(24) {

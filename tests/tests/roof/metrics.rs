@@ -3,9 +3,11 @@
 use api::submit::Collection;
 use domain::{
     block, chain,
-    configuration::flag,
+    configuration::{flag, setting},
     consensus,
     identity::{principal, role},
+    monitoring::{alert, rule, slo},
+    network::{partition, peer},
     transaction, validator, validator_set,
 };
 use serde_json::Value;
@@ -102,6 +104,12 @@ fn the_contract_names_a_permission_and_every_status_for_each_operation() {
         consensus::Command::NAMES,
         role::Command::NAMES,
         flag::Command::NAMES,
+        setting::Command::NAMES,
+        rule::Command::NAMES,
+        alert::Command::NAMES,
+        slo::Command::NAMES,
+        peer::Command::NAMES,
+        partition::Command::NAMES,
     ];
     // Of a principal's commands those can be posted that others do to it.
     let posted = principal::Principal::commands().len();

@@ -79,10 +79,10 @@ impl Operation {
     }
 
     async fn answer(&self, request: Request) {
-        let limits = &self.app.limits;
+        let limit = self.app.request_time();
         let answer = self.app.schema.execute(request);
-        let Ok(answer) = tokio::time::timeout(limits.request_time(), answer).await else {
-            let detail = format!("it took longer than {} ms", limits.request_ms_max);
+        let Ok(answer) = tokio::time::timeout(limit, answer).await else {
+            let detail = format!("it took longer than {} ms", limit.as_millis());
             return self.refuse(&Problem::new(Kind::TimedOut, detail)).await;
         };
         let reply = Reply::of(answer, &self.instance);

@@ -1,0 +1,105 @@
+//! Is it well: what is measured, what rules and objectives make of it, and who is told.
+//!
+//! Does not decide what becomes of an alert: commands do. One server at a time watches, whichever
+//! holds the place; all of them count what they answered.
+
+pub mod answered;
+mod defaults;
+mod nodes;
+pub mod notices;
+mod objectives;
+mod rules;
+mod signals;
+
+pub(crate) use rules::label;
+
+use std::{collections::HashMap, time::Duration};
+
+use commands::{Actor, RequestContext, Role};
+use domain::{monitoring::RuleId, values::Moment};
+use sqlx::{Connection as _, PgConnection};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::{monitor::objectives::Counted, problem::Problem, server::App};
+
+/// Who watches, in PostgreSQL's list of advisory locks.
+const PLACE: i64 = 0x6e6f_6465_3077_6174;
+/// How the watcher is named in events.
+const ACTOR: &str = "monitor";
+
+/// What a watcher remembers from one look to the next.
+#[derive(Default)]
+struct Memory {
+    /// Since when what a rule measures has been out of bounds without a break.
+    out_since: HashMap<RuleId, Moment>,
+    /// How many commands there had been and how many of them were refused, at the last look.
+    commands: (u64, u64),
+    /// Since when nodes are watched: whoever has just begun has heard of nobody.
+    watches_since: Option<Moment>,
+}
+
+/// A request of the watcher itself.
+fn request() -> RequestContext {
+    RequestContext::new(Actor::new(ACTOR, Role::Admin))
+}
+
+/// Looks every so many milliseconds until the server closes. Rules and objectives that everybody
+/// wants are defined first, unless `defines` is false.
+pub async fn watch(app: App, every_ms: u64, defines: bool, closing: CancellationToken) {
+    closing.run_until_cancelled(watch_on(&app, every_ms, defines)).await;
+}
+
+async fn watch_on(app: &App, every_ms: u64, defines: bool) {
+    let mut counted = Counted::default();
+    let mut place = None;
+    let mut memory = Memory::default();
+    let mut undefined = defines;
+    loop {
+        tokio::time::sleep(Duration::from_millis(every_ms)).await;
+        if let Err(error) = counted.write_down(app).await {
+            debug!(%error, "what was answered is written down at the next look");
+        }
+        place = held(app, place).await;
+        if place.is_none() {
+            memory = Memory::default();
+            continue;
+        }
+        if undefined {
+            match defaults::define(app).await {
+                Ok(()) => undefined = false,
+                Err(problem) => warn!(detail = problem.detail(), "not defined yet"),
+            }
+        }
+        if let Err(problem) = look(app, &mut memory).await {
+            warn!(detail = problem.detail(), "it could not be looked after");
+        }
+    }
+}
+
+async fn look(app: &App, memory: &mut Memory) -> Result<(), Problem> {
+    nodes::look(app, memory).await?;
+    rules::look(app, memory).await?;
+    objectives::look(app).await
+}
+
+/// The connection that holds the place: the same as before while it lives, or one that got it.
+async fn held(app: &App, place: Option<PgConnection>) -> Option<PgConnection> {
+    if let Some(mut place) = place
+        && place.ping().await.is_ok()
+    {
+        return Some(place);
+    }
+    taken(app, PLACE).await
+}
+
+/// A connection that holds a place that nobody else holds.
+async fn taken(app: &App, place: i64) -> Option<PgConnection> {
+    // Detached: a place is held by the connection, for as long as it is open.
+    let mut connection = app.vital.acquire().await.ok()?.detach();
+    let taken = sqlx::query_scalar::<_, bool>("select pg_try_advisory_lock($1)")
+        .bind(place)
+        .fetch_one(&mut connection)
+        .await;
+    if matches!(taken, Ok(true)) { Some(connection) } else { None }
+}

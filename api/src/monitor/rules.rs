@@ -1,0 +1,154 @@
+//! Rules: each that is in use is asked what it makes of its measure, and its alert is raised or
+//! resolved.
+//!
+//! Does not measure anything.
+
+use domain::{
+    monitoring::{
+        AlertId, Count, RuleId, Severity,
+        alert::{Alert, Command, Source},
+        rule::{RuleDefinition, Signal, Verdict},
+    },
+    values::{Label, Moment, Reason},
+};
+use projections::{
+    FIRST_MAX, PageRequest,
+    alert_rules::{AlertRule, RuleStanding},
+    alerts::{self, AlertState},
+    keyed::{self, Filter, Row},
+};
+
+use super::{Memory, request, signals};
+use crate::{problem::Problem, rest::reply::read_problem, server::App};
+
+/// Looks at every rule.
+pub(super) async fn look(app: &App, memory: &mut Memory) -> Result<(), Problem> {
+    let now = super::request().at;
+    for rule in all::<AlertRule>(app).await? {
+        let id = AlertId::try_from(rule.rule.to_string()).map_err(Problem::internal)?;
+        let measure = match rule.standing {
+            RuleStanding::Enabled => signals::measure(app, memory, rule.definition.signal).await?,
+            RuleStanding::Draft | RuleStanding::Disabled => None,
+        };
+        let Some(measure) = measure else {
+            memory.out_since.remove(&rule.rule);
+            if rule.standing == RuleStanding::Disabled {
+                resolve(app, &id, "its rule is not in use any more").await?;
+            }
+            continue;
+        };
+        judge(app, memory, (&rule.rule, &id, &rule.definition), (measure, now)).await?;
+    }
+    Ok(())
+}
+
+async fn judge(
+    app: &App,
+    memory: &mut Memory,
+    (rule, id, definition): (&RuleId, &AlertId, &RuleDefinition),
+    (measure, now): (u64, Moment),
+) -> Result<(), Problem> {
+    let sample = Count::new(measure).unwrap_or_default();
+    let since = memory.out_since.get(rule).copied();
+    let pending = match definition.verdict(sample, since, now) {
+        Verdict::Quiet => {
+            memory.out_since.remove(rule);
+            return resolve(app, id, &format!("it is {measure} again")).await;
+        }
+        Verdict::Pending { since } => {
+            memory.out_since.insert(rule.clone(), since);
+            true
+        }
+        Verdict::Firing { since } => {
+            memory.out_since.insert(rule.clone(), since);
+            false
+        }
+    };
+    let source = Source::Rule { rule: rule.clone() };
+    let threshold = definition.threshold.value();
+    let what = words(definition.signal);
+    let summary = format!("{}: {what} {measure}, where {threshold} is the limit", definition.title);
+    raise(app, id, (pending, definition.severity), source, &summary).await
+}
+
+/// What a measure is called, before its number.
+const fn words(signal: Signal) -> &'static str {
+    match signal {
+        Signal::AuditDivergences => "divergences are",
+        Signal::ConnectedPowerBps => "basis points of the power that are connected are",
+        Signal::DiskUsedBps => "basis points of the disk that are used are",
+        Signal::Equivocations => "equivocations without a penalty are",
+        Signal::FinalityLagMs => "milliseconds that finality is behind are",
+        Signal::ProjectionLagMs => "milliseconds that read models are behind are",
+        Signal::RefusalRateBps => "basis points of commands that are refused are",
+        Signal::ReplicationLagMs => "milliseconds that a replica is behind are",
+        Signal::StuckProcesses => "processes that cannot go on are",
+    }
+}
+
+/// Every row of a read model that has one for each aggregate.
+pub(super) async fn all<R: Row>(app: &App) -> Result<Vec<R>, Problem> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = PageRequest::new(FIRST_MAX, after).map_err(Problem::internal)?;
+        let page = keyed::list::<R>(&app.vital, &Filter::default(), &page).await;
+        let page = page.map_err(read_problem)?;
+        found.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Raises an alert, unless it is there like that already.
+pub(super) async fn raise(
+    app: &App,
+    id: &AlertId,
+    (pending, severity): (bool, Severity),
+    source: Source,
+    summary: &str,
+) -> Result<(), Problem> {
+    let row = keyed::get::<alerts::Alert>(&app.vital, id.as_str()).await.map_err(read_problem)?;
+    let is_there = row.is_some_and(|row| match row.standing {
+        AlertState::Firing | AlertState::Acknowledged => pending || row.severity == severity,
+        AlertState::Pending => pending && row.severity == severity,
+        AlertState::Resolved => false,
+    });
+    if is_there {
+        return Ok(());
+    }
+    let summary = label(summary)?;
+    let command = Command::Fire { pending, severity, source, summary };
+    let done = app.commands.execute::<Alert>(id.clone(), command, request()).await;
+    done.map(drop).map_err(Problem::of_command)
+}
+
+/// Resolves an alert that is there.
+pub(super) async fn resolve(app: &App, id: &AlertId, why: &str) -> Result<(), Problem> {
+    let row = keyed::get::<alerts::Alert>(&app.vital, id.as_str()).await.map_err(read_problem)?;
+    if row.is_none_or(|row| row.standing == AlertState::Resolved) {
+        return Ok(());
+    }
+    let reason: Reason = why.parse().map_err(Problem::internal)?;
+    let command = Command::Resolve { reason: Some(reason) };
+    let done = app.commands.execute::<Alert>(id.clone(), command, request()).await;
+    done.map(drop).map_err(Problem::of_command)
+}
+
+/// As much of a text as a label holds, on one line.
+pub(crate) fn label(text: &str) -> Result<Label, Problem> {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut kept = line.trim();
+    loop {
+        match kept.parse::<Label>() {
+            Ok(label) => return Ok(label),
+            Err(error) => {
+                let shorter = kept.char_indices().next_back().map(|(end, _)| &kept[..end]);
+                let shorter = shorter.map(str::trim_end).filter(|shorter| !shorter.is_empty());
+                kept = shorter.ok_or_else(|| Problem::internal(error))?;
+            }
+        }
+    }
+}
