@@ -15,5 +15,6 @@ pub mod network;
 pub mod node0;
 pub mod own_cluster;
 pub mod pristine;
+pub mod prometheus;
 pub mod socket;
 pub mod sse;

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use commands::Role;
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::{Value, json};
-use tests::{app::TestApp, http::Http};
+use tests::{app::TestApp, http::Http, node0::TOKEN, prometheus::Prometheus, socket::Socket};
 
 use super::{faults, problem, start};
 
@@ -240,5 +240,34 @@ async fn nobody_makes_the_server_speak_to_what_only_it_can_reach() {
     admin.post("/api/v1/alerts/bad/fire", &fire).await.expect(200);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(told.0.lock().unwrap().is_empty());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_travels_from_prometheus_to_whoever_is_told() {
+    let settings = [("monitor_ms", "100"), ("private_webhooks", "true")];
+    let app = TestApp::start_with(&settings).await;
+    let (admin, address) = (app.http(), app.server.address().to_string());
+    let (told, url) = Told::listen().await;
+    tell(&admin, &url).await;
+    let mut socket = Socket::ready(&address, Some(TOKEN)).await;
+    let query = "subscription { events(types: [\"alert-fired.v1\"], after: 0) { type stream } }";
+    socket.subscribe("alerts", query, json!({})).await;
+    let prometheus = Prometheus::over(&address, TOKEN, "LogIsNotEmpty", "node0_log_position > 0");
+    let heard = socket.message().await;
+    let event = &heard["payload"]["data"]["events"];
+    assert_eq!(event["type"], "alert-fired.v1", "{heard:#}");
+    let stream = event["stream"].as_str().unwrap();
+    let alert = stream.strip_prefix("alert-").unwrap();
+    let seen = until(&admin, alert, "firing").await;
+    assert_eq!(
+        (&seen["severity"], &seen["source"]),
+        (&json!("critical"), &json!({"kind": "alertmanager"}))
+    );
+    assert!(seen["summary"].as_str().unwrap().starts_with("the log has "), "{seen:#}");
+    // The first time it was not taken.
+    let notice = verified(&admin, told.nth(1).await).await;
+    assert_eq!((&notice["type"], &notice["data"]["alert"]), (&json!("alert.fired"), &json!(alert)));
+    drop(prometheus);
     app.stop().await;
 }
