@@ -7,20 +7,23 @@ mod context;
 pub mod http;
 mod limits;
 mod loaders;
+mod mutations;
 mod node;
 mod pages;
 mod reply;
 mod request;
 mod scalars;
+mod shapes;
 pub mod sse;
 mod subscriptions;
 mod types;
 mod ws;
 
-use async_graphql::{EmptyMutation, MergedObject};
+use async_graphql::MergedObject;
 
 pub use access::{ACCESS, SUBSCRIPTIONS};
 pub use limits::Limits;
+pub use mutations::Mutation;
 pub use subscriptions::Subscription;
 
 /// How deep the library's own checks walk a document before validating it.
@@ -45,14 +48,15 @@ pub struct Query(
     types::search::SearchQueries,
     types::processes::ProcessQueries,
     types::flags::FlagQueries,
+    types::keyed::KeyedQueries,
 );
 
 /// The schema.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema with its limits.
 pub fn schema(limits: &Limits) -> Schema {
-    Schema::build(Query::default(), EmptyMutation, Subscription)
+    Schema::build(Query::default(), Mutation, Subscription)
         .limit_depth(limits.depth_max)
         .limit_complexity(limits.complexity_max)
         .limit_directives(limits.directives_max)

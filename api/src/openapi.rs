@@ -7,7 +7,7 @@ mod commands;
 mod live;
 mod queries;
 mod rpc;
-mod schemas;
+pub(crate) mod schemas;
 mod shared;
 
 use serde_json::{Map, Value, json};

@@ -7,6 +7,7 @@ pub mod batch;
 mod blocks;
 mod chains;
 mod configuration;
+pub mod every;
 mod heights;
 mod monitoring;
 mod network;
@@ -143,10 +144,19 @@ fn known<A: Collection>(
     name: &str,
     wanted: impl Fn(&CommandSpec) -> bool,
 ) -> Result<&'static CommandSpec, Problem> {
-    let mut all = A::commands().iter().filter(|spec| wanted(spec));
+    among(A::COLLECTION, A::commands(), name, wanted)
+}
+
+fn among(
+    collection: &str,
+    commands: &'static [CommandSpec],
+    name: &str,
+    wanted: impl Fn(&CommandSpec) -> bool,
+) -> Result<&'static CommandSpec, Problem> {
+    let mut all = commands.iter().filter(|spec| wanted(spec));
     all.clone().find(|spec| spec.name == name).ok_or_else(|| {
         let known: Vec<&str> = all.by_ref().map(|spec| spec.name).collect();
-        let detail = format!("{} have no command {name:?}", A::COLLECTION);
+        let detail = format!("{collection} have no command {name:?}");
         Problem::new(Kind::UnknownCommand, detail).with("known", known)
     })
 }

@@ -25,7 +25,7 @@ pub trait Row: Clone + Serialize + DeserializeOwned + Send + Sync + Unpin + 'sta
     /// The category of its streams: the id of a stream is the id of its row.
     const CATEGORY: &'static str;
     /// What its aggregates are named by.
-    type Id: Sync + 'static;
+    type Id: Send + Sync + 'static;
     /// What can happen to one.
     type Happened: Sync + 'static;
 

@@ -18,6 +18,7 @@ mod limits;
 mod live;
 mod metrics;
 mod monitoring;
+mod mutations;
 mod network;
 mod nodes;
 mod oidc;

@@ -13,6 +13,7 @@ use std::{
 
 use async_graphql::{Context, dataloader::DataLoader};
 use commands::Actor;
+use uuid::Uuid;
 
 use super::{
     access::{ACCESS, SUBSCRIPTIONS, access},
@@ -62,22 +63,34 @@ pub struct Asker {
     caller: Option<Actor>,
     /// From where.
     address: Option<IpAddr>,
+    /// The story that its commands belong to.
+    correlation: Uuid,
     view: Arc<View>,
     rows: Arc<DataLoader<Rows>>,
 }
 
 impl Asker {
-    /// For one request of somebody, from somewhere.
+    /// For one request of somebody, from somewhere; its commands are a story of their own.
     pub fn new(app: App, caller: Option<Actor>, address: Option<IpAddr>) -> Asker {
+        Asker::within(Uuid::now_v7(), app, caller, address)
+    }
+
+    /// The same within a story.
+    pub fn within(
+        correlation: Uuid,
+        app: App,
+        caller: Option<Actor>,
+        address: Option<IpAddr>,
+    ) -> Asker {
         let (wanted, reflected) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
         let view = Arc::new(View { app: app.clone(), wanted, reflected });
         let rows = Rows::new(app.clone(), Arc::clone(&view));
         let rows = Arc::new(DataLoader::new(rows, tokio::spawn).delay(GATHERING));
-        Asker { app, caller, address, view, rows }
+        Asker { app, caller, address, correlation, view, rows }
     }
 
     /// Records that a field was not answered.
-    fn record_refusal(&self, problem: &Problem) {
+    pub fn record_refusal(&self, problem: &Problem) {
         self.app.recorder.record(access_records::Access {
             address: access_records::place(self.address),
             api_key: None,
@@ -86,6 +99,16 @@ impl Asker {
             principal: self.caller.as_ref().map(|actor| actor.name.to_string()),
             problem: Some(problem.kind().slug()),
         });
+    }
+
+    /// Who asks; none for a stranger.
+    pub fn caller(&self) -> Option<&Actor> {
+        self.caller.as_ref()
+    }
+
+    /// The story that its commands belong to.
+    pub fn correlation(&self) -> Uuid {
+        self.correlation
     }
 
     /// The surface.

@@ -82,7 +82,7 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// The answer, and the least position that any of its reads reflects.
 async fn run(app: &App, request: Request, visit: &Visit) -> (Answer, Option<u64>) {
-    let asker = Asker::new(app.clone(), visit.caller.clone(), visit.address);
+    let asker = Asker::within(visit.correlation, app.clone(), visit.caller.clone(), visit.address);
     let answer = app.schema.execute(request.data(asker.clone())).await;
     (answer, asker.reflected())
 }

@@ -66,6 +66,12 @@ scalar!(Power, "Power", "A voting power: a decimal string.");
 pub struct PublicKey(pub values::PublicKey);
 scalar!(PublicKey, "PublicKey", "An Ed25519 public key: 32 bytes in base64.");
 
+/// Whatever JSON there is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Anything(pub serde_json::Value);
+scalar!(Anything, "JSON", "Any JSON value.");
+
 /// A place in the log, a version, a count.
 #[derive(Clone, Copy, Debug)]
 pub struct Position(pub u64);

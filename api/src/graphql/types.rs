@@ -11,6 +11,7 @@ pub mod flags;
 pub mod headers;
 pub mod heartbeats;
 pub mod histories;
+pub mod keyed;
 pub mod processes;
 pub mod projections;
 pub mod search;

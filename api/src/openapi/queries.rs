@@ -11,6 +11,7 @@ use crate::{
     operations::{Access, Entry, Operation, Verb},
     rest::{alertmanager, auth, heartbeats, search::QUERY_CHARS_MAX},
     rpc::Method,
+    submit::every,
 };
 
 /// What the table does not say of an operation.
@@ -406,7 +407,7 @@ fn batch_body() -> Value {
         "required": ["collection", "command"],
         "additionalProperties": false,
         "properties": {
-            "collection": one_of(crate::submit::batch::COLLECTIONS),
+            "collection": one_of(every::COLLECTIONS.iter().map(|entry| entry.collection)),
             "id": {"type": ["string", "null"], "description": "As in the path."},
             "command": text,
             "body": {"description": "As the body of a request of its own."},

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use ::projections::{
-    FIRST_MAX, PageRequest,
+    FIRST_MAX, PageOf, PageRequest,
     keyed::{self, Filter},
     settings::{NAME, Proposal, Setting, SettingVersion},
 };
@@ -90,8 +90,15 @@ impl View {
     }
 }
 
+/// A page of the keys, in order.
+pub async fn page_of(app: &App, page: &PageRequest) -> Result<PageOf<View>, Problem> {
+    let all = all(app).await?.into_iter().map(|view| (view.key.to_string(), view));
+    let page = page.cut(KEYS, all.collect());
+    page.map_err(|error| Problem::invalid_parameter("after", error.to_string()))
+}
+
 /// Every key, in order.
-pub async fn all(app: &App) -> Result<Vec<View>, Problem> {
+async fn all(app: &App) -> Result<Vec<View>, Problem> {
     let whole = PageRequest::new(FIRST_MAX, None).map_err(Problem::internal)?;
     let rows = keyed::list::<Setting>(&app.pool, &Filter::default(), &whole).await;
     let rows = rows.map_err(read_problem)?.items.into_iter();
@@ -123,9 +130,7 @@ pub async fn list(State(app): State<App>, request: Request) -> Result<Response, 
     let page = params.page();
     params.finish()?;
     let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let all = all(&app).await?.into_iter().map(|view| (view.key.to_string(), view));
-    let page = page.cut(KEYS, all.collect());
-    asked.list(&page.map_err(|error| Problem::invalid_parameter("after", error.to_string()))?)
+    asked.list(&page_of(&app, &page).await?)
 }
 
 /// `GET /api/v1/settings/{key}`.

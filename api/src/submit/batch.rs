@@ -12,18 +12,17 @@ use axum::{
 };
 use commands::{Actor, Outcome, RequestContext};
 use domain::{
-    block::Block,
-    chain::Chain,
-    consensus::ConsensusHeight,
-    transaction::Account,
     validator::{self, Validator},
-    validator_set::ValidatorSet,
     values::Address,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{Collection, Reply, known};
+use super::{
+    Collection, Reply,
+    every::{self, Posted},
+    known,
+};
 use crate::{
     auth, body, conditions,
     door::Visit,
@@ -34,16 +33,6 @@ use crate::{
 
 /// The most items of one batch.
 pub const BATCH_ITEMS_MAX: usize = 1_000;
-
-/// The collections whose commands a batch may hold.
-pub const COLLECTIONS: [&str; 6] = [
-    Validator::COLLECTION,
-    ValidatorSet::COLLECTION,
-    Chain::COLLECTION,
-    Account::COLLECTION,
-    Block::COLLECTION,
-    ConsensusHeight::COLLECTION,
-];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,39 +143,24 @@ async fn other(
     actor: &Actor,
     item: &Item<'_>,
 ) -> Result<Outcome, Problem> {
-    match item.collection.as_str() {
-        ValidatorSet::COLLECTION => one::<ValidatorSet>(app, visit, actor, item).await,
-        Chain::COLLECTION => one::<Chain>(app, visit, actor, item).await,
-        Account::COLLECTION => one::<Account>(app, visit, actor, item).await,
-        Block::COLLECTION => one::<Block>(app, visit, actor, item).await,
-        ConsensusHeight::COLLECTION => one::<ConsensusHeight>(app, visit, actor, item).await,
-        found => {
-            let detail = format!("{found:?} is none of {}", COLLECTIONS.join(", "));
-            Err(Problem::invalid_body(vec![Fault::at("/collection", detail)]))
-        }
-    }
-}
-
-async fn one<A: Collection>(
-    app: &App,
-    visit: &Visit,
-    actor: &Actor,
-    item: &Item<'_>,
-) -> Result<Outcome, Problem> {
-    let command = parsed::<A>(actor, item)?;
-    A::execute(app, item.id.as_deref(), command, context(visit, actor, item)?).await
+    let Some(entry) = every::named(&item.collection) else {
+        let known: Vec<&str> = every::COLLECTIONS.iter().map(|entry| entry.collection).collect();
+        let detail = format!("{:?} is none of {}", item.collection, known.join(", "));
+        return Err(Problem::invalid_body(vec![Fault::at("/collection", detail)]));
+    };
+    let spec = entry.command(&item.command)?;
+    auth::require(Some(actor), spec.permission)?;
+    let body = item.body.map_or("{}", RawValue::get).as_bytes();
+    let posted = Posted { spec, id: item.id.as_deref(), body };
+    (entry.run)(app, posted, context(visit, actor, item)?).await
 }
 
 fn validators_command(visit: &Visit, actor: &Actor, item: &Item<'_>) -> Result<Ready, Problem> {
-    let command = parsed::<Validator>(actor, item)?;
+    let spec = known::<Validator>(&item.command, |_| true)?;
+    auth::require(Some(actor), spec.permission)?;
+    let command = Validator::parse(spec, item.body.map_or("{}", RawValue::get).as_bytes())?;
     let address = super::validators::address(&command, item.id.as_deref())?;
     Ok((address, command, context(visit, actor, item)?))
-}
-
-fn parsed<A: Collection>(actor: &Actor, item: &Item<'_>) -> Result<A::Command, Problem> {
-    let spec = known::<A>(&item.command, |_| true)?;
-    auth::require(Some(actor), spec.permission)?;
-    A::parse(spec, item.body.map_or("{}", RawValue::get).as_bytes())
 }
 
 fn context(visit: &Visit, actor: &Actor, item: &Item<'_>) -> Result<RequestContext, Problem> {

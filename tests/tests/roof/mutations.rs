@@ -1,0 +1,169 @@
+//! Mutations: every command over GraphQL, with the same rules as over REST.
+
+use api::{
+    openapi,
+    submit::every::{COLLECTIONS, Entry},
+};
+use commands::Role;
+use serde_json::{Value, json};
+use tests::{http::Http, node0::TOKEN, socket::Socket};
+
+use super::{registration, start, validator};
+
+/// Asks for a mutation; the whole answer.
+async fn mutate(http: &Http, mutation: &str, variables: Value) -> Value {
+    let body = json!({"query": mutation, "variables": variables});
+    http.post("/graphql", &body).await.expect(200)
+}
+
+fn kind(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["type"].as_str().unwrap().rsplit('/').next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_the_same_over_graphql_as_over_rest() {
+    let (app, admin) = start().await;
+    let fire = "mutation($input: AlertFireInput!, $key: String) { \
+         alertFire(alert: \"lag\", input: $input, idempotencyKey: $key, waitMs: 5000) \
+         { stream version position repeated shown events { type version data } } }";
+    let input = json!({
+        "severity": "CRITICAL", "source": {"kind": "PROGRAM"}, "summary": "read models are behind",
+    });
+    let variables = json!({"input": input, "key": "once"});
+    let done = mutate(&admin, fire, variables.clone()).await;
+    let outcome = &done["data"]["alertFire"];
+    assert_eq!(
+        (&outcome["stream"], &outcome["version"]),
+        (&json!("alert-lag"), &json!("1")),
+        "{done:#}"
+    );
+    assert_eq!(outcome["events"][0]["data"]["severity"], "critical");
+    assert_eq!((&outcome["shown"], &outcome["repeated"]), (&json!(true), &json!(false)));
+    let again = mutate(&admin, fire, variables).await;
+    assert_eq!(again["data"]["alertFire"]["repeated"], true, "{again:#}");
+    let query = "query($after: Position) { alert(alert: \"lag\", minPosition: $after) { \
+         __typename standing severity source { kind rule } summary version ... on Alert { occurrence } } \
+         alerts(severity: CRITICAL) { edges { cursor node { alert } } nodes { position } \
+         pageInfo { hasNextPage } } }";
+    let seen = admin.graphql(query, json!({"after": outcome["position"]})).await;
+    assert_eq!(
+        seen["alert"],
+        json!({
+            "__typename": "Alert", "standing": "FIRING", "severity": "CRITICAL", "version": "1",
+            "source": {"kind": "PROGRAM", "rule": null}, "summary": "read models are behind",
+            "occurrence": 1,
+        })
+    );
+    assert_eq!(seen["alerts"]["edges"][0]["node"]["alert"], "lag");
+    assert_eq!(seen["alerts"]["nodes"][0]["position"], outcome["position"]);
+    // Over a WebSocket as well.
+    let mut socket = Socket::ready(&app.server.address().to_string(), Some(TOKEN)).await;
+    let resolve = "mutation { alertResolve(alert: \"lag\") { version } }";
+    socket.subscribe("one", resolve, json!({})).await;
+    let heard = socket.message().await;
+    assert_eq!(heard["payload"]["data"]["alertResolve"]["version"], "2", "{heard:#}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_command_over_rest_may_not_over_graphql() {
+    let (app, admin) = start().await;
+    let create = "mutation { flagCreate(key: \"server.one\", \
+         input: {description: \"what it switches\"}) { version } }";
+    let viewer = admin.service("service-viewer", Role::Viewer).await;
+    let refused = mutate(&viewer, create, json!({})).await;
+    assert_eq!((kind(&refused), &refused["data"]), ("not-permitted", &Value::Null));
+    let stranger = Http::new(format!("http://{}", app.server.address()), String::new());
+    let body = json!({"query": create});
+    let request =
+        reqwest::Client::new().post(format!("http://{}/graphql", app.server.address())).json(&body);
+    assert_eq!(kind(&Http::send(request).await.unwrap().body), "not-authenticated");
+    drop(stranger);
+    let by_get = admin.get("/graphql?query=mutation%7BflagKill(key:%22a%22)%7Bversion%7D%7D").await;
+    assert_eq!(by_get.status, 405);
+    // A validator's service commands its own validator only.
+    let theirs =
+        admin.service("validator-0000000000000000000000000000000000000000", Role::Validator);
+    admin.post("/api/v1/validators", &registration(1)).await.expect(201);
+    let address = validator(1).rsplit('/').next().unwrap().to_owned();
+    let exit =
+        "mutation($address: String!) { validatorInitiateExit(address: $address) { version } }";
+    let refused = mutate(&theirs.await, exit, json!({"address": address})).await;
+    assert_eq!(kind(&refused), "not-permitted", "{refused:#}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_says_why_and_what_is_stale_says_where_it_is() {
+    let (app, admin) = start().await;
+    let rollout = "mutation($version: Position) { \
+         create: flagCreate(key: \"server.one\", input: {description: \"a\"}) { version } \
+         rollout: flagSetRollout(key: \"server.one\", input: {bps: 5000, targets: []}, \
+         expectedVersion: $version) { version events { type } } }";
+    // One after the other: the second sees what the first did.
+    let stale = mutate(&admin, rollout, json!({"version": 7})).await;
+    assert_eq!(kind(&stale), "stale-version", "{stale:#}");
+    assert_eq!(stale["errors"][0]["extensions"]["current_version"], 1);
+    assert_eq!(stale["errors"][0]["path"], json!(["rollout"]));
+    let refused = mutate(&admin, rollout, json!({"version": 1})).await;
+    assert_eq!(refused["errors"][0]["extensions"]["refusal"]["code"], "flag-known");
+    let dry = "mutation { flagKill(key: \"server.one\", input: {reason: \"b\"}, dryRun: true) { dryRun position } }";
+    let dry = mutate(&admin, dry, json!({})).await;
+    assert_eq!(dry["data"]["flagKill"], json!({"dryRun": true, "position": null}));
+    // What no type lets in is refused before anything is done.
+    let odd =
+        "mutation { flagSetRollout(key: \"server.one\", input: {bps: \"many\"}) { version } }";
+    assert_eq!(kind(&mutate(&admin, odd, json!({})).await), "invalid-query");
+    // What only the domain's own rules refuse names its place.
+    let odd = "mutation { flagSetRollout(key: \"server.one\", input: {bps: 20000, targets: []}) { version } }";
+    let odd = mutate(&admin, odd, json!({})).await;
+    assert_eq!(
+        (kind(&odd), &odd["errors"][0]["extensions"]["errors"][0]["pointer"]),
+        ("invalid-body", &json!("/bps")),
+        "{odd:#}"
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_asked_with_what_is_proposed() {
+    let (app, admin) = start().await;
+    let propose = "mutation { settingPropose(key: \"network.peer_watch\", \
+         input: {reason: \"slow lines\", value: {peer_stale_ms: 60000}}, waitMs: 5000) { version } }";
+    let done = mutate(&admin, propose, json!({})).await;
+    assert_eq!(done["data"]["settingPropose"]["version"], "1", "{done:#}");
+    let query = "{ setting(key: \"network.peer_watch\") { inForce value fourEyes \
+         proposal { number value proposedBy } changes { pointer from to } } \
+         settings(first: 1) { nodes { key } pageInfo { hasNextPage endCursor } } \
+         none: setting(key: \"no.such\") { key } }";
+    let seen = admin.graphql(query, json!({})).await;
+    assert_eq!(seen["setting"]["proposal"]["value"], json!({"peer_stale_ms": 60_000}), "{seen:#}");
+    assert_eq!(seen["setting"]["changes"][0]["to"], json!({"peer_stale_ms": 60_000}));
+    assert_eq!((&seen["setting"]["inForce"], &seen["none"]), (&json!(0), &Value::Null));
+    assert_eq!(seen["settings"]["nodes"][0]["key"], "configuration.rollout");
+    assert_eq!(seen["settings"]["pageInfo"]["hasNextPage"], true);
+    app.stop().await;
+}
+
+/// Every command that can be posted is described in the contract and is a mutation: none is missing
+/// on either way.
+#[test]
+fn every_command_is_on_both_ways() {
+    let contract = openapi::document();
+    let schema = api::graphql::sdl();
+    let mutations = schema.split("type Mutation {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let all: &[Entry] = &COLLECTIONS;
+    let mut found = 0;
+    for entry in all {
+        for spec in (entry.commands)() {
+            let operation = &contract["paths"][entry.path(spec)]["post"];
+            assert_eq!(operation["x-permission"], spec.permission.as_str(), "{}", spec.name);
+            found += 1;
+        }
+    }
+    let fields = mutations
+        .lines()
+        .filter(|line| line.starts_with('\t') && !line.starts_with("\t\t") && line.contains('('));
+    assert_eq!(fields.count(), found);
+    assert_eq!(mutations.matches("Permission: `").count(), found);
+}
