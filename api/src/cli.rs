@@ -8,6 +8,7 @@ mod contract;
 mod events;
 mod genesis;
 pub(crate) mod import;
+mod manual;
 mod projections;
 mod settings;
 pub mod terminal;
@@ -66,7 +67,7 @@ enum Verb {
     /// Look at the read models, or build them anew
     #[command(subcommand)]
     Projections(projections::Verb),
-    /// Who is who: users, roles, keys, sessions
+    /// Who is who, what is in force, and what is not well
     #[command(subcommand)]
     Admin(admin::Verb),
     /// The settings in force
@@ -76,6 +77,16 @@ enum Verb {
     Openapi,
     /// Print the GraphQL schema
     Schema,
+    /// Print what makes a shell complete commands: source it, or put it where the shell looks
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands
+    Man {
+        /// Which command, e.g. `events tail`
+        command: Vec<String>,
+    },
 }
 
 /// How the program ends when it does not end well.
@@ -198,6 +209,8 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Config(verb) => configuration::run(verb, config),
         Verb::Openapi => contract::openapi(),
         Verb::Schema => contract::schema(),
+        Verb::Completions { shell } => manual::completions(shell),
+        Verb::Man { command } => manual::page(&command),
     }
 }
 

@@ -43,7 +43,7 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 /// What a browser may do with a page of ours: what comes from here, and nothing else. The pages'
 /// library sets styles of elements by itself.
 const PAGE_POLICY: &str = "default-src 'none'; base-uri 'none'; connect-src 'self'; \
-    font-src 'self'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; \
+    font-src 'self' data:; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; \
     script-src 'self'; style-src 'self' 'unsafe-inline'";
 /// What a browser may do with data: nothing.
 const DATA_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
@@ -350,7 +350,9 @@ fn dress(mut response: Response, id: &str, entry: Option<&Entry>) -> Response {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
     }
-    let is_page = entry.is_some_and(|entry| entry.operation == Operation::DocsFile);
+    let is_page = entry.is_some_and(|entry| {
+        matches!(entry.operation, Operation::DocsFile | Operation::GraphiQlFile)
+    });
     let policy = if is_page { PAGE_POLICY } else { DATA_POLICY };
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     for (name, value) in GUARDS {

@@ -24,6 +24,7 @@ use async_graphql::MergedObject;
 pub use access::{ACCESS, SUBSCRIPTIONS};
 pub use limits::Limits;
 pub use mutations::Mutation;
+pub use shapes::Component;
 pub use subscriptions::Subscription;
 
 /// How deep the library's own checks walk a document before validating it.

@@ -15,6 +15,7 @@ pub mod documents;
 pub mod events;
 pub mod flags;
 pub mod follow;
+pub mod graphiql;
 pub mod headers;
 pub mod health;
 pub mod heartbeats;

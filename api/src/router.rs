@@ -29,9 +29,9 @@ use crate::{
     rest::{
         access_records, activity, alertmanager, anchors,
         auth::{self, browser},
-        blobs, blocks, chains, delegations, documents, events, flags, follow, headers, health,
-        heartbeats, keyed, light_blocks, principals, processes, projections, search, settings,
-        slashings, transactions, validator_sets, validators,
+        blobs, blocks, chains, delegations, documents, events, flags, follow, graphiql, headers,
+        health, heartbeats, keyed, light_blocks, principals, processes, projections, search,
+        settings, slashings, transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -49,7 +49,11 @@ pub fn router(app: App) -> Router {
         .route("/version", get(health::version))
         .route("/api/openapi.json", get(documents::openapi))
         .route("/docs", get(documents::docs))
+        .route("/docs/", get(documents::docs))
         .route("/docs/{*file}", get(documents::docs_file))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql/", get(graphiql::page))
+        .route("/graphiql/{*file}", get(graphiql::file))
         .route("/problems", get(documents::list_problems))
         .route("/problems/{slug}", get(documents::get_problem))
         // GraphQL

@@ -8,6 +8,7 @@ mod bitcoin;
 mod blocks;
 mod conditions;
 mod connections;
+mod desk;
 mod flags;
 mod graphql;
 mod identity;

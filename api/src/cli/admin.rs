@@ -1,11 +1,15 @@
-//! `node0 admin`: who is who, for whoever has the database.
+//! `node0 admin`: who is who, what is in force and what is not well, for whoever has the database.
 //!
 //! Does not ask for a token: it acts under its own name beside a server, or without one.
 
+mod flags;
 mod keys;
+mod processes;
 mod roles;
 mod sessions;
+mod settings;
 mod users;
+mod watched;
 
 use clap::Subcommand;
 use commands::{Actor, Commands, CommandsOptions, Handled, RequestContext, Role};
@@ -16,7 +20,7 @@ use domain::{
 use event_store::{EventStore, StoreOptions};
 use serde::Serialize;
 use serde_json::json;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use super::{ACTOR, Failure, terminal::Terminal};
 use crate::{
@@ -45,16 +49,39 @@ pub enum Verb {
     /// Sessions
     #[command(subcommand)]
     Sessions(sessions::Verb),
+    /// Settings: what is in force, and what is proposed
+    #[command(subcommand)]
+    Settings(settings::Verb),
+    /// Feature flags
+    #[command(subcommand)]
+    Flags(flags::Verb),
+    /// Alerts
+    #[command(subcommand)]
+    Alerts(watched::Alerts),
+    /// Nodes
+    #[command(subcommand)]
+    Peers(watched::Peers),
+    /// Processes
+    #[command(subcommand)]
+    Processes(processes::Verb),
+    /// Read models
+    #[command(subcommand)]
+    Projections(super::projections::Verb),
 }
 
 /// What every verb works with.
 struct Desk {
     identities: Identities,
     commands: Commands,
+    /// Where read models are.
+    pool: PgPool,
     actor: Actor,
 }
 
 pub async fn run(verb: Verb, config: &Config) -> Result<(), Failure> {
+    if let Verb::Projections(verb) = verb {
+        return super::projections::run(verb, config).await;
+    }
     let database = Database::open(config, "admin", Use::Shared).await?;
     let done = perform(verb, config, &database).await;
     database.close(Use::Shared).await?;
@@ -75,12 +102,19 @@ async fn perform(verb: Verb, config: &Config, database: &Database) -> Result<(),
         Identities::open(pool.clone(), commands.clone(), vault, algorithm, mail, None).await;
     let identities = identities.map_err(Failure::refused)?;
     let actor = Actor::new(ACTOR, Role::SuperAdmin);
-    let desk = Desk { identities, commands, actor };
+    let desk = Desk { identities, commands, pool: pool.clone(), actor };
     let done = match verb {
         Verb::Users(verb) => users::run(verb, &desk).await,
         Verb::Roles(verb) => roles::run(verb, &desk).await,
         Verb::Keys(verb) => keys::run(verb, &desk).await,
         Verb::Sessions(verb) => sessions::run(verb, &desk).await,
+        Verb::Settings(verb) => settings::run(verb, &desk).await,
+        Verb::Flags(verb) => flags::run(verb, &desk).await,
+        Verb::Alerts(verb) => watched::alerts(verb, &desk).await,
+        Verb::Peers(verb) => watched::peers(verb, &desk).await,
+        Verb::Processes(verb) => processes::run(verb, &desk).await,
+        // Dealt with before a desk was set up.
+        Verb::Projections(_) => Ok(()),
     };
     pool.close().await;
     store.close().await;

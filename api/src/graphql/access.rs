@@ -41,6 +41,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("processRuns", Access::Public(Permission::MonitorRead)),
     ("flag", Access::Needs(Permission::ConfigRead)),
     ("flags", Access::Needs(Permission::ConfigRead)),
+    ("principal", Access::Needs(Permission::IdentityRead)),
+    ("principals", Access::Needs(Permission::IdentityRead)),
     ("setting", Access::Needs(Permission::ConfigRead)),
     ("settings", Access::Needs(Permission::ConfigRead)),
     ("alertRule", Access::Needs(Permission::MonitorRead)),
@@ -66,6 +68,13 @@ pub const SUBSCRIPTIONS: &[(&str, Access)] = &[
     ("blockApplied", Access::Public(Permission::BlockRead)),
     ("transactionChanged", Access::Public(Permission::TxRead)),
     ("headerObserved", Access::Public(Permission::ChainRead)),
+    ("alertChanged", Access::Needs(Permission::MonitorRead)),
+    ("sloChanged", Access::Needs(Permission::MonitorRead)),
+    ("settingChanged", Access::Needs(Permission::ConfigRead)),
+    ("flagChanged", Access::Needs(Permission::ConfigRead)),
+    ("peerChanged", Access::Public(Permission::NetworkRead)),
+    ("principalChanged", Access::Needs(Permission::IdentityRead)),
+    ("heightChanged", Access::Public(Permission::ConsensusRead)),
     ("validatorChanged", Access::Public(Permission::ValidatorRead)),
 ];
 

@@ -6,6 +6,7 @@
 //! one type with the members of all.
 
 mod register;
+mod told;
 mod translate;
 
 use std::{collections::HashMap, sync::LazyLock};
@@ -13,6 +14,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use serde_json::Value;
 
 pub use register::{argument, field, input, new_object as object, output};
+pub use told::{Component, Told};
 pub use translate::{read, select, written};
 
 use crate::openapi::schemas;

@@ -3,20 +3,35 @@
 //! Does not know on which way events travel. Each field resumes after a position and ends with a
 //! problem; what it tells of a read model, that read model shows already.
 
+mod changes;
+mod now;
+
 use std::future::ready;
 
-use async_graphql::{Context, Result, SimpleObject, Subscription};
+use async_graphql::{Context, Result, Subscription};
 use domain::{
     aggregate::Aggregate as _,
     chain::{Chain, ChainStream},
+    configuration::{flag::Flag as FlagAggregate, setting::Setting as SettingAggregate},
+    consensus::ConsensusHeight as ConsensusHeightAggregate,
+    identity::principal::Principal,
+    monitoring::{alert::Alert as AlertAggregate, slo::Slo as SloAggregate},
+    network::peer::Peer as PeerAggregate,
     transaction::Account,
     validator::Validator as ValidatorAggregate,
     values::Hash,
 };
 use event_store::{Filter, RecordError, StoreError, StoredEvent, StreamName};
 use futures::{Stream, StreamExt, stream::BoxStream};
-use projections::{blocks, headers, transactions, validators};
+use projections::{
+    alerts, blocks, flags, headers, heights, peers, settings, slos, transactions, validators,
+};
 use serde::Deserialize;
+
+use changes::{
+    AlertChange, AppliedBlock, FlagChange, HeightChange, ObservedHeader, PeerChange,
+    PrincipalChange, SettingChange, SloChange, TransactionChange, ValidatorChange,
+};
 
 use super::{
     context::{self, Asker},
@@ -37,48 +52,6 @@ const BLOCK_APPLIED: &str = "block-applied.v1";
 const SENT: &[&str] = &["transaction-accepted.v1", "transaction-evicted.v1"];
 /// Names in one list of a filter.
 const FILTER_NAMES_MAX: usize = 32;
-
-/// Something happened to a validator.
-#[derive(SimpleObject)]
-pub struct ValidatorChange {
-    /// The position of the event: follow `after` it to go on.
-    position: Position,
-    /// The stored name of what happened.
-    #[graphql(name = "type")]
-    event_type: String,
-    /// The validator as it is now, the change included.
-    validator: Option<Validator>,
-}
-
-/// A header was verified and recorded.
-#[derive(SimpleObject)]
-pub struct ObservedHeader {
-    /// The position of the event: follow `after` it to go on.
-    position: Position,
-    /// The header as it is now.
-    header: Option<Header>,
-}
-
-/// A block of our own chain was executed.
-#[derive(SimpleObject)]
-pub struct AppliedBlock {
-    /// The position of the event: follow `after` it to go on.
-    position: Position,
-    /// The block as it is now.
-    block: Option<Block>,
-}
-
-/// Something happened to a transaction before it was final.
-#[derive(SimpleObject)]
-pub struct TransactionChange {
-    /// The position of the event: follow `after` it to go on.
-    position: Position,
-    /// The stored name of what happened.
-    #[graphql(name = "type")]
-    event_type: String,
-    /// The transaction as it is now, the change included.
-    transaction: Option<Transaction>,
-}
 
 /// Everything that can be followed.
 #[derive(Default)]
@@ -200,6 +173,173 @@ impl Subscription {
             }
         }))
     }
+
+    /// Alerts, or one of them, each time something happens to it.
+    async fn alert_changed(
+        &self,
+        context: &Context<'_>,
+        alert: Option<String>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<AlertChange, Problem>>> {
+        let filter = of_category(AlertAggregate::CATEGORY, alert)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                asker.catch_up(&[alerts::NAME], position.0).await?;
+                let alert = now::row::<alerts::Alert>(&asker, &id).await?;
+                Ok(AlertChange { position, event_type, alert })
+            }
+        }))
+    }
+
+    /// Objectives, or one of them, each time something happens to it.
+    async fn slo_changed(
+        &self,
+        context: &Context<'_>,
+        slo: Option<String>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<SloChange, Problem>>> {
+        let filter = of_category(SloAggregate::CATEGORY, slo)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                asker.catch_up(&[slos::NAME], position.0).await?;
+                let slo = now::row::<slos::Slo>(&asker, &id).await?;
+                Ok(SloChange { position, event_type, slo })
+            }
+        }))
+    }
+
+    /// Settings, or one of them, each time something happens to it.
+    async fn setting_changed(
+        &self,
+        context: &Context<'_>,
+        key: Option<String>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<SettingChange, Problem>>> {
+        let filter = of_category(SettingAggregate::CATEGORY, key)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                asker.catch_up(&[settings::NAME], position.0).await?;
+                let setting = now::setting(&asker, &id).await?;
+                Ok(SettingChange { position, event_type, setting })
+            }
+        }))
+    }
+
+    /// Feature flags, or one of them, each time something happens to it.
+    async fn flag_changed(
+        &self,
+        context: &Context<'_>,
+        key: Option<String>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<FlagChange, Problem>>> {
+        let filter = of_category(FlagAggregate::CATEGORY, key)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                asker.catch_up(&[flags::NAME], position.0).await?;
+                let flag = now::flag(&asker, &id).await?;
+                Ok(FlagChange { position, event_type, flag })
+            }
+        }))
+    }
+
+    /// Nodes, or one of them, each time something happens to it.
+    async fn peer_changed(
+        &self,
+        context: &Context<'_>,
+        peer: Option<String>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<PeerChange, Problem>>> {
+        let filter = of_category(PeerAggregate::CATEGORY, peer)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                asker.catch_up(&[peers::NAME], position.0).await?;
+                let peer = now::row::<peers::Peer>(&asker, &id).await?;
+                Ok(PeerChange { position, event_type, peer })
+            }
+        }))
+    }
+
+    /// Persons and services, or one of them, each time something happens to it.
+    async fn principal_changed(
+        &self,
+        context: &Context<'_>,
+        principal: Option<String>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<PrincipalChange, Problem>>> {
+        let filter = of_category(Principal::CATEGORY, principal)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                let principal = now::principal(&asker, &id).await?;
+                Ok(PrincipalChange { position, event_type, principal })
+            }
+        }))
+    }
+
+    /// Heights of our own chain, or one of them, each time something is said at it.
+    async fn height_changed(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A chain and one of its heights, such as node0-local-1.")] height: Option<
+            String,
+        >,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<HeightChange, Problem>>> {
+        let filter = of_category(ConsensusHeightAggregate::CATEGORY, height)?;
+        let (asker, stored) = follow(context, after, filter).await?;
+        Ok(stored.then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let Happened { id, position, event_type } = Happened::of(&stored?)?;
+                asker.catch_up(&[heights::NAME], position.0).await?;
+                let height = now::height(&asker, &id).await?;
+                Ok(HeightChange { position, event_type, height })
+            }
+        }))
+    }
+}
+
+/// What happened to one of its kind.
+struct Happened {
+    /// The id of its stream.
+    id: String,
+    position: Position,
+    event_type: String,
+}
+
+impl Happened {
+    fn of(stored: &StoredEvent) -> Result<Happened, Problem> {
+        let record = stored.parse().map_err(unreadable(stored.position))?;
+        let (id, event_type) = (stored.stream.id().to_owned(), record.event_type.to_owned());
+        Ok(Happened { id, position: Position(stored.position), event_type })
+    }
+}
+
+/// What happens to all of a category, or to one of them.
+fn of_category(category: &str, id: Option<String>) -> Result<Filter, Problem> {
+    let Some(id) = id else {
+        return Ok(Filter { categories: vec![category.to_owned()], ..Filter::all() });
+    };
+    let stream = StreamName::of(category, &id);
+    let stream = stream.map_err(|error| Problem::invalid_parameter("id", error.to_string()))?;
+    Ok(Filter { streams: vec![stream], ..Filter::all() })
 }
 
 /// What is read of an event about a header, a block or a transaction.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Identities, normalised};
-use crate::problem::Problem;
+use crate::{graphql::Component, problem::Problem};
 
 /// The list of principals, as its cursors name it.
 const PRINCIPALS: &str = "principals";
@@ -41,6 +41,10 @@ pub struct PrincipalView {
     pub sessions: usize,
     /// What it is now.
     pub standing: StandingName,
+}
+
+impl Component for PrincipalView {
+    const SCHEMA: &'static str = "Principal";
 }
 
 /// An open session.

@@ -526,7 +526,13 @@ fn doc(operation: Operation) -> Doc {
         Operation::Version => plain("server", "What runs", Reply::One("Version")),
         Operation::OpenApi => plain("server", "This document", Reply::Form("application/json")),
         Operation::Docs => plain("server", "The page that shows this document", Reply::Away),
+        Operation::DocsFolder => plain("server", "The same page", Reply::Away),
         Operation::DocsFile => plain("server", "A file of that page", Reply::Form("*/*")),
+        Operation::GraphiQl => {
+            plain("graphql", "The page on which to ask over GraphQL", Reply::Away)
+        }
+        Operation::GraphiQlFolder => plain("graphql", "The same page", Reply::Away),
+        Operation::GraphiQlFile => plain("graphql", "A file of that page", Reply::Form("*/*")),
         Operation::ListProblems => {
             plain("server", "All kinds of problems", Reply::One("ProblemKinds"))
         }

@@ -22,13 +22,14 @@ use domain::{monitoring::Severity, values::ChainId};
 
 use super::reply::{Asked, read_problem};
 use crate::{
+    graphql::Component,
     params::{self, Params, PathParams},
     problem::Problem,
     server::App,
 };
 
 /// A row as it is asked for.
-pub trait Shown: Row<Id: FromStr<Err: Display> + Display> {
+pub trait Shown: Component + Row<Id: FromStr<Err: Display> + Display> {
     /// What one is called.
     const NOUN: &'static str;
     /// The path parameter that names one.
@@ -88,6 +89,10 @@ pub async fn get<R: Shown>(
     asked.versioned(&row, row.version())
 }
 
+impl Component for AlertRule {
+    const SCHEMA: &'static str = "RuleRow";
+}
+
 impl Shown for AlertRule {
     const NOUN: &'static str = "rule";
     const PARAMETER: &'static str = "rule";
@@ -96,6 +101,10 @@ impl Shown for AlertRule {
     fn version(&self) -> u64 {
         self.version
     }
+}
+
+impl Component for Alert {
+    const SCHEMA: &'static str = "AlertRow";
 }
 
 impl Shown for Alert {
@@ -119,6 +128,10 @@ impl Shown for Alert {
     }
 }
 
+impl Component for Slo {
+    const SCHEMA: &'static str = "SloRow";
+}
+
 impl Shown for Slo {
     const NOUN: &'static str = "objective";
     const PARAMETER: &'static str = "slo";
@@ -127,6 +140,10 @@ impl Shown for Slo {
     fn version(&self) -> u64 {
         self.version
     }
+}
+
+impl Component for Peer {
+    const SCHEMA: &'static str = "PeerRow";
 }
 
 impl Shown for Peer {
@@ -141,6 +158,10 @@ impl Shown for Peer {
     fn class_wanted(params: &mut Params) -> Option<String> {
         params.take::<ChainId>("chain").map(|chain| chain.to_string())
     }
+}
+
+impl Component for Partitions {
+    const SCHEMA: &'static str = "PartitionRow";
 }
 
 impl Shown for Partitions {

@@ -27,6 +27,7 @@ use utoipa::ToSchema;
 
 use super::reply::{Asked, read_problem};
 use crate::{
+    graphql::Component,
     params::{self, Params, PathParams},
     problem::Problem,
     server::App,
@@ -65,6 +66,10 @@ pub struct View {
     pub version: u64,
     /// When it changed last; null when never.
     pub changed_at: Option<Moment>,
+}
+
+impl Component for View {
+    const SCHEMA: &'static str = "SettingView";
 }
 
 impl View {

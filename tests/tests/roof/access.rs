@@ -2,22 +2,10 @@
 
 use api::{
     operations::{Access, Entry, Form, Operation, TABLE, Verb},
-    submit::{Collection, CommandSpec},
+    submit::{CommandSpec, every},
 };
 use commands::{Permission, Role};
-use domain::{
-    block::Block,
-    chain::Chain,
-    configuration::{flag::Flag, setting::Setting},
-    consensus::ConsensusHeight,
-    identity::{principal::Principal, role::RoleDefinition},
-    monitoring::{alert::Alert, rule::AlertRule, slo::Slo},
-    network::{partition::Partitions, peer::Peer},
-    transaction::Account,
-    validator::Validator,
-    validator_set::ValidatorSet,
-    values::PrincipalId,
-};
+use domain::values::PrincipalId;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tests::{app::TestApp, http::Http, keys::ValidatorKey};
@@ -63,30 +51,11 @@ fn method(verb: Verb) -> Method {
 
 /// Every command with the path it is posted to.
 fn commands() -> Vec<(String, &'static CommandSpec)> {
-    fn of<A: Collection>() -> Vec<(String, &'static CommandSpec)> {
-        let id = filled(&format!("{{{}}}", A::ID_PARAMETER));
-        let path = |spec: &CommandSpec| match spec.creates {
-            true => format!("/api/v1/{}", A::COLLECTION),
-            false => format!("/api/v1/{}/{id}/{}", A::COLLECTION, spec.name),
-        };
-        A::commands().iter().map(|spec| (path(spec), spec)).collect()
-    }
-    let mut all = of::<Validator>();
-    all.extend(of::<ValidatorSet>());
-    all.extend(of::<Chain>());
-    all.extend(of::<Account>());
-    all.extend(of::<Block>());
-    all.extend(of::<ConsensusHeight>());
-    all.extend(of::<Principal>());
-    all.extend(of::<RoleDefinition>());
-    all.extend(of::<Flag>());
-    all.extend(of::<Setting>());
-    all.extend(of::<AlertRule>());
-    all.extend(of::<Alert>());
-    all.extend(of::<Slo>());
-    all.extend(of::<Peer>());
-    all.extend(of::<Partitions>());
-    all
+    let all: &[every::Entry] = &every::COLLECTIONS;
+    let of = |entry: &'static every::Entry| {
+        (entry.commands)().iter().map(|spec| (filled(&entry.path(spec)), spec))
+    };
+    all.iter().flat_map(of).collect()
 }
 
 /// Asks; of a reply that goes on, only how it begins.
@@ -244,7 +213,7 @@ async fn every_reply_tells_a_browser_to_do_nothing_with_it_but_what_it_is_for() 
         let request = stranger(&app, method(entry.method), &filled(entry.path));
         let answer = knock(request, entry).await;
         let policy = answer.header("content-security-policy");
-        let is_page = entry.operation == Operation::DocsFile;
+        let is_page = matches!(entry.operation, Operation::DocsFile | Operation::GraphiQlFile);
         assert!(policy.starts_with("default-src 'none'; base-uri 'none'"), "{entry:?}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{entry:?}: {policy}");
         assert_eq!(policy.contains("script-src 'self'"), is_page, "{entry:?}: {policy}");

@@ -7,7 +7,7 @@ use tests::{
     http::{Answer, Http},
 };
 
-use super::{proxy::Proxy, register, send, start, validator};
+use super::{problem, proxy::Proxy, register, send, start, validator};
 
 const RESPONSE: &str = "application/graphql-response+json";
 
@@ -237,5 +237,32 @@ async fn a_list_costs_the_same_number_of_statements_however_long_it_is() {
     }
     assert!((1..=8).contains(&counts[0]), "{counts:?}");
     assert_eq!(counts[0], counts[1], "statements for 2 and for 40 validators");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_to_ask_on_comes_out_of_the_program_itself() {
+    let (app, http) = start().await;
+    let get = |path: &str| {
+        let request = http.request(reqwest::Method::GET, path);
+        tests::http::Http::send(request.header("accept-encoding", "gzip"))
+    };
+    for path in ["/graphiql", "/graphiql/", "/docs/"] {
+        let page = get(path).await.unwrap();
+        assert_eq!(page.status, 200, "{path} leads to its page");
+        assert!(page.header("content-security-policy").contains("script-src 'self'"), "{path}");
+    }
+    let page = get("/graphiql/index.html").await.unwrap().body;
+    let page = page.as_str().unwrap();
+    assert!(!page.contains("//"), "it asks nobody else: {page}");
+    for file in page.split('"').filter(|part| part.ends_with(".js") || part.ends_with(".css")) {
+        let found = get(&format!("/graphiql/{file}")).await.unwrap();
+        assert_eq!(found.status, 200, "{file}");
+        let form = found.header("content-type");
+        assert!(form.starts_with("text/javascript") || form.starts_with("text/css"), "{form}");
+    }
+    let plain = http.get("/graphiql/react.js").await;
+    assert_eq!((plain.status, problem(&plain).as_str()), (406, "not-acceptable"));
+    assert_eq!(http.get("/graphiql/nothing.js").await.status, 404);
     app.stop().await;
 }

@@ -145,6 +145,66 @@ async fn settings_are_asked_with_what_is_proposed() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_context_is_followed_with_what_it_is_about_as_it_is_now() {
+    let (app, admin) = start().await;
+    let mut socket = Socket::ready(&app.server.address().to_string(), Some(TOKEN)).await;
+    for (id, query) in [
+        ("alert", "alertChanged { type alert { alert standing } }"),
+        (
+            "slo",
+            "sloChanged(slo: \"fast\") { type slo { definition { objectiveBps indicator { kind } } } }",
+        ),
+        ("setting", "settingChanged { type setting { key proposal { number } } }"),
+        ("flag", "flagChanged { type flag { key standing } }"),
+        ("peer", "peerChanged { type peer { standing chainId } }"),
+        ("principal", "principalChanged { type principal { principal kind roles } }"),
+    ] {
+        socket.subscribe(id, &format!("subscription {{ {query} }}"), json!({})).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let posts = [
+        (
+            "alerts/lag/fire",
+            json!({"severity": "info", "source": {"kind": "program"}, "summary": "a"}),
+        ),
+        (
+            "slos/fast/define-slo",
+            json!({"days": 30, "indicator": {"kind": "availability"}, "objective_bps": 9990, "title": "a"}),
+        ),
+        ("settings/network.peer_watch/propose", json!({"reason": "a", "value": {}})),
+        ("flags/server.one/create-flag", json!({"description": "a"})),
+        ("peers/observer1/announce", json!({"address": "a.example:1", "chain_id": "roof-1"})),
+    ];
+    for (path, body) in posts {
+        admin.post(&format!("/api/v1/{path}"), &body).await.expect(200);
+    }
+    admin.service("service-north", Role::Viewer).await;
+    let mut told = std::collections::BTreeMap::new();
+    while told.len() < 6 {
+        let heard = socket.message().await;
+        assert_eq!(heard["type"], "next", "{heard:#}");
+        let id = heard["id"].as_str().unwrap().to_owned();
+        let data = heard["payload"]["data"].as_object().unwrap().values().next().unwrap().clone();
+        told.entry(id).or_insert(data);
+    }
+    assert_eq!(
+        told["alert"],
+        json!({"type": "alert-fired.v1", "alert": {"alert": "lag", "standing": "FIRING"}})
+    );
+    let definition = json!({"objectiveBps": 9990, "indicator": {"kind": "AVAILABILITY"}});
+    assert_eq!(told["slo"]["slo"], json!({"definition": definition}));
+    assert_eq!(told["setting"]["setting"]["proposal"], json!({"number": 1}));
+    assert_eq!(told["flag"]["flag"], json!({"key": "server.one", "standing": "ALIVE"}));
+    assert_eq!(told["peer"]["peer"], json!({"standing": "KNOWN", "chainId": "roof-1"}));
+    assert_eq!(told["principal"]["principal"]["principal"], "service-north");
+    let who =
+        admin.graphql("{ principals(first: 5) { nodes { principal kind } } }", json!({})).await;
+    let nodes = who["principals"]["nodes"].as_array().unwrap().clone();
+    assert!(nodes.iter().any(|node| node["principal"] == "service-north"), "{nodes:?}");
+    app.stop().await;
+}
+
 /// Every command that can be posted is described in the contract and is a mutation: none is missing
 /// on either way.
 #[test]

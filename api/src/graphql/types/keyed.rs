@@ -14,7 +14,10 @@ use async_graphql::{
     registry::{MetaField, MetaTypeId, Registry},
     resolver_utils::{ContainerType, resolve_container},
 };
-use domain::configuration::Key;
+use domain::{
+    configuration::Key,
+    values::{PrincipalId, ValueError},
+};
 use futures::future::{BoxFuture, FutureExt as _};
 use projections::{
     PageOf, PageRequest, alert_rules, alerts,
@@ -25,7 +28,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    graphql::{context, pages, scalars::Position, shapes},
+    graphql::{Component as _, context, pages, scalars::Position, shapes},
+    identity::listing::{self, PrincipalView},
     openapi::schemas,
     problem::Problem,
     rest::{
@@ -37,6 +41,7 @@ use crate::{
 };
 
 type Page = PageOf<Value>;
+type Found<'a, T> = BoxFuture<'a, Result<T, Problem>>;
 
 /// A read model as it is asked for.
 struct Kind {
@@ -48,14 +53,14 @@ struct Kind {
     parameter: &'static str,
     /// Its schema in the contract.
     schema: &'static str,
-    /// The read model.
-    model: &'static str,
+    /// The read model; none where the log itself is asked.
+    model: Option<&'static str>,
     /// What is said of the list.
     words: &'static str,
     /// What one may be, and what else it is searched by: names and types of arguments.
     filters: &'static [(&'static str, &'static str)],
-    get: for<'a> fn(&'a App, &'a str) -> BoxFuture<'a, Result<Option<Value>, Problem>>,
-    list: for<'a> fn(&'a App, Wanted<'a>) -> BoxFuture<'a, Result<Page, Problem>>,
+    get: for<'a> fn(&'a App, &'a str) -> Found<'a, Option<Value>>,
+    list: for<'a> fn(&'a App, Wanted<'a>) -> Found<'a, Page>,
 }
 
 /// Which rows are wanted.
@@ -71,37 +76,48 @@ const KINDS: &[Kind] = &[
         many: "settings",
         parameter: "key",
         schema: "SettingView",
-        model: settings::NAME,
+        model: Some(settings::NAME),
         words: "Every key, in order, with what is in force and what is proposed.",
         filters: &[],
         get: |app, id| setting(app, id).boxed(),
         list: |app, wanted| every_setting(app, wanted).boxed(),
     },
+    Kind {
+        one: "principal",
+        many: "principals",
+        parameter: "principal",
+        schema: PrincipalView::SCHEMA,
+        model: None,
+        words: "Persons and services, by id.",
+        filters: &[],
+        get: |app, id| principal(app, id).boxed(),
+        list: |app, wanted| every_principal(app, wanted).boxed(),
+    },
     kind::<alert_rules::AlertRule>(
-        ("alertRule", "alertRules", "RuleRow"),
+        ("alertRule", "alertRules"),
         "Rules, by name.",
         &[("standing", "String")],
     ),
     kind::<alerts::Alert>(
-        ("alert", "alerts", "AlertRow"),
+        ("alert", "alerts"),
         "Alerts, those that began last first.",
         &[("standing", "String"), ("severity", "Severity")],
     ),
-    kind::<slos::Slo>(("slo", "slos", "SloRow"), "Objectives, by name.", &[("standing", "String")]),
+    kind::<slos::Slo>(("slo", "slos"), "Objectives, by name.", &[("standing", "String")]),
     kind::<peers::Peer>(
-        ("peer", "peers", "PeerRow"),
+        ("peer", "peers"),
         "Nodes, by id.",
         &[("standing", "String"), ("chain", "String")],
     ),
     kind::<partitions::Partitions>(
-        ("partition", "partitions", "PartitionRow"),
+        ("partition", "partitions"),
         "The last partition of each chain, by chain.",
         &[("standing", "String")],
     ),
 ];
 
 const fn kind<R: Shown>(
-    (one, many, schema): (&'static str, &'static str, &'static str),
+    (one, many): (&'static str, &'static str),
     words: &'static str,
     filters: &'static [(&'static str, &'static str)],
 ) -> Kind {
@@ -109,8 +125,8 @@ const fn kind<R: Shown>(
         one,
         many,
         parameter: R::PARAMETER,
-        schema,
-        model: R::NAME,
+        schema: R::SCHEMA,
+        model: Some(R::NAME),
         words,
         filters,
         get: |app, id| row::<R>(app, id).boxed(),
@@ -141,9 +157,8 @@ async fn rows<R: Shown>(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> 
 }
 
 async fn setting(app: &App, id: &str) -> Result<Option<Value>, Problem> {
-    let key: Key = id.parse().map_err(|error: domain::values::ValueError| {
-        Problem::invalid_parameter("key", error.to_string())
-    })?;
+    let wrong = |error: ValueError| Problem::invalid_parameter("key", error.to_string());
+    let key: Key = id.parse().map_err(wrong)?;
     match of_settings::one(app, &key).await {
         Ok(view) => told(&view).map(Some),
         Err(problem) if problem.kind() == crate::problem::Kind::NotFound => Ok(None),
@@ -153,6 +168,17 @@ async fn setting(app: &App, id: &str) -> Result<Option<Value>, Problem> {
 
 async fn every_setting(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> {
     page_told(of_settings::page_of(app, wanted.page).await?)
+}
+
+async fn principal(app: &App, id: &str) -> Result<Option<Value>, Problem> {
+    let wrong = |error: ValueError| Problem::invalid_parameter("principal", error.to_string());
+    let id: PrincipalId = id.parse().map_err(wrong)?;
+    app.identities.principal(&id).await?.as_ref().map(told).transpose()
+}
+
+async fn every_principal(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> {
+    let all = listing::Wanted::default();
+    page_told(app.identities.principals(&all, wanted.page).await?)
 }
 
 fn told(row: &impl Serialize) -> Result<Value, Problem> {
@@ -245,12 +271,23 @@ impl Kind {
         field
     }
 
+    async fn enter<'c>(
+        &self,
+        context: &Context<'c>,
+        arguments: &BTreeMap<String, Written>,
+    ) -> Result<&'c context::Asker, Problem> {
+        match self.model {
+            Some(model) => context::enter(context, &[model], position(arguments)).await,
+            None => context::enter_log(context, position(arguments)).await.map(|(asker, _)| asker),
+        }
+    }
+
     async fn answer_one(
         &self,
         context: &Context<'_>,
         arguments: &BTreeMap<String, Written>,
     ) -> Result<Written, Problem> {
-        let asker = context::enter(context, &[self.model], position(arguments)).await?;
+        let asker = self.enter(context, arguments).await?;
         let id = text(arguments, self.parameter).unwrap_or_default();
         let row = (self.get)(asker.app(), &id).await?;
         Ok(row.map_or(Written::Null, |row| shapes::written(&self.reference(), "", &row)))
@@ -267,7 +304,7 @@ impl Kind {
         };
         let first = first.map(|first| i32::try_from(first).unwrap_or(0));
         let page = pages::request(first, text(arguments, "after").as_deref())?;
-        let asker = context::enter(context, &[self.model], position(arguments)).await?;
+        let asker = self.enter(context, arguments).await?;
         let class = text(arguments, "severity").map(|severity| severity.to_ascii_lowercase());
         let wanted = Wanted {
             standing: text(arguments, "standing"),
