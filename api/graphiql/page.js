@@ -54,8 +54,16 @@ const fetcher = async (parameters, options) => {
 ReactDOM.createRoot(document.getElementById("graphiql")).render(
   React.createElement(GraphiQL, {
     fetcher,
-    defaultHeaders: '{"authorization": "Bearer <an access token or an API key>"}',
-    defaultQuery: "{\n  chains {\n    nodes {\n      chainId\n    }\n  }\n}\n",
+    defaultQuery: `# Much may be asked by everybody. For the rest, and for mutations, show who you are
+# below, under Headers: {"authorization": "Bearer <an access token or an API key>"}
+{
+  chains {
+    nodes {
+      chainId
+    }
+  }
+}
+`,
     shouldPersistHeaders: false,
   }),
 );

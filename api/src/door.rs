@@ -28,7 +28,9 @@ use crate::{
     access_records::{self, Access as AccessEntry, Outcome},
     auth::{self, Asker},
     bulkheads::Place,
+    deprecation,
     live::sse,
+    openapi,
     operations::{Access, Class, Entry, Form, Operation, TABLE, Verb},
     peers::{self, Peer},
     problem::{Kind, MEDIA_TYPE, Problem},
@@ -257,7 +259,7 @@ async fn admit(
     }
     let place = app.bulkheads.enter(class)?;
     match entry.form {
-        Form::Json => accept::require(headers, &["application/json"])?,
+        Form::Json => accept::require(headers, openapi::forms(entry.operation))?,
         Form::Events => accept::require(headers, &[sse::MEDIA_TYPE])?,
         Form::GraphQl | Form::Any => {}
     }
@@ -353,6 +355,9 @@ fn dress(mut response: Response, id: &str, entry: Option<&Entry>) -> Response {
     let is_page = entry.is_some_and(|entry| {
         matches!(entry.operation, Operation::DocsFile | Operation::GraphiQlFile)
     });
+    if let Some(going) = entry.and_then(|entry| deprecation::of(entry.operation)) {
+        going.write(headers);
+    }
     let policy = if is_page { PAGE_POLICY } else { DATA_POLICY };
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     for (name, value) in GUARDS {

@@ -10,6 +10,7 @@ mod loaders;
 mod mutations;
 mod node;
 mod pages;
+mod persisted;
 mod reply;
 mod request;
 mod scalars;
@@ -24,6 +25,7 @@ use async_graphql::MergedObject;
 pub use access::{ACCESS, SUBSCRIPTIONS};
 pub use limits::Limits;
 pub use mutations::Mutation;
+pub use persisted::Documents;
 pub use shapes::Component;
 pub use subscriptions::Subscription;
 

@@ -17,6 +17,7 @@ pub mod cookies;
 pub mod cross_origin;
 pub mod database;
 pub mod demo;
+pub mod deprecation;
 pub mod door;
 pub mod fields;
 pub mod graphql;

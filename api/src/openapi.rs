@@ -10,15 +10,22 @@ mod rpc;
 pub(crate) mod schemas;
 mod shared;
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use serde_json::{Map, Value, json};
 
-use crate::operations::{Access, Entry, Operation, TABLE};
+use crate::{
+    deprecation,
+    operations::{Access, Entry, Operation, TABLE},
+    rest::reply,
+};
 
 /// The document.
 pub fn document() -> Value {
     let mut paths = Map::new();
     for entry in TABLE {
         // One generic route each, described command by command below.
+        let deprecated = deprecation::of(entry.operation).is_some();
         let generic = matches!(
             entry.operation,
             Operation::CommandChain
@@ -41,7 +48,11 @@ pub fn document() -> Value {
                 | Operation::RegisterValidator
         );
         if !generic {
-            add(&mut paths, entry.path, entry.method.as_str(), queries::operation(entry));
+            let mut operation = queries::operation(entry);
+            if deprecated {
+                operation["deprecated"] = json!(true);
+            }
+            add(&mut paths, entry.path, entry.method.as_str(), operation);
         }
     }
     for (path, operation) in commands::operations() {
@@ -73,6 +84,15 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// The forms that a reply in JSON may have instead: a page of a list may be a file.
+pub fn forms(operation: Operation) -> &'static [&'static str] {
+    static PAGES: LazyLock<HashSet<Operation>> = LazyLock::new(|| {
+        let pages = TABLE.iter().filter(|entry| queries::is_page(entry.operation));
+        pages.map(|entry| entry.operation).collect()
+    });
+    if PAGES.contains(&operation) { reply::LIST_FORMS } else { &reply::LIST_FORMS[..1] }
 }
 
 /// The document as it is served and committed.

@@ -13,6 +13,7 @@ pub mod chains;
 pub mod delegations;
 pub mod documents;
 pub mod events;
+mod export;
 pub mod flags;
 pub mod follow;
 pub mod graphiql;

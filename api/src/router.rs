@@ -21,6 +21,8 @@ use domain::{
     validator_set::ValidatorSet,
 };
 
+use tower_http::{CompressionLevel, compression::CompressionLayer};
+
 use crate::{
     cross_origin,
     door::door,
@@ -201,6 +203,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))
         .fallback(unknown_path)
         .layer(from_fn_with_state(app.clone(), door))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(cross_origin::layer(app.clone()))
         .with_state(app)
 }

@@ -139,6 +139,8 @@ pub struct Surface {
     pub(crate) places: live::Places,
     /// Whose turn it is to submit while our own chain is behind.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    /// The documents that GraphQL clients name by their hash.
+    pub(crate) documents: graphql::Documents,
     /// The GraphQL schema, built once.
     pub(crate) schema: graphql::Schema,
 }
@@ -166,6 +168,7 @@ pub fn build(state: AppState) -> (Router, App) {
         database,
         places,
         turn,
+        documents: graphql::Documents::default(),
         schema,
     });
     (router::router(app.clone()), app)

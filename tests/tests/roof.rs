@@ -9,6 +9,7 @@ mod blocks;
 mod conditions;
 mod connections;
 mod desk;
+mod exports;
 mod flags;
 mod graphql;
 mod identity;

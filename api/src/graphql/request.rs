@@ -19,7 +19,7 @@ use crate::{
 
 /// The parameters of one request, with their types checked.
 pub struct Given {
-    query: String,
+    query: Option<String>,
     operation_name: Option<String>,
     variables: Value,
     extensions: Value,
@@ -34,9 +34,9 @@ pub fn from_value(value: Value) -> Result<Given, Problem> {
         return Err(malformed("a GraphQL request is a JSON object, or an array of them"));
     };
     let query = match members.remove("query") {
-        Some(Value::String(query)) => query,
+        Some(Value::String(query)) => Some(query),
+        Some(Value::Null) | None => None,
         Some(_) => return Err(malformed("query must be a string")),
-        None => return Err(malformed("query is missing")),
     };
     let operation_name = match members.remove("operationName") {
         None | Some(Value::Null) => None,
@@ -55,6 +55,9 @@ fn checked(given: Given) -> Result<Given, Problem> {
     if !given.extensions.is_object() && !given.extensions.is_null() {
         return Err(malformed("extensions must be an object or null"));
     }
+    if given.query.is_none() && given.extensions["persistedQuery"].is_null() {
+        return Err(malformed("query is missing"));
+    }
     Ok(given)
 }
 
@@ -67,7 +70,6 @@ pub fn from_params(params: &mut Params) -> Result<Given, Problem> {
     };
     let variables = json("variables", "variables must be JSON");
     let extensions = json("extensions", "extensions must be JSON");
-    let query = query.ok_or_else(|| malformed("the parameter query is missing"))?;
     checked(Given { query, operation_name, variables: variables?, extensions: extensions? })
 }
 
@@ -89,7 +91,8 @@ pub enum Way {
 /// Parses the document and refuses what must not even be validated; says what kind of operation it
 /// asks for.
 pub fn prepare(app: &App, given: Given, way: Way) -> Result<(Request, OperationType), Problem> {
-    let mut request = Request::new(given.query);
+    let document = app.documents.meant(given.query, &given.extensions)?;
+    let mut request = Request::new(document);
     if !given.variables.is_null() {
         request = request.variables(Variables::from_json(given.variables));
     }

@@ -51,6 +51,11 @@ enum Reply {
     GraphQlStream,
 }
 
+/// Whether a reply is a page of a list.
+pub fn is_page(operation: Operation) -> bool {
+    matches!(doc(operation).reply, Reply::Page(_))
+}
+
 /// The operation of an entry of the table.
 pub fn operation(entry: &Entry) -> Value {
     let doc = doc(entry.operation);
@@ -268,7 +273,13 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
                 "required": ["items", "page"],
                 "properties": {"items": items, "page": schemas::reference("PageInfo")},
             });
-            ("200", "A page of them.", json_content(schema))
+            let lines = json!({"type": "string"});
+            let content = json!({
+                "application/json": {"schema": schema},
+                "text/csv": {"schema": lines},
+                "application/x-ndjson": {"schema": lines},
+            });
+            ("200", "A page of them; as a file, `Link` leads to the next.", content)
         }
         Reply::Log => ("200", "Events, in order.", json_content(schemas::reference("EventPage"))),
         Reply::Stream => {

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::export;
 use crate::{
+    accept,
     conditions::{MIN_POSITION, POSITION},
     problem::{Kind, Problem},
     server::App,
@@ -21,6 +23,9 @@ use crate::{
 
 /// How many bytes of a body's hash stand in its `ETag`.
 const ETAG_BYTES: usize = 12;
+
+/// The forms of a page of a list, the one for clients that do not say first.
+pub const LIST_FORMS: &[&str] = &["application/json", export::CSV, export::NDJSON];
 
 /// A page of a list, as it stands in a reply.
 #[derive(Serialize)]
@@ -75,10 +80,16 @@ impl<'a> Asked<'a> {
 
     /// A page of a list.
     pub fn list<T: Serialize>(&self, page: &PageOf<T>) -> Result<Response, Problem> {
+        let form = accept::choose(&self.parts.headers, LIST_FORMS)?;
         let info = PageInfo { next: page.next.as_ref(), has_next: page.has_next };
-        let body = written(&Listed { items: &page.items, page: info })?;
+        let body = match form {
+            export::CSV => export::csv(&page.items)?,
+            export::NDJSON => export::ndjson(&page.items)?,
+            _ => written(&Listed { items: &page.items, page: info })?,
+        };
         let tag = content_tag(&body);
-        let mut response = self.tagged(body, &tag);
+        let mut response = self.formed(body, &tag, form);
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
         if let Some(next) = &page.next
             && let Ok(link) = HeaderValue::from_str(&self.link(next))
         {
@@ -101,7 +112,11 @@ impl<'a> Asked<'a> {
     }
 
     fn tagged(&self, body: Vec<u8>, tag: &str) -> Response {
-        let mut response = unless_known(&self.parts.headers, body.into(), tag, "application/json");
+        self.formed(body, tag, LIST_FORMS[0])
+    }
+
+    fn formed(&self, body: Vec<u8>, tag: &str, form: &'static str) -> Response {
+        let mut response = unless_known(&self.parts.headers, body.into(), tag, form);
         response.headers_mut().insert(POSITION, HeaderValue::from(self.position));
         response
     }
