@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 use tests::{
     database::TestDatabase,
-    node0::{Node0, program},
+    node0::{Node0, TOKEN, program},
 };
 
 /// What stands between the outputs of two examples.
@@ -97,22 +97,18 @@ impl Drop for Folder {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_example_of_the_guide_to_authentication_does_what_it_shows() {
-    let database = TestDatabase::create().await;
-    let server = Node0::serve_as_it_is(program().args(["--database-url", &database.url()]));
-    let link = server.setup_token().expect("it starts for the first time").to_owned();
-    let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
+/// Types every example of a guide in its order, in an empty folder, and compares what is answered
+/// with what is shown.
+fn run(guide: &str, least: usize, folder: &Folder, environment: &[(&str, &str)]) {
     fs::create_dir_all(&folder.0).unwrap();
-    let examples = examples(&read("docs/api/authentication.md"));
-    assert!(examples.len() >= 15, "only {} examples were found", examples.len());
+    let examples = examples(&read(guide));
+    assert!(examples.len() >= least, "only {} examples were found", examples.len());
     let scripts: Vec<&str> = examples.iter().map(|example| example.script.as_str()).collect();
     let script = scripts.join(&format!("\nprintf '\\n{BETWEEN}\\n'\n"));
     let run = Command::new("sh")
         .args(["-eu", "-c", &script])
         .current_dir(&folder.0)
-        .env("BASE", server.address())
-        .env("LINK", link)
+        .envs(environment.to_vec())
         .output()
         .expect("there is a shell");
     let told = String::from_utf8_lossy(&run.stdout).into_owned();
@@ -126,6 +122,25 @@ async fn every_example_of_the_guide_to_authentication_does_what_it_shows() {
             .unwrap_or_else(|error| panic!("{error}: {}\nanswers {output}", example.script));
         has(&answer, shown, &example.script);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_the_guide_to_authentication_does_what_it_shows() {
+    let database = TestDatabase::create().await;
+    let server = Node0::serve_as_it_is(program().args(["--database-url", &database.url()]));
+    let link = server.setup_token().expect("it starts for the first time").to_owned();
+    let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
+    let environment = [("BASE", server.address()), ("LINK", link.as_str())];
+    run("docs/api/authentication.md", 15, &folder, &environment);
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_the_guide_to_the_api_does_what_it_shows() {
+    let database = TestDatabase::create().await;
+    let server = Node0::on_database(&database.url());
+    let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
+    run("docs/api/guide.md", 12, &folder, &[("BASE", server.address()), ("TOKEN", TOKEN)]);
     assert!(server.stop().success());
 }
 
