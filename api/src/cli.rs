@@ -77,6 +77,8 @@ enum Verb {
     Openapi,
     /// Print the GraphQL schema
     Schema,
+    /// Print the API as a collection for Postman, Bruno or Insomnia
+    Collection,
     /// Print what makes a shell complete commands: source it, or put it where the shell looks
     Completions {
         /// Which shell
@@ -209,6 +211,7 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Config(verb) => configuration::run(verb, config),
         Verb::Openapi => contract::openapi(),
         Verb::Schema => contract::schema(),
+        Verb::Collection => contract::collection(),
         Verb::Completions { shell } => manual::completions(shell),
         Verb::Man { command } => manual::page(&command),
     }

@@ -3,6 +3,7 @@
 //!
 //! Does not know how a request is answered.
 
+pub mod collection;
 mod commands;
 mod live;
 mod queries;

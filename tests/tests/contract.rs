@@ -1,7 +1,8 @@
 //! The contracts that clients build on are the ones that are committed.
 //!
 //! Does not judge them. After an intended change:
-//! `node0 openapi > api/contract/openapi.json`, `node0 schema > api/contract/schema.graphql`.
+//! `node0 openapi > api/contract/openapi.json`, `node0 schema > api/contract/schema.graphql`,
+//! `node0 collection > api/contract/postman.json`.
 
 use std::{fmt::Display, fs, path::Path, str::FromStr};
 
@@ -44,6 +45,18 @@ fn the_openapi_document_is_the_committed_one() {
 #[test]
 fn the_graphql_schema_is_the_committed_one() {
     assert_committed("schema", "api/contract/schema.graphql");
+}
+
+#[test]
+fn the_collection_has_a_request_for_each_operation_and_is_the_committed_one() {
+    assert_committed("collection", "api/contract/postman.json");
+    let collection = api::openapi::collection::collection();
+    let folders = collection["item"].as_array().unwrap();
+    let found: usize = folders.iter().map(|one| one["item"].as_array().unwrap().len()).sum();
+    let contract = api::openapi::document();
+    let paths = contract["paths"].as_object().unwrap().values();
+    let operations: usize = paths.map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(found, operations);
 }
 
 /// Whether what the contract calls a text of this form is taken as one.

@@ -1,4 +1,4 @@
-//! `node0 openapi` and `node0 schema`: the published contracts, as the server publishes them.
+//! `node0 openapi`, `node0 schema` and `node0 collection`: the published contracts.
 //!
 //! Does not know what is in them.
 
@@ -10,4 +10,8 @@ pub fn openapi() -> Result<(), Failure> {
 
 pub fn schema() -> Result<(), Failure> {
     Terminal::new(false).line(crate::graphql::sdl().trim_end())
+}
+
+pub fn collection() -> Result<(), Failure> {
+    Terminal::new(false).line(crate::openapi::collection::json().trim_end())
 }

@@ -46,7 +46,9 @@ impl Counted {
             let subject = subject(&slo.slo, &slo.definition);
             // What was answered before the objective was defined is none of its.
             let (total_before, bad_before) = *self.0.entry(subject.clone()).or_insert((total, bad));
-            let more = (total.saturating_sub(total_before), bad.saturating_sub(bad_before));
+            let more = total.saturating_sub(total_before);
+            // Both are counted on while they are read.
+            let more = (more, bad.saturating_sub(bad_before).min(more));
             if more.0 > 0 {
                 add(app, &subject, more).await?;
                 self.0.insert(subject, (total, bad));
@@ -120,7 +122,10 @@ async fn tell(app: &App, slo: &Slo) -> Result<(), Problem> {
     let severity = match state.urgency {
         Urgency::Page => Severity::Critical,
         Urgency::Ticket => Severity::Warning,
-        Urgency::None => return rules::resolve(app, &id, "the error budget lasts again").await,
+        Urgency::None => {
+            let why = "the error budget lasts again";
+            return rules::resolve(app, &id, &Source::Program {}, why).await;
+        }
     };
     let (burn, left) = (state.burn_milli, state.budget_left_bps);
     let title = &slo.definition.title;

@@ -18,26 +18,43 @@ use projections::{
     keyed::{self, Filter, Row},
 };
 
+use tracing::warn;
+
 use super::{Memory, request, signals};
 use crate::{problem::Problem, rest::reply::read_problem, server::App};
 
-/// Looks at every rule.
+/// The greatest measure that can be counted: 2^53 - 1.
+const MEASURE_MAX: u64 = (1 << 53) - 1;
+
+/// Looks at every rule. One that cannot be looked at does not keep the others from it.
 pub(super) async fn look(app: &App, memory: &mut Memory) -> Result<(), Problem> {
     let now = super::request().at;
     for rule in all::<AlertRule>(app).await? {
-        let id = AlertId::try_from(rule.rule.to_string()).map_err(Problem::internal)?;
-        let measure = match rule.standing {
-            RuleStanding::Enabled => signals::measure(app, memory, rule.definition.signal).await?,
-            RuleStanding::Draft | RuleStanding::Disabled => None,
-        };
-        let Some(measure) = measure else {
-            memory.out_since.remove(&rule.rule);
-            if rule.standing == RuleStanding::Disabled {
-                resolve(app, &id, "its rule is not in use any more").await?;
-            }
-            continue;
-        };
-        judge(app, memory, (&rule.rule, &id, &rule.definition), (measure, now)).await?;
+        if let Err(problem) = look_at(app, memory, &rule, now).await {
+            warn!(rule = %rule.rule, detail = problem.detail(), "it could not be looked at");
+        }
+    }
+    Ok(())
+}
+
+async fn look_at(
+    app: &App,
+    memory: &mut Memory,
+    rule: &AlertRule,
+    now: Moment,
+) -> Result<(), Problem> {
+    let id = AlertId::try_from(rule.rule.to_string()).map_err(Problem::internal)?;
+    let measure = match rule.standing {
+        RuleStanding::Enabled => signals::measure(app, memory, rule.definition.signal).await?,
+        RuleStanding::Draft | RuleStanding::Disabled => None,
+    };
+    if let Some(measure) = measure {
+        return judge(app, memory, (&rule.rule, &id, &rule.definition), (measure, now)).await;
+    }
+    memory.out_since.remove(&rule.rule);
+    if rule.standing == RuleStanding::Disabled {
+        let source = Source::Rule { rule: rule.rule.clone() };
+        resolve(app, &id, &source, "its rule is not in use any more").await?;
     }
     Ok(())
 }
@@ -48,12 +65,14 @@ async fn judge(
     (rule, id, definition): (&RuleId, &AlertId, &RuleDefinition),
     (measure, now): (u64, Moment),
 ) -> Result<(), Problem> {
-    let sample = Count::new(measure).unwrap_or_default();
+    // A measure that is greater than can be counted is as bad as the greatest.
+    let sample = Count::new(measure.min(MEASURE_MAX)).map_err(Problem::internal)?;
+    let source = Source::Rule { rule: rule.clone() };
     let since = memory.out_since.get(rule).copied();
     let pending = match definition.verdict(sample, since, now) {
         Verdict::Quiet => {
             memory.out_since.remove(rule);
-            return resolve(app, id, &format!("it is {measure} again")).await;
+            return resolve(app, id, &source, &format!("it is {measure} again")).await;
         }
         Verdict::Pending { since } => {
             memory.out_since.insert(rule.clone(), since);
@@ -64,7 +83,6 @@ async fn judge(
             false
         }
     };
-    let source = Source::Rule { rule: rule.clone() };
     let threshold = definition.threshold.value();
     let what = words(definition.signal);
     let summary = format!("{}: {what} {measure}, where {threshold} is the limit", definition.title);
@@ -125,10 +143,15 @@ pub(super) async fn raise(
     done.map(drop).map_err(Problem::of_command)
 }
 
-/// Resolves an alert that is there.
-pub(super) async fn resolve(app: &App, id: &AlertId, why: &str) -> Result<(), Problem> {
+/// Resolves an alert that is there, and that came from the same: others may have one of this name.
+pub(super) async fn resolve(
+    app: &App,
+    id: &AlertId,
+    source: &Source,
+    why: &str,
+) -> Result<(), Problem> {
     let row = keyed::get::<alerts::Alert>(&app.vital, id.as_str()).await.map_err(read_problem)?;
-    if row.is_none_or(|row| row.standing == AlertState::Resolved) {
+    if row.is_none_or(|row| row.standing == AlertState::Resolved || row.source != *source) {
         return Ok(());
     }
     let reason: Reason = why.parse().map_err(Problem::internal)?;

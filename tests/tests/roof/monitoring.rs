@@ -70,6 +70,20 @@ async fn a_rule_raises_its_alert_while_it_is_in_use_and_its_measure_is_bad() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_is_quiet_leaves_the_alert_of_another_alone() {
+    let app = TestApp::start_with(&[("monitor_ms", "100")]).await;
+    let admin = app.http();
+    let fire = json!({"severity": "info", "source": {"kind": "program"}, "summary": "a test"});
+    admin.post("/api/v1/alerts/stuck/fire", &fire).await.expect(200);
+    let quiet = rule("stuck-processes", "above", "0");
+    admin.post("/api/v1/alert-rules/stuck/define-rule", &quiet).await.expect(200);
+    admin.post("/api/v1/alert-rules/stuck/enable-rule", &json!({})).await.expect(200);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(until(&admin, "stuck", "firing").await["version"], "1");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_everybody_wants_is_defined_once_and_whoever_changes_it_is_not_contradicted() {
     let settings = [("monitor_ms", "100"), ("default_rules", "true")];
     let app = TestApp::start_with(&settings).await;
