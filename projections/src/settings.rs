@@ -31,6 +31,7 @@ pub struct Setting {
     /// The version in force; 0 for the default.
     pub in_force: u32,
     /// The value in force; null for the default.
+    #[schema(value_type = serde_json::Value)]
     pub value: Option<Document>,
     /// The proposal that is open.
     pub proposal: Option<Proposal>,
@@ -74,6 +75,7 @@ pub struct SettingVersion {
     /// Its number.
     pub number: u32,
     /// Its value; null for the default.
+    #[schema(value_type = serde_json::Value)]
     pub value: Option<Document>,
     /// Why it came into force.
     pub reason: Option<Reason>,

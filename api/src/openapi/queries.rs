@@ -331,7 +331,8 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if is_read(entry) || follows(entry.operation) || entry.operation == Operation::ResumeProcess {
         found.insert("409".to_owned(), shared::problem(409));
     }
-    if auth::body_of(entry.operation).is_some() || entry.operation == Operation::TakeHeartbeat {
+    let has_body = matches!(entry.operation, Operation::TakeHeartbeat | Operation::TakeAlerts);
+    if auth::body_of(entry.operation).is_some() || has_body {
         for status in [413, 415, 422] {
             found.insert(status.to_string(), shared::problem(status));
         }

@@ -55,6 +55,7 @@ pub struct View {
     /// The version in force; 0 for the default: what each process was configured with.
     pub in_force: u32,
     /// The value in force; null for the default.
+    #[schema(value_type = serde_json::Value)]
     pub value: Option<Document>,
     /// The proposal that is open.
     pub proposal: Option<Proposal>,

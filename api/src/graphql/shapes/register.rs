@@ -33,6 +33,8 @@ pub fn input(registry: &mut Registry, schema: &Value, hint: &str) -> String {
 
 fn type_of(registry: &mut Registry, schema: &Value, hint: &str, way: Way) -> String {
     let (shape, nullable) = shape(schema, hint);
+    // Whatever JSON there is may be null as well.
+    let nullable = nullable || (way == Way::Out && matches!(shape, Shape::Scalar(ANYTHING)));
     let name = match shape {
         Shape::Scalar(name) => scalar(registry, name),
         Shape::Number => scalar(registry, "Position"),
