@@ -60,7 +60,7 @@ async fn watch_on(app: &App, every_ms: u64, defines: bool) {
         if let Err(error) = counted.write_down(app).await {
             debug!(%error, "what was answered is written down at the next look");
         }
-        place = held(app, place).await;
+        place = held(app, PLACE, place).await;
         if place.is_none() {
             memory = Memory::default();
             continue;
@@ -83,18 +83,13 @@ async fn look(app: &App, memory: &mut Memory) -> Result<(), Problem> {
     objectives::look(app).await
 }
 
-/// The connection that holds the place: the same as before while it lives, or one that got it.
-async fn held(app: &App, place: Option<PgConnection>) -> Option<PgConnection> {
-    if let Some(mut place) = place
-        && place.ping().await.is_ok()
+/// The connection that holds a place: the same as before while it lives, or one that got it.
+async fn held(app: &App, place: i64, before: Option<PgConnection>) -> Option<PgConnection> {
+    if let Some(mut before) = before
+        && before.ping().await.is_ok()
     {
-        return Some(place);
+        return Some(before);
     }
-    taken(app, PLACE).await
-}
-
-/// A connection that holds a place that nobody else holds.
-async fn taken(app: &App, place: i64) -> Option<PgConnection> {
     // Detached: a place is held by the connection, for as long as it is open.
     let mut connection = app.vital.acquire().await.ok()?.detach();
     let taken = sqlx::query_scalar::<_, bool>("select pg_try_advisory_lock($1)")

@@ -26,31 +26,10 @@ pub fn document() -> Value {
     let mut paths = Map::new();
     for entry in TABLE {
         // One generic route each, described command by command below.
-        let deprecated = deprecation::of(entry.operation).is_some();
-        let generic = matches!(
-            entry.operation,
-            Operation::CommandChain
-                | Operation::CommandValidator
-                | Operation::CommandValidatorSet
-                | Operation::CommandAccount
-                | Operation::ProposeBlock
-                | Operation::CommandBlock
-                | Operation::CommandHeight
-                | Operation::CommandPrincipal
-                | Operation::CommandRole
-                | Operation::CommandFlag
-                | Operation::CommandSetting
-                | Operation::CommandAlertRule
-                | Operation::CommandAlert
-                | Operation::CommandSlo
-                | Operation::CommandPeer
-                | Operation::CommandPartition
-                | Operation::InitialiseGenesis
-                | Operation::RegisterValidator
-        );
+        let generic = entry.access == Access::Command && entry.operation != Operation::Batch;
         if !generic {
             let mut operation = queries::operation(entry);
-            if deprecated {
+            if deprecation::of(entry.operation).is_some() {
                 operation["deprecated"] = json!(true);
             }
             add(&mut paths, entry.path, entry.method.as_str(), operation);

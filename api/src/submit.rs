@@ -55,6 +55,16 @@ pub struct CommandSpec {
     pub creates: bool,
 }
 
+impl CommandSpec {
+    /// Where it is posted to, in a collection whose members this path parameter names.
+    pub fn path(&self, collection: &str, id_parameter: &str) -> String {
+        match self.creates {
+            true => format!("/api/v1/{collection}"),
+            false => format!("/api/v1/{collection}/{{{id_parameter}}}/{}", self.name),
+        }
+    }
+}
+
 /// An aggregate whose commands can be posted.
 pub trait Collection: Handled<Id: FromStr<Err: Display>> {
     /// The collection in the path.

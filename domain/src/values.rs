@@ -16,7 +16,7 @@ mod time;
 pub use amount::{Amount, Bps, POWER_TOTAL_MAX, Power, is_quorum};
 pub(crate) use crypto::key_from_history;
 pub use crypto::{Address, PublicKey, Signature};
-pub use document::{Algorithm, Digest, Label, MEMO_BYTES_MAX, Memo};
+pub use document::{Algorithm, Digest, LABEL_CHARS_MAX, Label, MEMO_BYTES_MAX, Memo};
 pub use hash::{AppHash, Hash};
 pub use number::{Epoch, Height, Nonce, Round};
 pub use peer::{PeerAddress, PeerId};

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, QueryBuilder, types::Json};
 use crate::{
     columns::{column, signed},
     event::{Chunk, Event, Fact},
-    page::{Cursor, Numbered, Order, PageOf, PageRequest},
+    page::{Cursor, Numbered, Order, PageOf, PageRequest, every},
     projection::{ApplyError, Projection},
     read::ReadError,
 };
@@ -165,6 +165,11 @@ pub async fn list<R: Row>(
     let rows: Vec<(String, Json<R>)> = sql.build_query_as().fetch_all(pool).await?;
     let page = page.page(rows, |(id, _)| Cursor::new(R::NAME, vec![id.clone()]));
     Ok(page.map(|(_, Json(row))| row))
+}
+
+/// Every row, by id.
+pub async fn all<R: Row>(pool: &PgPool) -> Result<Vec<R>, ReadError> {
+    every(|page| async move { list(pool, &Filter::default(), &page).await }).await
 }
 
 /// A page of the rows that pass the filter, the newest or the oldest first.

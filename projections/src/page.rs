@@ -181,6 +181,24 @@ impl PageRequest {
     }
 }
 
+/// Every row of a list, page by page.
+pub async fn every<T, E, F, Asked>(mut page_of: F) -> Result<Vec<T>, E>
+where
+    F: FnMut(PageRequest) -> Asked,
+    Asked: Future<Output = Result<PageOf<T>, E>>,
+{
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = page_of(PageRequest { first: FIRST_MAX, after }).await?;
+        found.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
 /// The order of a list of things that happened one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {

@@ -33,6 +33,8 @@ mod settings;
 mod subscriptions;
 mod transactions;
 
+use std::time::Duration;
+
 use domain::{validator::Command, values::ChainId};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -76,6 +78,18 @@ async fn register(http: &Http, numbers: impl Iterator<Item = u64>) {
         let request = http.request(Method::GET, path).header("min-position", position);
         Http::send(request).await.unwrap().expect(200);
     }
+}
+
+/// What is told at a path, once it is so.
+async fn shown(http: &Http, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..200 {
+        let seen = http.get(path).await.body;
+        if is(&seen) {
+            return seen;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{path} never was like that");
 }
 
 /// The kind of problem an answer is, after checking that it is one in full.

@@ -82,12 +82,7 @@ pub async fn beats(
         }
         beats_left -= 1;
         let body = Heartbeat { height, mempool, round, step, version };
-        match server.post(&path, &body).await {
-            Answer::Done(_) => {}
-            Answer::Refused(because) | Answer::Forbidden(because) | Answer::Busy(because) => {
-                tracing::debug!(because, "a heartbeat was not taken");
-            }
-        }
+        is_taken("a heartbeat", server.post(&path, &body).await);
     }
 }
 
@@ -104,15 +99,16 @@ async fn announce(
     let Some(address) = announced else { return false };
     let peer = format!("/api/v1/peers/{validator}").to_ascii_lowercase();
     let body = Announcement { address, chain_id, validator };
-    is_taken(server.post(&format!("{peer}/announce"), &body).await)
-        && is_taken(server.post(&format!("{peer}/connect"), &Nothing {}).await)
+    is_taken("the node", server.post(&format!("{peer}/announce"), &body).await)
+        && is_taken("the node", server.post(&format!("{peer}/connect"), &Nothing {}).await)
 }
 
-fn is_taken(answer: Answer) -> bool {
+/// Whether what was told was taken.
+fn is_taken(what: &'static str, answer: Answer) -> bool {
     match answer {
         Answer::Done(_) => true,
         Answer::Refused(because) | Answer::Forbidden(because) | Answer::Busy(because) => {
-            tracing::debug!(because, "the node was not taken");
+            tracing::debug!(because, what, "it was not taken");
             false
         }
     }

@@ -3,6 +3,7 @@
 //! Does not know the schema's types.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Arc,
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_graphql::{Context, dataloader::DataLoader};
+use async_graphql::{Context, Error, ServerError, ServerResult, Value, dataloader::DataLoader};
 use commands::Actor;
 use uuid::Uuid;
 
@@ -203,4 +204,18 @@ fn admitted_by<'c>(table: &[(&str, Access)], context: &Context<'c>) -> Result<&'
 /// The asker, within a field that was entered before.
 pub fn asker<'c>(context: &Context<'c>) -> Result<&'c Asker, Problem> {
     context.data::<Asker>().map_err(|error| Problem::internal(error.message))
+}
+
+/// What a field was asked with, by name.
+pub type Arguments = BTreeMap<String, Value>;
+
+/// What a field that is no method was asked with.
+pub fn arguments(context: &Context<'_>) -> ServerResult<Arguments> {
+    let given = context.field().arguments()?.into_iter();
+    Ok(given.map(|(name, value)| (name.to_string(), value)).collect())
+}
+
+/// Why such a field is not answered, at its place in the document.
+pub fn fault(context: &Context<'_>, problem: Problem) -> ServerError {
+    context.set_error_path(Error::from(problem).into_server_error(context.item.pos))
 }

@@ -7,8 +7,8 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
 use async_graphql::{
-    Context, ContextSelectionSet, Error, ObjectType, OutputType, Positioned, ServerResult,
-    SimpleObject, Value as Written,
+    Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult, SimpleObject,
+    Value as Written,
     parser::types::Field,
     registry::{MetaInputValue, MetaTypeId, Registry},
     resolver_utils::{ContainerType, resolve_container_serial},
@@ -18,7 +18,7 @@ use domain::values::Moment;
 use serde_json::Value;
 
 use super::{
-    context::{self, Asker},
+    context::{self, Arguments, Asker},
     scalars::{Anything, Position},
     shapes,
 };
@@ -206,17 +206,9 @@ impl ContainerType for Mutation {
         let Some(command) = COMMANDS.get(context.item.node.name.node.as_str()) else {
             return Ok(None);
         };
-        let fault = |problem: Problem| {
-            let error = Error::from(problem).into_server_error(context.item.pos);
-            context.set_error_path(error)
-        };
-        let arguments: BTreeMap<String, Written> = context
-            .field()
-            .arguments()?
-            .into_iter()
-            .map(|(name, value)| (name.to_string(), value))
-            .collect();
-        let outcome = run(context, command, &arguments).await.map_err(fault)?;
+        let arguments = context::arguments(context)?;
+        let outcome = run(context, command, &arguments).await;
+        let outcome = outcome.map_err(|problem| context::fault(context, problem))?;
         let selected = context.with_selection_set(&context.item.node.selection_set);
         OutputType::resolve(&outcome, &selected, context.item).await.map(Some)
     }
@@ -225,7 +217,7 @@ impl ContainerType for Mutation {
 async fn run(
     context: &Context<'_>,
     command: &Command,
-    arguments: &BTreeMap<String, Written>,
+    arguments: &Arguments,
 ) -> Result<CommandOutcome, Problem> {
     let asker = context::asker(context)?;
     let app = asker.app();
@@ -259,7 +251,7 @@ async fn run(
 fn request(
     asker: &Asker,
     caller: &commands::Actor,
-    arguments: &BTreeMap<String, Written>,
+    arguments: &Arguments,
 ) -> Result<RequestContext, Problem> {
     let mut request = RequestContext::new(caller.clone());
     request.correlation = asker.correlation();

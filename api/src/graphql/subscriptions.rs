@@ -22,7 +22,7 @@ use domain::{
     values::Hash,
 };
 use event_store::{Filter, RecordError, StoreError, StoredEvent, StreamName};
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{Stream, StreamExt, TryStreamExt as _, stream::BoxStream};
 use projections::{
     alerts, blocks, flags, headers, heights, peers, settings, slos, transactions, validators,
 };
@@ -181,17 +181,15 @@ impl Subscription {
         alert: Option<String>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<AlertChange, Problem>>> {
-        let filter = of_category(AlertAggregate::CATEGORY, alert)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                asker.catch_up(&[alerts::NAME], position.0).await?;
-                let alert = now::row::<alerts::Alert>(&asker, &id).await?;
-                Ok(AlertChange { position, event_type, alert })
-            }
-        }))
+        let of = (AlertAggregate::CATEGORY, alert);
+        let changes =
+            changes(context, after, of, &[alerts::NAME], now::row::<alerts::Alert>).await?;
+        let told = |(Happened { position, event_type, .. }, alert)| AlertChange {
+            position,
+            event_type,
+            alert,
+        };
+        Ok(changes.map_ok(told))
     }
 
     /// Objectives, or one of them, each time something happens to it.
@@ -201,17 +199,11 @@ impl Subscription {
         slo: Option<String>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<SloChange, Problem>>> {
-        let filter = of_category(SloAggregate::CATEGORY, slo)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                asker.catch_up(&[slos::NAME], position.0).await?;
-                let slo = now::row::<slos::Slo>(&asker, &id).await?;
-                Ok(SloChange { position, event_type, slo })
-            }
-        }))
+        let of = (SloAggregate::CATEGORY, slo);
+        let changes = changes(context, after, of, &[slos::NAME], now::row::<slos::Slo>).await?;
+        let told =
+            |(Happened { position, event_type, .. }, slo)| SloChange { position, event_type, slo };
+        Ok(changes.map_ok(told))
     }
 
     /// Settings, or one of them, each time something happens to it.
@@ -221,17 +213,14 @@ impl Subscription {
         key: Option<String>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<SettingChange, Problem>>> {
-        let filter = of_category(SettingAggregate::CATEGORY, key)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                asker.catch_up(&[settings::NAME], position.0).await?;
-                let setting = now::setting(&asker, &id).await?;
-                Ok(SettingChange { position, event_type, setting })
-            }
-        }))
+        let of = (SettingAggregate::CATEGORY, key);
+        let changes = changes(context, after, of, &[settings::NAME], now::setting).await?;
+        let told = |(Happened { position, event_type, .. }, setting)| SettingChange {
+            position,
+            event_type,
+            setting,
+        };
+        Ok(changes.map_ok(told))
     }
 
     /// Feature flags, or one of them, each time something happens to it.
@@ -241,17 +230,14 @@ impl Subscription {
         key: Option<String>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<FlagChange, Problem>>> {
-        let filter = of_category(FlagAggregate::CATEGORY, key)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                asker.catch_up(&[flags::NAME], position.0).await?;
-                let flag = now::flag(&asker, &id).await?;
-                Ok(FlagChange { position, event_type, flag })
-            }
-        }))
+        let of = (FlagAggregate::CATEGORY, key);
+        let changes = changes(context, after, of, &[flags::NAME], now::flag).await?;
+        let told = |(Happened { position, event_type, .. }, flag)| FlagChange {
+            position,
+            event_type,
+            flag,
+        };
+        Ok(changes.map_ok(told))
     }
 
     /// Nodes, or one of them, each time something happens to it.
@@ -261,17 +247,14 @@ impl Subscription {
         peer: Option<String>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<PeerChange, Problem>>> {
-        let filter = of_category(PeerAggregate::CATEGORY, peer)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                asker.catch_up(&[peers::NAME], position.0).await?;
-                let peer = now::row::<peers::Peer>(&asker, &id).await?;
-                Ok(PeerChange { position, event_type, peer })
-            }
-        }))
+        let of = (PeerAggregate::CATEGORY, peer);
+        let changes = changes(context, after, of, &[peers::NAME], now::row::<peers::Peer>).await?;
+        let told = |(Happened { position, event_type, .. }, peer)| PeerChange {
+            position,
+            event_type,
+            peer,
+        };
+        Ok(changes.map_ok(told))
     }
 
     /// Persons and services, or one of them, each time something happens to it.
@@ -281,16 +264,14 @@ impl Subscription {
         principal: Option<String>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<PrincipalChange, Problem>>> {
-        let filter = of_category(Principal::CATEGORY, principal)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                let principal = now::principal(&asker, &id).await?;
-                Ok(PrincipalChange { position, event_type, principal })
-            }
-        }))
+        let of = (Principal::CATEGORY, principal);
+        let changes = changes(context, after, of, &[], now::principal).await?;
+        let told = |(Happened { position, event_type, .. }, principal)| PrincipalChange {
+            position,
+            event_type,
+            principal,
+        };
+        Ok(changes.map_ok(told))
     }
 
     /// Heights of our own chain, or one of them, each time something is said at it.
@@ -302,17 +283,14 @@ impl Subscription {
         >,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<HeightChange, Problem>>> {
-        let filter = of_category(ConsensusHeightAggregate::CATEGORY, height)?;
-        let (asker, stored) = follow(context, after, filter).await?;
-        Ok(stored.then(move |stored| {
-            let asker = asker.clone();
-            async move {
-                let Happened { id, position, event_type } = Happened::of(&stored?)?;
-                asker.catch_up(&[heights::NAME], position.0).await?;
-                let height = now::height(&asker, &id).await?;
-                Ok(HeightChange { position, event_type, height })
-            }
-        }))
+        let of = (ConsensusHeightAggregate::CATEGORY, height);
+        let changes = changes(context, after, of, &[heights::NAME], now::height).await?;
+        let told = |(Happened { position, event_type, .. }, height)| HeightChange {
+            position,
+            event_type,
+            height,
+        };
+        Ok(changes.map_ok(told))
     }
 }
 
@@ -330,6 +308,36 @@ impl Happened {
         let (id, event_type) = (stored.stream.id().to_owned(), record.event_type.to_owned());
         Ok(Happened { id, position: Position(stored.position), event_type })
     }
+}
+
+/// What happens to all of a category or to one of them, each with what it is about as it is now,
+/// once the read models it is read from show it.
+async fn changes<T, Now, Looked>(
+    context: &Context<'_>,
+    after: Option<Position>,
+    (category, id): (&str, Option<String>),
+    models: &'static [&'static str],
+    now: Now,
+) -> Result<BoxStream<'static, Result<(Happened, Option<T>), Problem>>, Problem>
+where
+    Now: Fn(Asker, String) -> Looked + Copy + Send + 'static,
+    Looked: Future<Output = Result<Option<T>, Problem>> + Send,
+{
+    let (asker, stored) = follow(context, after, of_category(category, id)?).await?;
+    Ok(stored
+        .then(move |stored| {
+            let asker = asker.clone();
+            async move {
+                let happened = Happened::of(&stored?)?;
+                // What the log itself is asked for is there already.
+                if !models.is_empty() {
+                    asker.catch_up(models, happened.position.0).await?;
+                }
+                let seen = now(asker, happened.id.clone()).await?;
+                Ok((happened, seen))
+            }
+        })
+        .boxed())
 }
 
 /// What happens to all of a category, or to one of them.

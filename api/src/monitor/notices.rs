@@ -19,7 +19,6 @@ use domain::{
 use ed25519_dalek::{Signer as _, SigningKey};
 use event_store::{Filter, StoredEvent};
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -62,17 +61,10 @@ pub async fn send(app: App, private: bool, closing: CancellationToken) {
 
 async fn send_on(app: &App, private: bool) {
     let mut severities: BTreeMap<String, Severity> = BTreeMap::new();
-    let mut place: Option<PgConnection> = None;
+    let mut place = None;
     loop {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
-        if let Some(held) = &mut place
-            && held.ping().await.is_err()
-        {
-            place = None;
-        }
-        if place.is_none() {
-            place = super::taken(app, PLACE).await;
-        }
+        place = super::held(app, PLACE, place).await;
         if place.is_none() {
             continue;
         }

@@ -9,13 +9,12 @@ use domain::{
         alert::{Alert, Command, Source},
         rule::{RuleDefinition, Signal, Verdict},
     },
-    values::{Label, Moment, Reason},
+    values::{LABEL_CHARS_MAX, Label, Moment, Reason},
 };
 use projections::{
-    FIRST_MAX, PageRequest,
     alert_rules::{AlertRule, RuleStanding},
     alerts::{self, AlertState},
-    keyed::{self, Filter, Row},
+    keyed::{self, Row},
 };
 
 use tracing::warn;
@@ -106,18 +105,7 @@ const fn words(signal: Signal) -> &'static str {
 
 /// Every row of a read model that has one for each aggregate.
 pub(super) async fn all<R: Row>(app: &App) -> Result<Vec<R>, Problem> {
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = PageRequest::new(FIRST_MAX, after).map_err(Problem::internal)?;
-        let page = keyed::list::<R>(&app.vital, &Filter::default(), &page).await;
-        let page = page.map_err(read_problem)?;
-        found.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
-    }
+    keyed::all(&app.vital).await.map_err(read_problem)
 }
 
 /// Raises an alert, unless it is there like that already.
@@ -160,18 +148,10 @@ pub(super) async fn resolve(
     done.map(drop).map_err(Problem::of_command)
 }
 
-/// As much of a text as a label holds, on one line.
+/// As much of a text as a label holds, on one line; `?` where nothing of it can be seen.
 pub(crate) fn label(text: &str) -> Result<Label, Problem> {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut kept = line.trim();
-    loop {
-        match kept.parse::<Label>() {
-            Ok(label) => return Ok(label),
-            Err(error) => {
-                let shorter = kept.char_indices().next_back().map(|(end, _)| &kept[..end]);
-                let shorter = shorter.map(str::trim_end).filter(|shorter| !shorter.is_empty());
-                kept = shorter.ok_or_else(|| Problem::internal(error))?;
-            }
-        }
-    }
+    let cut: String = line.trim().chars().take(LABEL_CHARS_MAX).collect();
+    let seen = if cut.is_empty() { "?" } else { cut.trim_end() };
+    seen.parse().map_err(Problem::internal)
 }

@@ -2,12 +2,11 @@
 //!
 //! Does not know when a measure is bad.
 
-use commands::Process;
 use domain::monitoring::rule::Signal;
 use sqlx::PgPool;
 
 use super::Memory;
-use crate::{problem::Problem, server::App};
+use crate::{problem::Problem, rest::processes, server::App};
 
 /// The whole in basis points.
 const WHOLE_BPS: u64 = 10_000;
@@ -96,12 +95,9 @@ fn refusal_rate_bps(app: &App, memory: &mut Memory) -> Option<u64> {
 }
 
 async fn stuck_processes(app: &App) -> Result<u64, Problem> {
-    let mut stuck = 0;
-    for process in Process::ALL {
-        let checkpoint = app.store.checkpoint(process.name()).await?;
-        stuck += u64::from(checkpoint.parked.is_some());
-    }
-    Ok(stuck)
+    let statuses = processes::statuses(app).await?;
+    let stuck = statuses.iter().filter(|status| status.parked.is_some()).count();
+    Ok(u64::try_from(stuck).unwrap_or(u64::MAX))
 }
 
 /// None where the data are kept by a database of somebody else.

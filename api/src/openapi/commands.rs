@@ -71,17 +71,9 @@ fn of<A: Collection, C: ToSchema, E: ToSchema, R: ToSchema>() -> Vec<(String, Va
     let (events, refusals) = (schemas::name::<E>(), schemas::name::<R>());
     let one = |spec: &CommandSpec| {
         let operation = operation::<A>(spec, &schema, &events, &refusals);
-        (path::<A>(spec), operation)
+        (spec.path(A::COLLECTION, A::ID_PARAMETER), operation)
     };
     A::commands().iter().map(one).collect()
-}
-
-fn path<A: Collection>(spec: &CommandSpec) -> String {
-    let collection = A::COLLECTION;
-    match spec.creates {
-        true => format!("/api/v1/{collection}"),
-        false => format!("/api/v1/{collection}/{{{}}}/{}", A::ID_PARAMETER, spec.name),
-    }
 }
 
 fn operation<A: Collection>(

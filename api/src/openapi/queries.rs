@@ -89,19 +89,7 @@ pub fn operation(entry: &Entry) -> Value {
     if entry.operation == Operation::SubmitTransactions {
         operation["requestBody"] = transactions_body();
     }
-    if entry.operation == Operation::TakeHeartbeat {
-        let schema = schemas::reference("Heartbeat");
-        let content = json!({"schema": schema, "example": heartbeats::example()});
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": content}});
-    }
-    if entry.operation == Operation::TakeAlerts {
-        let schema = schemas::reference("AlertmanagerMessage");
-        let content = json!({"schema": schema, "example": alertmanager::example()});
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": content}});
-    }
-    if let Some((schema, example)) = auth::body_of(entry.operation) {
+    if let Some((schema, example)) = body_of(entry.operation) {
         let content = json!({"schema": schemas::reference(schema), "example": example});
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": content}});
@@ -113,6 +101,17 @@ pub fn operation(entry: &Entry) -> Value {
         operation["requestBody"] = rpc::body();
     }
     operation
+}
+
+/// The body of what is posted beside commands: its schema's name, and an example.
+fn body_of(operation: Operation) -> Option<(&'static str, Value)> {
+    if operation == Operation::TakeHeartbeat {
+        return Some(("Heartbeat", heartbeats::example()));
+    }
+    if operation == Operation::TakeAlerts {
+        return Some(("AlertmanagerMessage", alertmanager::example()));
+    }
+    auth::body_of(operation)
 }
 
 fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
@@ -331,8 +330,7 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if is_read(entry) || follows(entry.operation) || entry.operation == Operation::ResumeProcess {
         found.insert("409".to_owned(), shared::problem(409));
     }
-    let has_body = matches!(entry.operation, Operation::TakeHeartbeat | Operation::TakeAlerts);
-    if auth::body_of(entry.operation).is_some() || has_body {
+    if body_of(entry.operation).is_some() {
         for status in [413, 415, 422] {
             found.insert(status.to_string(), shared::problem(status));
         }

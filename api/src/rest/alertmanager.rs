@@ -10,7 +10,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use commands::{CommandError, Permission, RequestContext};
+use commands::{CommandError, Permission};
 use domain::monitoring::{
     AlertId, Severity,
     alert::{Alert, Command, Refusal, Source},
@@ -105,6 +105,19 @@ pub fn example() -> Value {
 }
 
 impl AlertmanagerAlert {
+    /// What it says, as a command.
+    fn command(&self) -> Result<Command, Problem> {
+        Ok(match self.status {
+            AlertmanagerStatus::Firing => Command::Fire {
+                pending: false,
+                severity: self.severity(),
+                source: Source::Alertmanager {},
+                summary: monitor::label(self.summary())?,
+            },
+            AlertmanagerStatus::Resolved => Command::Resolve { reason: None },
+        })
+    }
+
     /// What Prometheus calls otherwise is a warning.
     fn severity(&self) -> Severity {
         match self.labels.get("severity").map(String::as_str) {
@@ -117,7 +130,7 @@ impl AlertmanagerAlert {
     fn summary(&self) -> &str {
         let said = ["summary", "description"].iter().find_map(|name| self.annotations.get(*name));
         let named = || self.labels.get("alertname");
-        said.or_else(named).map(|text| text.trim()).filter(|text| !text.is_empty()).unwrap_or("?")
+        said.or_else(named).map_or("", String::as_str)
     }
 }
 
@@ -132,37 +145,21 @@ pub async fn take(State(app): State<App>, request: Request) -> Result<Response, 
         return Err(Problem::invalid_body(vec![Fault::at("/alerts", detail)]));
     }
     let context = submit::context(visit, actor);
+    let item = |alert: AlertmanagerAlert| {
+        let command = alert.command()?;
+        Ok((alert.fingerprint, command, context.clone()))
+    };
+    let items = message.alerts.into_iter().map(item).collect::<Result<Vec<_>, Problem>>()?;
     let (mut taken, mut unknown) = (0, 0);
-    for alert in message.alerts {
-        match take_one(&app, alert, context.clone()).await? {
-            true => taken += 1,
-            false => unknown += 1,
+    for answer in app.commands.execute_all::<Alert>(items).await {
+        match answer {
+            Ok(_) => taken += 1,
+            // It was over before we ever heard of it.
+            Err(CommandError::Refused(Refusal::StandingForbids { .. })) => unknown += 1,
+            Err(error) => return Err(Problem::of_command(error)),
         }
     }
     Ok(Json(AlertsTaken { taken, unknown }).into_response())
-}
-
-/// Whether there was anything to say.
-async fn take_one(
-    app: &App,
-    alert: AlertmanagerAlert,
-    context: RequestContext,
-) -> Result<bool, Problem> {
-    let command = match alert.status {
-        AlertmanagerStatus::Firing => Command::Fire {
-            pending: false,
-            severity: alert.severity(),
-            source: Source::Alertmanager {},
-            summary: monitor::label(alert.summary())?,
-        },
-        AlertmanagerStatus::Resolved => Command::Resolve { reason: None },
-    };
-    match app.commands.execute::<Alert>(alert.fingerprint, command, context).await {
-        Ok(_) => Ok(true),
-        // It was over before we ever heard of it.
-        Err(CommandError::Refused(Refusal::StandingForbids { .. })) => Ok(false),
-        Err(error) => Err(Problem::of_command(error)),
-    }
 }
 
 /// `GET /.well-known/notice-key.json`.

@@ -118,13 +118,8 @@ impl Shown for Alert {
     }
 
     fn class_wanted(params: &mut Params) -> Option<String> {
-        let name = |severity: Severity| match severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        };
-        let all = [Severity::Info, Severity::Warning, Severity::Critical];
-        params.choose("severity", &all, name).map(|severity| severity.to_string())
+        let chosen = params.choose("severity", &Severity::ALL, Severity::as_str);
+        chosen.map(|severity| severity.to_string())
     }
 }
 

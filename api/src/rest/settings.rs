@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 
 use ::projections::{
-    FIRST_MAX, PageOf, PageRequest,
-    keyed::{self, Filter},
+    PageOf, PageRequest, keyed,
     settings::{NAME, Proposal, Setting, SettingVersion},
 };
 use axum::{
@@ -105,28 +104,24 @@ pub async fn page_of(app: &App, page: &PageRequest) -> Result<PageOf<View>, Prob
 
 /// Every key, in order.
 async fn all(app: &App) -> Result<Vec<View>, Problem> {
-    let whole = PageRequest::new(FIRST_MAX, None).map_err(Problem::internal)?;
-    let rows = keyed::list::<Setting>(&app.pool, &Filter::default(), &whole).await;
-    let rows = rows.map_err(read_problem)?.items.into_iter();
-    let mut rows: HashMap<Key, Setting> = rows.map(|row| (row.key.clone(), row)).collect();
+    let rows: Vec<Setting> = keyed::all(&app.pool).await.map_err(read_problem)?;
+    let mut rows: HashMap<Key, Setting> =
+        rows.into_iter().map(|row| (row.key.clone(), row)).collect();
     Ok(settings::all().iter().map(|key| View::of(key, rows.remove(&key.key))).collect())
 }
 
-/// One key.
-pub async fn one(app: &App, key: &Key) -> Result<View, Problem> {
-    let (key, row) = found(app, key).await?;
-    Ok(View::of(key, row))
+/// One key; none when there is no such key.
+pub async fn find(app: &App, key: &Key) -> Result<Option<View>, Problem> {
+    let Some(known) = settings::find(key) else { return Ok(None) };
+    Ok(Some(View::of(known, row(app, key).await?)))
 }
 
-/// A key's versions, the newest first.
-pub async fn versions_of(app: &App, key: &Key) -> Result<Vec<SettingVersion>, Problem> {
-    let (_, row) = found(app, key).await?;
-    Ok(row.map_or_else(Vec::new, |row| row.history))
+async fn row(app: &App, key: &Key) -> Result<Option<Setting>, Problem> {
+    keyed::get(&app.pool, key.as_str()).await.map_err(read_problem)
 }
 
-async fn found(app: &App, key: &Key) -> Result<(&'static SettingKey, Option<Setting>), Problem> {
-    let known = settings::find(key).ok_or_else(|| Problem::not_found("setting", key))?;
-    Ok((known, keyed::get(&app.pool, key.as_str()).await.map_err(read_problem)?))
+fn unknown(key: &Key) -> Problem {
+    Problem::not_found("setting", key)
 }
 
 /// `GET /api/v1/settings`.
@@ -149,7 +144,7 @@ pub async fn get(
     let (parts, _) = request.into_parts();
     let key: Key = path.get("key")?;
     let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let view = one(&app, &key).await?;
+    let view = find(&app, &key).await?.ok_or_else(|| unknown(&key))?;
     asked.versioned(&view, view.version)
 }
 
@@ -165,10 +160,11 @@ pub async fn versions(
     let page = params.page();
     params.finish()?;
     let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let versions = versions_of(&app, &key).await?.into_iter();
+    settings::find(&key).ok_or_else(|| unknown(&key))?;
+    let versions = row(&app, &key).await?.map_or_else(Vec::new, |row| row.history);
     // The newest first: lists of what is in memory are cut in the order of their keys.
     let from_the_last = |version: &SettingVersion| format!("{:010}", u32::MAX - version.number);
-    let sorted = versions.map(|version| (from_the_last(&version), version)).collect();
+    let sorted = versions.into_iter().map(|version| (from_the_last(&version), version)).collect();
     let page = page.cut(VERSIONS, sorted);
     asked.list(&page.map_err(|error| Problem::invalid_parameter("after", error.to_string()))?)
 }

@@ -94,10 +94,7 @@ impl Entry {
 
     /// Where a command is posted to.
     pub fn path(&self, spec: &CommandSpec) -> String {
-        match spec.creates {
-            true => format!("/api/v1/{}", self.collection),
-            false => format!("/api/v1/{}/{{{}}}/{}", self.collection, self.id_parameter, spec.name),
-        }
+        spec.path(self.collection, self.id_parameter)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 /// The longest memo in bytes.
 pub const MEMO_BYTES_MAX: usize = 256;
 /// The longest label in characters.
-const LABEL_CHARS_MAX: usize = 140;
+pub const LABEL_CHARS_MAX: usize = 140;
 /// The longest name of an algorithm in characters.
 const ALGORITHM_CHARS_MAX: usize = 32;
 /// The longest digest in bytes.

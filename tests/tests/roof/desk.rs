@@ -4,11 +4,10 @@ use event_store::{EventStore, StoreOptions};
 use serde_json::{Value, json};
 use tests::{
     app::{MASTER_KEY, TestApp},
-    http::Http,
     node0::{complaint, lines, program, run},
 };
 
-use super::start;
+use super::{shown, start};
 
 /// Runs a verb of `node0 admin` on the server's database; exit code, output, complaint.
 fn admin(database: &str, arguments: &[&str]) -> (i32, String, String) {
@@ -22,17 +21,6 @@ fn admin(database: &str, arguments: &[&str]) -> (i32, String, String) {
 
 fn objects(told: &str) -> Vec<Value> {
     told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-async fn shown(http: &Http, path: &str, is: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..200 {
-        let seen = http.get(path).await.body;
-        if is(&seen) {
-            return seen;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("{path} never was like that");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,12 +73,10 @@ async fn who_may_not_command_over_rest_may_not_over_graphql() {
     let viewer = admin.service("service-viewer", Role::Viewer).await;
     let refused = mutate(&viewer, create, json!({})).await;
     assert_eq!((kind(&refused), &refused["data"]), ("not-permitted", &Value::Null));
-    let stranger = Http::new(format!("http://{}", app.server.address()), String::new());
     let body = json!({"query": create});
     let request =
         reqwest::Client::new().post(format!("http://{}/graphql", app.server.address())).json(&body);
     assert_eq!(kind(&Http::send(request).await.unwrap().body), "not-authenticated");
-    drop(stranger);
     let by_get = admin.get("/graphql?query=mutation%7BflagKill(key:%22a%22)%7Bversion%7D%7D").await;
     assert_eq!(by_get.status, 405);
     // A validator's service commands its own validator only.

@@ -1,12 +1,10 @@
 //! Nodes: announced, connected while they are heard of, kept out, and torn apart.
 
-use std::time::Duration;
-
 use commands::Role;
 use serde_json::{Value, json};
 use tests::{app::TestApp, http::Http, keys::ValidatorKey};
 
-use super::{CHAIN, problem, register, start};
+use super::{CHAIN, problem, register, shown, start};
 
 fn node(n: u64) -> String {
     format!("/api/v1/peers/{}", ValidatorKey::number(n).address()).to_ascii_lowercase()
@@ -27,14 +25,7 @@ async fn connect(http: &Http, n: u64) {
 
 /// Waits until a node is this.
 async fn until(http: &Http, n: u64, standing: &str) -> Value {
-    for _ in 0..200 {
-        let seen = http.get(&node(n)).await;
-        if seen.body["standing"] == standing {
-            return seen.body;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("node {n} never was {standing}");
+    shown(http, &node(n), |seen| seen["standing"] == standing).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,14 +113,8 @@ async fn a_network_torn_apart_is_reported_with_the_power_of_its_parts() {
     admin.post(&format!("{path}/heal-partition"), &json!({})).await.expect(200);
     let again = admin.post(&format!("{path}/heal-partition"), &json!({})).await;
     assert_eq!(again.body["refusal"]["code"], "not-partitioned");
-    let mut seen = Value::Null;
-    for _ in 0..100 {
-        seen = admin.get(&path).await.body;
-        if !seen["healed_at"].is_null() && seen["number"] == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let seen =
+        shown(&admin, &path, |seen| !seen["healed_at"].is_null() && seen["number"] == 1).await;
     let groups = seen["groups"].as_array().unwrap();
     let sizes: usize = groups.iter().map(|group| group["peers"].as_array().unwrap().len()).sum();
     assert_eq!((groups.len(), sizes), (2, 3), "{seen:#}");

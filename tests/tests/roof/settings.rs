@@ -10,7 +10,7 @@ use tests::{
     http::{Answer, Http},
 };
 
-use super::{faults, problem, start};
+use super::{faults, problem, shown, start};
 
 const LIMITS: &str = "/api/v1/settings/server.request_limits";
 
@@ -28,14 +28,7 @@ async fn set(proposer: &Http, approver: &Http, path: &str, value: Value) {
 
 /// Waits until a setting's version is in force in the read model.
 async fn in_force(http: &Http, path: &str, version: u64) -> Value {
-    for _ in 0..200 {
-        let seen = http.get(path).await.expect(200);
-        if seen["in_force"] == version {
-            return seen;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("version {version} of {path} never came into force");
+    shown(http, path, |seen| seen["in_force"] == version).await
 }
 
 /// How long it takes until a body of so many bytes is answered with this status.

@@ -10,7 +10,7 @@ use domain::{
     },
     values::{Bps, Label, Reason},
 };
-use projections::{FIRST_MAX, PageRequest, flags};
+use projections::{flags, page::every};
 
 use super::{Desk, table};
 use crate::cli::{Failure, terminal::Terminal};
@@ -80,18 +80,9 @@ pub async fn run(verb: Verb, desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn list(desk: &Desk, terminal: Terminal) -> Result<(), Failure> {
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = PageRequest::new(FIRST_MAX, after).map_err(Failure::refused)?;
-        let page = flags::list(&desk.pool, flags::Filter::default(), &page).await;
-        let page = page.map_err(Failure::unreachable)?;
-        found.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
+    let (pool, all) = (&desk.pool, flags::Filter::default());
+    let found = every(|page| async move { flags::list(pool, all, &page).await }).await;
+    let found = found.map_err(Failure::unreachable)?;
     table(terminal, ["FLAG", "STANDING", "BPS", "TARGETS"], &found, |flag| {
         let targets: Vec<&str> = flag.targets.iter().map(Subject::as_str).collect();
         let standing = flag.standing.as_str().to_owned();

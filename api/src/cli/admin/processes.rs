@@ -56,11 +56,9 @@ pub async fn run(verb: Verb, desk: &Desk) -> Result<(), Failure> {
             })
         }
         Verb::Resume { name, json } => {
-            let checkpoint = store.checkpoint(name.name()).await?;
-            if checkpoint.parked.is_none() {
+            if !store.unpark(name.name()).await? {
                 return Err(Failure::refused(format!("{} is not parked", name.name())));
             }
-            store.save_checkpoint(name.name(), checkpoint.position).await?;
             let object = json!({"name": name.name(), "resumed": true});
             let sentence = format!("{} tries again", name.name());
             Terminal::new(json).say(|paint| paint.good(&sentence), &object)

@@ -12,8 +12,9 @@ use domain::{
     values::{Moment, PeerId, Reason},
 };
 use projections::{
-    FIRST_MAX, Order, PageRequest, alerts,
+    Order, alerts,
     keyed::{self, Filter, Row},
+    page::every,
     peers,
 };
 
@@ -147,16 +148,7 @@ async fn list_peers(desk: &Desk, terminal: Terminal) -> Result<(), Failure> {
 
 /// Every row, the newest first.
 async fn rows<R: Row>(desk: &Desk) -> Result<Vec<R>, Failure> {
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = PageRequest::new(FIRST_MAX, after).map_err(Failure::refused)?;
-        let page = keyed::latest::<R>(&desk.pool, &Filter::default(), Order::Newest, &page).await;
-        let page = page.map_err(Failure::unreachable)?;
-        found.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
-    }
+    let (pool, all) = (&desk.pool, &Filter::default());
+    let found = every(|page| async move { keyed::latest(pool, all, Order::Newest, &page).await });
+    found.await.map_err(Failure::unreachable)
 }

@@ -15,7 +15,7 @@ use crate::{
         types::{blocks::ConsensusHeight, flags::Flag},
     },
     identity::listing::PrincipalView,
-    problem::{Kind, Problem},
+    problem::Problem,
     rest::{
         reply::read_problem,
         settings::{self as of_settings, View as SettingView},
@@ -23,37 +23,33 @@ use crate::{
 };
 
 /// A row of a read model that has one for each aggregate.
-pub async fn row<R: Row + Component>(asker: &Asker, id: &str) -> Result<Option<Told<R>>, Problem> {
-    let row = keyed::get::<R>(&asker.app().pool, id).await.map_err(read_problem)?;
+pub async fn row<R: Row + Component>(asker: Asker, id: String) -> Result<Option<Told<R>>, Problem> {
+    let row = keyed::get::<R>(&asker.app().pool, &id).await.map_err(read_problem)?;
     row.as_ref().map(Told::of).transpose()
 }
 
 /// A setting, with what is proposed; none for a key that only an earlier version of the program
 /// had.
-pub async fn setting(asker: &Asker, id: &str) -> Result<Option<Told<SettingView>>, Problem> {
+pub async fn setting(asker: Asker, id: String) -> Result<Option<Told<SettingView>>, Problem> {
     let key: Key = id.parse().map_err(Problem::internal)?;
-    match of_settings::one(asker.app(), &key).await {
-        Ok(view) => Told::of(&view).map(Some),
-        Err(problem) if problem.kind() == Kind::NotFound => Ok(None),
-        Err(problem) => Err(problem),
-    }
+    of_settings::find(asker.app(), &key).await?.as_ref().map(Told::of).transpose()
 }
 
 /// A feature flag.
-pub async fn flag(asker: &Asker, id: &str) -> Result<Option<Flag>, Problem> {
+pub async fn flag(asker: Asker, id: String) -> Result<Option<Flag>, Problem> {
     let key: Key = id.parse().map_err(Problem::internal)?;
     let row = flags::get(&asker.app().pool, &key).await.map_err(read_problem)?;
     Ok(row.map(Flag::from))
 }
 
 /// A person or a service.
-pub async fn principal(asker: &Asker, id: &str) -> Result<Option<Told<PrincipalView>>, Problem> {
+pub async fn principal(asker: Asker, id: String) -> Result<Option<Told<PrincipalView>>, Problem> {
     let id: PrincipalId = id.parse().map_err(Problem::internal)?;
     asker.app().identities.principal(&id).await?.as_ref().map(Told::of).transpose()
 }
 
 /// A height of our own chain.
-pub async fn height(asker: &Asker, id: &str) -> Result<Option<ConsensusHeight>, Problem> {
+pub async fn height(asker: Asker, id: String) -> Result<Option<ConsensusHeight>, Problem> {
     let stream: HeightStream = id.parse().map_err(Problem::internal)?;
     let row = heights::get(&asker.app().pool, &stream.chain, stream.height).await;
     Ok(row.map_err(read_problem)?.map(|row| row.height.into()))

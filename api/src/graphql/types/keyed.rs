@@ -3,10 +3,10 @@
 //!
 //! Does not know what a row means.
 
-use std::{borrow::Cow, collections::BTreeMap, str::FromStr};
+use std::{borrow::Cow, str::FromStr};
 
 use async_graphql::{
-    Context, ContextSelectionSet, Error, Name, ObjectType, OutputType, Positioned, ServerResult,
+    Context, ContextSelectionSet, Name, ObjectType, OutputType, Positioned, ServerResult,
     Value as Written,
     connection::PageInfo,
     indexmap::IndexMap,
@@ -28,7 +28,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    graphql::{Component as _, context, pages, scalars::Position, shapes},
+    graphql::{
+        Component as _,
+        context::{self, Arguments},
+        pages,
+        scalars::Position,
+        shapes,
+    },
     identity::listing::{self, PrincipalView},
     openapi::schemas,
     problem::Problem,
@@ -159,11 +165,7 @@ async fn rows<R: Shown>(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> 
 async fn setting(app: &App, id: &str) -> Result<Option<Value>, Problem> {
     let wrong = |error: ValueError| Problem::invalid_parameter("key", error.to_string());
     let key: Key = id.parse().map_err(wrong)?;
-    match of_settings::one(app, &key).await {
-        Ok(view) => told(&view).map(Some),
-        Err(problem) if problem.kind() == crate::problem::Kind::NotFound => Ok(None),
-        Err(problem) => Err(problem),
-    }
+    of_settings::find(app, &key).await?.as_ref().map(told).transpose()
 }
 
 async fn every_setting(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> {
@@ -274,7 +276,7 @@ impl Kind {
     async fn enter<'c>(
         &self,
         context: &Context<'c>,
-        arguments: &BTreeMap<String, Written>,
+        arguments: &Arguments,
     ) -> Result<&'c context::Asker, Problem> {
         match self.model {
             Some(model) => context::enter(context, &[model], position(arguments)).await,
@@ -285,7 +287,7 @@ impl Kind {
     async fn answer_one(
         &self,
         context: &Context<'_>,
-        arguments: &BTreeMap<String, Written>,
+        arguments: &Arguments,
     ) -> Result<Written, Problem> {
         let asker = self.enter(context, arguments).await?;
         let id = text(arguments, self.parameter).unwrap_or_default();
@@ -296,7 +298,7 @@ impl Kind {
     async fn answer_many(
         &self,
         context: &Context<'_>,
-        arguments: &BTreeMap<String, Written>,
+        arguments: &Arguments,
     ) -> Result<Written, Problem> {
         let first = match arguments.get("first") {
             Some(Written::Number(first)) => Some(first.as_i64().unwrap_or(0)),
@@ -352,7 +354,7 @@ impl Kind {
     }
 }
 
-fn text(arguments: &BTreeMap<String, Written>, name: &str) -> Option<String> {
+fn text(arguments: &Arguments, name: &str) -> Option<String> {
     match arguments.get(name)? {
         Written::String(text) => Some(text.clone()),
         Written::Enum(name) => Some(name.to_string()),
@@ -365,7 +367,7 @@ fn text(arguments: &BTreeMap<String, Written>, name: &str) -> Option<String> {
     }
 }
 
-fn position(arguments: &BTreeMap<String, Written>) -> Option<Position> {
+fn position(arguments: &Arguments) -> Option<Position> {
     let given = arguments.get("minPosition")?.clone().into_json().ok()?;
     serde_json::from_value(json!(given)).ok()
 }
@@ -376,15 +378,12 @@ impl ContainerType for KeyedQueries {
         let Some(kind) = KINDS.iter().find(|kind| kind.one == name || kind.many == name) else {
             return Ok(None);
         };
-        let arguments = context.field().arguments()?.into_iter();
-        let arguments = arguments.map(|(name, value)| (name.to_string(), value)).collect();
+        let arguments = context::arguments(context)?;
         let answered = match kind.one == name {
             true => kind.answer_one(context, &arguments).await,
             false => kind.answer_many(context, &arguments).await,
         };
-        let whole = answered.map_err(|problem| {
-            context.set_error_path(Error::from(problem).into_server_error(context.item.pos))
-        })?;
+        let whole = answered.map_err(|problem| context::fault(context, problem))?;
         Ok(Some(shapes::select(&whole, &context.field())))
     }
 }
