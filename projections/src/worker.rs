@@ -123,10 +123,12 @@ impl Worker {
         let mut position = None;
         let mut failures = 0_u32;
         while !cancelled.is_cancelled() {
-            head.borrow_and_update();
+            let seen = *head.borrow_and_update();
             let pause = match self.step(&mut position).await {
                 Ok(Step::Moved { to, more_follows }) => {
                     failures = 0;
+                    // A segment that another read first may end before what woke us.
+                    let more_follows = more_follows || to < seen;
                     self.pulse.moved(to, more_follows);
                     if more_follows {
                         continue;

@@ -31,6 +31,27 @@ async fn a_wait_ends_as_soon_as_the_model_shows_the_position() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_while_others_are_applied_waits_for_nobody_to_look_again() {
+    let history = History::of(16, 200);
+    let database = Database::create().await;
+    let options = ProjectionsOptions { poll_ms: 30_000, wait_poll_ms: 30_000, ..quick(100) };
+    let (store, pool) = (database.store.clone(), database.pool.clone());
+    let projections = Projections::start(store, pool, options);
+    let names: Vec<&str> = projections.names().collect();
+    database.keep(&history.blobs).await;
+    // The first of two is waited for by one model alone: the others are still at it when the
+    // second comes.
+    for steps in history.steps.chunks(2) {
+        let first = database.append(&steps[..1]).await;
+        projections.wait_for(&["activity"], first, 10_000).await.unwrap();
+        let head = database.append(&steps[1..]).await;
+        projections.wait_for(&names, head.max(first), 10_000).await.unwrap();
+    }
+    projections.stop().await;
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_process_sees_the_position_in_the_checkpoint() {
     let history = History::of(13, 40);
     let (database, head) = Database::filled(&history).await;
