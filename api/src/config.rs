@@ -36,6 +36,8 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// The database to use; None for a private one in the data folder.
     pub database_url: Option<String>,
+    /// A streaming replica of it that queries are asked of; None to ask the database itself.
+    pub read_database_url: Option<String>,
     /// Where HTTP is served.
     pub listen: SocketAddr,
     /// The certificate that is shown over TLS, in PEM; None for plain HTTP.
@@ -242,6 +244,7 @@ impl Config {
         Config {
             data: None,
             database_url: None,
+            read_database_url: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls_certificate: None,
             tls_key: None,

@@ -35,6 +35,7 @@ use crate::{
     peers::{self, Peer},
     problem::{Kind, MEDIA_TYPE, Problem},
     rates::Standing,
+    resilience::Breaker,
     server::App,
 };
 
@@ -133,14 +134,14 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
     };
     let (response, standing) = match admitted {
         Err(problem) => (problem.into_response(), None),
-        Ok(Admitted { place, standing, asks_database }) => {
+        Ok(Admitted { place, standing, database }) => {
             request.extensions_mut().insert(visit.clone());
             let span = tracing::debug_span!("request", id = &*id);
             let response = answer(&app, next.run(request)).instrument(span).await;
             // Kept to here: who goes away half-way gives it back as well.
             drop(place);
-            if asks_database {
-                learn(&app, &response);
+            if let Some(database) = database {
+                learn(database, &response);
             }
             (response, standing)
         }
@@ -160,34 +161,36 @@ pub async fn door(State(app): State<App>, mut request: Request, next: Next) -> R
     response
 }
 
-/// Whether it cannot be answered without the database. What GraphQL asks for is known to its fields
+/// The database without which it cannot be answered. What GraphQL asks for is known to its fields
 /// alone.
-fn asks_database(entry: &Entry) -> bool {
+fn asked_of<'a>(app: &'a App, entry: &Entry) -> Option<&'a Breaker> {
     match entry.operation.class() {
-        Class::Query => matches!(entry.access, Access::Public(_) | Access::Needs(_)),
-        Class::SignIn => true,
-        Class::Vital | Class::Consensus | Class::Command => false,
+        Class::Query => matches!(entry.access, Access::Public(_) | Access::Needs(_))
+            .then_some(&app.read_database),
+        Class::SignIn => Some(&app.database),
+        Class::Vital | Class::Consensus | Class::Command => None,
     }
 }
 
 /// Learns from a reply that needs the database whether it is there.
-fn learn(app: &App, response: &Response) {
+fn learn(database: &Breaker, response: &Response) {
     let problem = response.extensions().get::<Problem>().map(Problem::kind);
     let status = response.status();
     if problem == Some(Kind::DatabaseUnavailable) {
-        app.database.failed();
+        database.failed();
     } else if status.is_success()
         || matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND)
     {
-        app.database.succeeded();
+        database.succeeded();
     }
 }
 
 /// What whoever comes in holds and is told.
-struct Admitted {
+struct Admitted<'a> {
     place: Place,
     standing: Option<Standing>,
-    asks_database: bool,
+    /// Which database it asks, to learn from the reply.
+    database: Option<&'a Breaker>,
 }
 
 /// Records who came in by a key or by proving who they are, and who was refused.
@@ -245,12 +248,12 @@ fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, P
         .with_header(header::ALLOW, value))
 }
 
-async fn admit(
-    app: &App,
+async fn admit<'a>(
+    app: &'a App,
     entry: &Entry,
     (method, headers): (&Method, &HeaderMap),
     visit: &mut Visit,
-) -> Result<Admitted, Problem> {
+) -> Result<Admitted<'a>, Problem> {
     let class = entry.operation.class();
     if class != Class::Vital && app.draining.is_cancelled() {
         let close = HeaderValue::from_static("close");
@@ -284,14 +287,14 @@ async fn admit(
         Access::Needs(permission) => auth::require(caller, permission).map(drop),
         Access::Command => stranger("commands need a token"),
     }?;
-    let asks_database = asks_database(entry);
+    let database = asked_of(app, entry);
     // At last: whoever may try says how it went, so that nobody may who is refused for another
     // reason.
-    if asks_database && !app.database.admits() {
+    if database.is_some_and(|database| !database.admits()) {
         let detail = "the database did not answer lately, and is asked again in a moment";
         return Err(Problem::new(Kind::DatabaseUnavailable, detail));
     }
-    Ok(Admitted { place, standing, asks_database })
+    Ok(Admitted { place, standing, database })
 }
 
 /// Learns who asks. A wrong token is refused even where none is needed, as the client believes to

@@ -35,6 +35,7 @@ pub mod params;
 pub mod peers;
 pub mod problem;
 pub mod rates;
+pub mod read_replica;
 pub mod resilience;
 pub mod rest;
 pub mod router;

@@ -34,6 +34,7 @@ use crate::{
     mail::{Mail, MailError},
     monitor::{self, notices},
     rates::{Quotas, Rates},
+    read_replica::ReadReplica,
     server::{self, AppState, Limits},
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -160,11 +161,10 @@ impl Server {
         for applied in database.migrate().await? {
             info!(version = applied.version, name = applied.name, "applied a migration");
         }
-        let pool = PgPoolOptions::new()
+        let pooled = PgPoolOptions::new()
             .max_connections(config.read_connections_max)
-            .acquire_timeout(Duration::from_millis(config.request_ms_max).min(CONNECTION_WAIT_MAX))
-            .connect(database.url())
-            .await?;
+            .acquire_timeout(Duration::from_millis(config.request_ms_max).min(CONNECTION_WAIT_MAX));
+        let tables = pooled.clone().connect(database.url()).await?;
         let options = StoreOptions {
             read_connections_max: config.read_connections_max,
             batch_events_max: config.batch_events_max,
@@ -183,20 +183,28 @@ impl Server {
         let algorithm = config.token_algorithm;
         let mail = mail(config)?;
         let oidc = oidc(config)?;
-        let (log, tables) = (commands.clone(), pool.clone());
-        let identities = Identities::open(tables, log, vault, algorithm, mail, oidc).await?;
+        let log = commands.clone();
+        let identities =
+            Identities::open(tables.clone(), log, vault, algorithm, mail, oidc).await?;
         let setup_token = identities.ensure_somebody(config.setup_token.as_deref()).await;
         let setup_token =
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
         let kept = Duration::from_secs(config.access_record_days * DAY_S);
         let draining = CancellationToken::new();
-        let recorder = Recorder::start(pool.clone(), kept, draining.clone());
+        let recorder = Recorder::start(tables.clone(), kept, draining.clone());
+        let projections = Projections::start(store.clone(), store.pool().clone(), options);
+        let replica = match &config.read_database_url {
+            Some(url) => Some(ReadReplica::open(url, pooled, &store, projections.clone()).await?),
+            None => None,
+        };
         let state = AppState {
             commands,
-            projections: Projections::start(store.clone(), store.pool().clone(), options),
+            projections,
             store,
             identities,
-            pool,
+            pool: replica.as_ref().map_or(&tables, ReadReplica::pool).clone(),
+            tables,
+            replica,
             recorder,
             rates: Rates::start(vital.clone(), quotas(config)),
             vital,
@@ -304,6 +312,7 @@ impl Server {
         self.parts.surface.projections.stop().await;
         self.parts.store.close().await;
         self.parts.surface.pool.close().await;
+        self.parts.surface.tables.close().await;
         Ok(self.parts.database.close(Use::Own).await?)
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! Does not know where it listens, nor how its parts were opened.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 use commands::Commands;
@@ -25,6 +30,7 @@ use crate::{
     monitor::answered::Answered,
     problem::Problem,
     rates::Rates,
+    read_replica::ReadReplica,
     resilience::Breaker,
     rest::reply,
     router,
@@ -99,8 +105,12 @@ pub struct AppState {
     pub store: EventStore,
     /// The read wing.
     pub projections: Projections,
-    /// The pool that queries use.
+    /// The pool that queries use: the replica's when there is one.
     pub pool: PgPool,
+    /// The pool of what is no query, in the database itself.
+    pub tables: PgPool,
+    /// The replica that queries are asked of; None to ask the database itself.
+    pub replica: Option<ReadReplica>,
     /// The connections of what must pass while queries wait for theirs: signs of life, and what is
     /// counted of callers.
     pub vital: PgPool,
@@ -135,6 +145,8 @@ pub struct Surface {
     pub(crate) bulkheads: Arc<Bulkheads>,
     /// Whether the database is asked at all.
     pub(crate) database: Breaker,
+    /// Whether what queries are asked of is asked at all.
+    pub(crate) read_database: Breaker,
     /// The places for live streams.
     pub(crate) places: live::Places,
     /// Whose turn it is to submit while our own chain is behind.
@@ -158,14 +170,15 @@ pub fn build(state: AppState) -> (Router, App) {
     let schema = graphql::schema(&state.limits.graphql);
     let places = live::Places::new(state.limits.live.streams_max);
     let bulkheads = Bulkheads::new(state.limits.bulkheads.clone());
-    let database = Breaker::new(DATABASE_FAILURES_MAX, Duration::from_millis(LEFT_ALONE_MS));
+    let breaker = || Breaker::new(DATABASE_FAILURES_MAX, Duration::from_millis(LEFT_ALONE_MS));
     let turn = tokio::sync::Mutex::new(());
     let app = Arc::new(Surface {
         state,
         answered: Answered::default(),
         in_force: InForce::default(),
         bulkheads,
-        database,
+        database: breaker(),
+        read_database: breaker(),
         places,
         turn,
         documents: graphql::Documents::default(),
@@ -200,13 +213,28 @@ impl Surface {
         self.projections.position(models)
     }
 
+    /// The log as queries read it: the replica's when there is one.
+    pub fn log(&self) -> &EventStore {
+        self.replica.as_ref().map_or(&self.store, ReadReplica::log)
+    }
+
     /// Waits until the named read models reflect a position, and says what they reflect then.
     pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
+        let reflected = self.reach_here(models, minimum).await?;
+        let wanted = minimum.unwrap_or(0);
+        match &self.replica {
+            Some(replica) => replica.reach(models, wanted, self.limits.wait_ms_default).await,
+            None => Ok(reflected),
+        }
+    }
+
+    /// The same in the database itself.
+    async fn reach_here(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
         let Some(wanted) = minimum else { return Ok(self.reflected(models)) };
         let wait_ms = self.limits.wait_ms_default;
         // Another server may know of more than this one does yet.
         if wanted > self.head() {
-            self.log_reaches(Some(wanted)).await?;
+            self.is_within(wanted).await?;
         }
         self.projections
             .wait_for(models, wanted, wait_ms)
@@ -214,13 +242,25 @@ impl Surface {
             .map_err(|late| reply::behind(&late.name, late.reflected, late.wanted))
     }
 
-    /// How far the log goes; a position beyond that is none of this log's.
+    /// Waits until the log, as queries read it, reaches a position, and says how far it goes then.
+    /// A position beyond its end is none of this log's.
     pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
-        let position = self.store.head().await?.position;
-        match minimum {
-            Some(wanted) if wanted > position => Err(live::beyond(position, wanted)),
-            Some(_) | None => Ok(position),
+        match (&self.replica, minimum) {
+            (None, Some(wanted)) => self.is_within(wanted).await,
+            (None, None) => Ok(self.store.head().await?.position),
+            (Some(replica), minimum) => {
+                if let Some(wanted) = minimum.filter(|wanted| *wanted > self.head()) {
+                    self.is_within(wanted).await?;
+                }
+                replica.log_reaches(minimum.unwrap_or(0), self.limits.wait_ms_default).await
+            }
         }
+    }
+
+    /// Says how far the log goes, when that is as far as this position.
+    async fn is_within(&self, wanted: u64) -> Result<u64, Problem> {
+        let position = self.store.head().await?.position;
+        if wanted > position { Err(live::beyond(position, wanted)) } else { Ok(position) }
     }
 
     /// The transactions whose acceptance the log has at these positions, in the order of the log.
@@ -239,10 +279,16 @@ impl Surface {
         Ok(whole.collect())
     }
 
-    /// Whether all read models reflect a position within the time given.
+    /// Whether all read models, as queries read them, reflect a position within the time given.
     pub async fn all_reflect(&self, position: u64, wait_ms: u64) -> bool {
+        let begun = Instant::now();
         let names: Vec<&str> = self.projections.names().collect();
         let wait_ms = wait_ms.min(self.in_force.wait_ms_max(&self.limits));
-        self.projections.wait_for(&names, position, wait_ms).await.is_ok()
+        if self.projections.wait_for(&names, position, wait_ms).await.is_err() {
+            return false;
+        }
+        let Some(replica) = &self.replica else { return true };
+        let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        replica.reach(&names, position, wait_ms.saturating_sub(waited_ms)).await.is_ok()
     }
 }

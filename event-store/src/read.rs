@@ -99,7 +99,7 @@ impl EventStore {
             as_bigint(from_version),
             as_bigint(limit.min(PAGE_EVENTS_MAX) as u64),
         )
-        .fetch_all(self.pool())
+        .fetch_all(self.reads())
         .await?;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
@@ -124,7 +124,7 @@ impl EventStore {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let limit = limit.clamp(1, PAGE_EVENTS_MAX);
-        let mut connection = self.pool().acquire().await?;
+        let mut connection = self.reads().acquire().await?;
         let head = head_of(&mut *connection).await?;
         self.expect_incarnation(head.incarnation)?;
         if !filter.streams.is_empty() {
@@ -155,7 +155,7 @@ impl EventStore {
                 "select position, record from events where position = any ($1) order by position",
                 &some,
             )
-            .fetch_all(self.pool())
+            .fetch_all(self.reads())
             .await?;
             for row in rows {
                 events.push(stored_event(from_bigint(row.position), row.record.into())?);
@@ -177,7 +177,7 @@ impl EventStore {
               order by length(s.stream) desc, s.stream desc limit 1",
             prefix,
         )
-        .fetch_optional(self.pool())
+        .fetch_optional(self.reads())
         .await?;
         let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
         newest.map(|name| StreamName::new(name).map_err(unreadable)).transpose()
@@ -191,7 +191,7 @@ impl EventStore {
               where stream >= $1::text || '-' and stream < $1::text || '.' order by stream",
             category,
         )
-        .fetch_all(self.pool())
+        .fetch_all(self.reads())
         .await?;
         let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
         names.into_iter().map(|name| StreamName::new(name).map_err(unreadable)).collect()
@@ -199,7 +199,7 @@ impl EventStore {
 
     /// How far the log goes.
     pub async fn head(&self) -> Result<Head, StoreError> {
-        let head = head_of(self.pool()).await?;
+        let head = head_of(self.reads()).await?;
         self.expect_incarnation(head.incarnation)?;
         Ok(head)
     }

@@ -93,6 +93,8 @@ pub struct Head {
 #[derive(Clone)]
 pub struct EventStore {
     pub(crate) inner: Arc<Inner>,
+    /// Where the log is read; none for where it is written.
+    replica: Option<PgPool>,
 }
 
 pub(crate) struct Inner {
@@ -118,12 +120,23 @@ impl EventStore {
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
         let gather = Gather::new();
         let inner = Inner { pool, incarnation, appender, head, gather, wake };
-        Ok(EventStore { inner: Arc::new(inner) })
+        Ok(EventStore { inner: Arc::new(inner), replica: None })
+    }
+
+    /// The same log, whose events and head are read from a replica of the database, which may lag.
+    /// What decides anything, such as what became of a command, is asked of the log itself.
+    pub fn read_from(&self, replica: PgPool) -> EventStore {
+        EventStore { inner: self.inner.clone(), replica: Some(replica) }
+    }
+
+    /// The pool of the log itself.
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.pool
     }
 
     /// The pool that reads use.
-    pub fn pool(&self) -> &PgPool {
-        &self.inner.pool
+    pub(crate) fn reads(&self) -> &PgPool {
+        self.replica.as_ref().unwrap_or(&self.inner.pool)
     }
 
     /// The incarnation that was opened: positions of another one mean nothing here.

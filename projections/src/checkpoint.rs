@@ -271,6 +271,21 @@ pub(crate) async fn position(pool: &PgPool, id: Id) -> Result<Option<u64>, sqlx:
     Ok(position.map(columns::unsigned))
 }
 
+/// Where some projections stand, each as name, version and position.
+pub(crate) async fn positions(
+    pool: &PgPool,
+    names: &[String],
+) -> Result<Vec<(String, i32, u64)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select name, version, position from projection_checkpoints where name = any ($1)",
+        names,
+    )
+    .fetch_all(pool)
+    .await?;
+    let found = rows.into_iter();
+    Ok(found.map(|row| (row.name, row.version, columns::unsigned(row.position))).collect())
+}
+
 /// The first parked keys of a projection, in order of their names.
 pub(crate) async fn parked(pool: &PgPool, id: Id, max: i64) -> Result<Vec<Parked>, sqlx::Error> {
     let rows = sqlx::query!(

@@ -145,6 +145,11 @@ impl Projections {
         self.tasks.wait().await;
     }
 
+    /// The pool of the read models' database.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// The names, in the order of [`crate::all`].
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.members.iter().map(|member| member.projection.name())

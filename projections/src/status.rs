@@ -13,6 +13,7 @@ use chrono::Utc;
 use domain::values::Moment;
 use event_store::Filter;
 use serde::Serialize;
+use sqlx::PgPool;
 use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
@@ -311,6 +312,19 @@ impl Projections {
             .iter()
             .map(|name| self.member(name).map_or(0, |member| *member.pulse.position.borrow()));
         positions.min().unwrap_or(0)
+    }
+
+    /// What the named projections reflect in a replica of the database, the least of them. One that
+    /// is not there yet reflects nothing.
+    pub async fn position_in(&self, replica: &PgPool, names: &[&str]) -> Result<u64, sqlx::Error> {
+        let wanted: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let found = checkpoint::positions(replica, &wanted).await?;
+        let position = |name: &&str| {
+            let version = self.member(name)?.projection.version();
+            let is_it = |(of, at, _): &&(String, i32, u64)| of == name && *at == version;
+            found.iter().find(is_it).map(|(_, _, position)| *position)
+        };
+        Ok(names.iter().map(|name| position(name).unwrap_or(0)).min().unwrap_or(0))
     }
 
     /// The first parked keys of a projection, in order of their names; none for an unknown name.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::cluster::{ClusterOptions, remains};
+use api::cluster::{Binaries, Cluster, ClusterOptions, remains};
 use rustix::process::{Signal, kill_process};
 
 use crate::pristine;
@@ -43,6 +43,24 @@ impl OwnCluster {
         if let Some(pristine) = pristine::folder() {
             pristine::copy(&pristine, &own.folder).expect("the prepared data folder is copied");
         }
+        own
+    }
+
+    /// A folder with a streaming replica of a running cluster, not started yet.
+    ///
+    /// # Panics
+    /// When PostgreSQL's programs cannot make one.
+    pub fn replica_of(original: &Cluster) -> OwnCluster {
+        let own = OwnCluster::empty();
+        let (copy, from) = (own.folder.join("pg"), original.folder());
+        let programs = Binaries::find(None).expect("PostgreSQL is installed");
+        let mut backup = Command::new(programs[0].program("pg_basebackup"));
+        backup.args(["--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream"]);
+        backup.arg("--dbname").arg(original.url("postgres")).arg("--pgdata").arg(&copy);
+        assert!(backup.status().expect("pg_basebackup runs").success());
+        let owner = format!("{}:{}", from.user.uid, from.user.gid);
+        let owned = Command::new("chown").arg("-R").arg(owner).arg(&copy).status();
+        assert!(owned.expect("chown runs").success());
         own
     }
 

@@ -18,6 +18,7 @@ mod guide;
 mod identity;
 mod journeys;
 mod promises;
+mod replica;
 mod roof;
 mod serving;
 mod tools;

@@ -79,6 +79,15 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, text| database_url(text).map(|url| config.database_url = Some(url)),
     },
     Setting {
+        key: "read_database_url",
+        alias: None,
+        what: "A streaming replica of that PostgreSQL, which queries are asked of; the database \
+               itself when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| database_url(text).map(|url| config.read_database_url = Some(url)),
+    },
+    Setting {
         key: "listen",
         alias: None,
         what: "Where HTTP is served",

@@ -99,7 +99,7 @@ pub async fn list(State(app): State<App>, request: Request) -> Result<Response, 
     let filter = filter_of(&mut params);
     params.finish()?;
     let asked = Asked::of_log(&app, &parts).await?;
-    let page = app.store.read_all(after, &filter, first).await?;
+    let page = app.log().read_all(after, &filter, first).await?;
     let has_next = page.scanned_to < asked.position();
     let next = page.scanned_to.to_string();
     asked.one(&EventPage { items: shown(page.events)?, page: EventPageInfo { next, has_next } })
@@ -117,7 +117,7 @@ pub async fn get(
     let asked = Asked::of_log(&app, &parts).await?;
     let missing = || Problem::not_found("event at position", position);
     let before = position.checked_sub(1).ok_or_else(missing)?;
-    let page = app.store.read_all(before, &Filter::all(), 1).await?;
+    let page = app.log().read_all(before, &Filter::all(), 1).await?;
     let event = shown(page.events)?.pop().ok_or_else(missing)?;
     asked.one(&event)
 }
@@ -135,7 +135,7 @@ pub async fn stream(
     let first = first(&mut params);
     params.finish()?;
     let asked = Asked::of_log(&app, &parts).await?;
-    let mut events = app.store.read_stream(&stream, after.saturating_add(1), first + 1).await?;
+    let mut events = app.log().read_stream(&stream, after.saturating_add(1), first + 1).await?;
     if events.is_empty() && after == 0 {
         return Err(Problem::not_found("stream", stream));
     }

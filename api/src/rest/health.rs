@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::{params::Params, problem::Problem, server::App, telemetry::Measured};
@@ -31,7 +32,7 @@ pub struct Readiness {
 /// One part the server needs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Part {
-    /// Its name: `server`, `database`, or `projection:<name>`.
+    /// Its name: `server`, `database`, `read-database`, or `projection:<name>`.
     pub name: String,
     /// Whether it is well.
     pub ready: bool,
@@ -62,17 +63,12 @@ pub async fn ready(State(app): State<App>, params: Params) -> Result<Response, P
     params.finish()?;
     let mut parts =
         vec![Part::of("server", app.draining.is_cancelled().then(|| "shutting down".into()))];
-    let ping = sqlx::query("select 1").execute(&app.pool);
-    let database = match tokio::time::timeout(Duration::from_millis(PING_MS_MAX), ping).await {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "the database does not answer");
-            Some("it cannot be reached".to_owned())
-        }
-        Err(_) => Some(format!("it did not answer within {PING_MS_MAX} ms")),
-    };
+    let database = is_away(&app.tables).await;
     let is_there = database.is_none();
     parts.push(Part::of("database", database));
+    if app.replica.is_some() {
+        parts.push(Part::of("read-database", is_away(&app.pool).await));
+    }
     // Without the database their checkpoints cannot be asked for: the one fault is said once.
     if is_there {
         for status in app.projections.status().await {
@@ -93,6 +89,19 @@ pub async fn ready(State(app): State<App>, params: Params) -> Result<Response, P
         response.headers_mut().insert(header::RETRY_AFTER, crate::problem::RETRY_AFTER_S.into());
     }
     Ok(response)
+}
+
+/// What is wrong with a database; none when it answers.
+async fn is_away(pool: &PgPool) -> Option<String> {
+    let ping = sqlx::query("select 1").execute(pool);
+    match tokio::time::timeout(Duration::from_millis(PING_MS_MAX), ping).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a database does not answer");
+            Some("it cannot be reached".to_owned())
+        }
+        Err(_) => Some(format!("it did not answer within {PING_MS_MAX} ms")),
+    }
 }
 
 impl Part {

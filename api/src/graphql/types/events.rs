@@ -124,7 +124,7 @@ impl EventQueries {
     ) -> Result<Option<Event>> {
         let (asker, _) = context::enter_log(context, min_position).await?;
         let Some(before) = position.0.checked_sub(1) else { return Ok(None) };
-        let page = asker.app().store.read_all(before, &Filter::all(), 1).await;
+        let page = asker.app().log().read_all(before, &Filter::all(), 1).await;
         let page = page.map_err(Problem::from)?;
         Ok(page.events.first().map(Event::of).transpose()?)
     }
@@ -143,7 +143,7 @@ impl EventQueries {
         let from = start(after.as_deref())?;
         let filter = filter.unwrap_or_default().read()?;
         let (asker, head) = context::enter_log(context, min_position).await?;
-        let page = asker.app().store.read_all(from, &filter, first).await.map_err(Problem::from)?;
+        let page = asker.app().log().read_all(from, &filter, first).await.map_err(Problem::from)?;
         let mut connection = Connection::new(from > 0, page.scanned_to < head);
         for stored in &page.events {
             connection.edges.push(Edge::new(stored.position.to_string(), Event::of(stored)?));
@@ -167,7 +167,7 @@ impl EventQueries {
             .map_err(|error| Problem::invalid_parameter("name", error.to_string()))?;
         let (asker, _) = context::enter_log(context, min_position).await?;
         let next = from.saturating_add(1);
-        let events = asker.app().store.read_stream(&stream, next, first + 1).await;
+        let events = asker.app().log().read_stream(&stream, next, first + 1).await;
         let events = events.map_err(Problem::from)?;
         let mut connection = Connection::new(from > 0, events.len() > first);
         for stored in events.iter().take(first) {
