@@ -30,7 +30,15 @@ fn read(path: &str) -> String {
 /// What is typed, and what is answered when that is shown.
 struct Example {
     script: String,
-    answer: Option<Value>,
+    answer: Option<Answer>,
+}
+
+/// What a guide shows as an answer.
+enum Answer {
+    /// An object with these members.
+    Object(Value),
+    /// At last lines that begin with these words.
+    Lines(Vec<String>),
 }
 
 /// The examples of a guide, in its order.
@@ -54,7 +62,13 @@ fn examples(guide: &str) -> Vec<Example> {
                     panic!("an answer in the guide is not JSON: {error}\n{text}")
                 });
                 let last = examples.last_mut().expect("an answer follows an example");
-                last.answer = Some(shown);
+                last.answer = Some(Answer::Object(shown));
+                fence = None;
+            }
+            (Some(("text", text)), Some(_)) => {
+                let words = text.lines().filter_map(|line| line.split(' ').next());
+                let last = examples.last_mut().expect("an answer follows an example");
+                last.answer = Some(Answer::Lines(words.map(str::to_owned).collect()));
                 fence = None;
             }
             (Some(_), Some(_)) => fence = None,
@@ -97,11 +111,11 @@ impl Drop for Folder {
     }
 }
 
-/// Types every example of a guide in its order, in an empty folder, and compares what is answered
+/// Types every example of guides in their order, in an empty folder, and compares what is answered
 /// with what is shown.
-fn run(guide: &str, least: usize, folder: &Folder, environment: &[(&str, &str)]) {
+fn run(guides: &[&str], least: usize, folder: &Folder, environment: &[(&str, &str)]) {
     fs::create_dir_all(&folder.0).unwrap();
-    let examples = examples(&read(guide));
+    let examples: Vec<Example> = guides.iter().flat_map(|guide| examples(&read(guide))).collect();
     assert!(examples.len() >= least, "only {} examples were found", examples.len());
     let scripts: Vec<&str> = examples.iter().map(|example| example.script.as_str()).collect();
     let script = scripts.join(&format!("\nprintf '\\n{BETWEEN}\\n'\n"));
@@ -117,10 +131,25 @@ fn run(guide: &str, least: usize, folder: &Folder, environment: &[(&str, &str)])
     let outputs: Vec<&str> = told.split(&format!("\n{BETWEEN}\n")).collect();
     assert_eq!(outputs.len(), examples.len(), "{told}");
     for (output, example) in outputs.iter().zip(&examples) {
-        let Some(shown) = &example.answer else { continue };
-        let answer = serde_json::from_str(output.trim())
-            .unwrap_or_else(|error| panic!("{error}: {}\nanswers {output}", example.script));
-        has(&answer, shown, &example.script);
+        compare(output, example);
+    }
+}
+
+fn compare(output: &str, example: &Example) {
+    let script = &example.script;
+    match &example.answer {
+        None => {}
+        Some(Answer::Object(shown)) => {
+            let answer = serde_json::from_str(output.trim())
+                .unwrap_or_else(|error| panic!("{error}: {script}\nanswers {output}"));
+            has(&answer, shown, script);
+        }
+        Some(Answer::Lines(words)) => {
+            let lines: Vec<&str> = output.trim().lines().collect();
+            let last = lines.iter().rev().zip(words.iter().rev());
+            let begin = last.filter(|(line, word)| line.starts_with(word.as_str()));
+            assert_eq!(begin.count(), words.len(), "{script}\nanswers {output}");
+        }
     }
 }
 
@@ -131,7 +160,7 @@ async fn every_example_of_the_guide_to_authentication_does_what_it_shows() {
     let link = server.setup_token().expect("it starts for the first time").to_owned();
     let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
     let environment = [("BASE", server.address()), ("LINK", link.as_str())];
-    run("docs/api/authentication.md", 15, &folder, &environment);
+    run(&["docs/api/authentication.md"], 15, &folder, &environment);
     assert!(server.stop().success());
 }
 
@@ -140,8 +169,34 @@ async fn every_example_of_the_guide_to_the_api_does_what_it_shows() {
     let database = TestDatabase::create().await;
     let server = Node0::on_database(&database.url());
     let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
-    run("docs/api/guide.md", 12, &folder, &[("BASE", server.address()), ("TOKEN", TOKEN)]);
+    run(&["docs/api/guide.md"], 12, &folder, &[("BASE", server.address()), ("TOKEN", TOKEN)]);
     assert!(server.stop().success());
+}
+
+#[test]
+fn a_newcomer_gets_from_an_empty_folder_to_a_final_transaction_word_for_word() {
+    let name = format!("node0-start-{}", std::process::id());
+    let folder = Folder(std::env::temp_dir().join(name));
+    let program = program();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = Path::new(program.get_program()).parent().expect("it is in a folder");
+    let path = format!("{path}:{}", programs.display());
+    // What is installed was fetched before: the network has had its chances.
+    let wheels = programs.with_file_name("wheels").display().to_string();
+    let environment = [
+        ("PATH", path.as_str()),
+        ("NODE0", root().to_str().expect("a path of text")),
+        ("NODE0_LISTEN", "127.0.0.1:0"),
+        ("NODE0_TOKEN_ALGORITHM", "EdDSA"),
+        ("PIP_FIND_LINKS", wheels.as_str()),
+        ("PIP_NO_INDEX", "1"),
+        ("npm_config_prefer_offline", "true"),
+    ];
+    run(&["docs/api/start.md", "docs/api/signing.md"], 10, &folder, &environment);
+    let mut check = Command::new("npm");
+    check.args(["run", "check"]).current_dir(folder.0.join("client"));
+    let checked = check.output().expect("there is npm");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }
 
 /// The names of all functions in the Rust sources below a folder.

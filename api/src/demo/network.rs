@@ -45,6 +45,8 @@ const MONIKERS: [&str; VALIDATORS_MAX] = [
 
 /// What all keys come of.
 const SEED_FILE: &str = "seed.hex";
+/// The key of an account that nobody uses, for whoever tries things out.
+const ACCOUNT_FILE: &str = "account.json";
 /// A validator's key.
 const KEY_FILE: &str = "priv_validator_key.json";
 
@@ -56,7 +58,10 @@ pub struct Network {
     pub members: Vec<Member>,
     /// Whether it was started just now.
     pub is_new: bool,
+    /// The file with the key of an account that has money and that nobody uses.
+    pub account_file: PathBuf,
     senders: Vec<SigningKey>,
+    account: SigningKey,
 }
 
 /// A validator of ours.
@@ -104,6 +109,10 @@ impl Network {
         fs::create_dir_all(folder).map_err(Failure::unreachable)?;
         let seed = seed(&seed_file)?;
         let senders = (0..SENDERS).map(|nth| derived(&seed, "sender", nth)).collect();
+        let (account, account_file) = (derived(&seed, "account", 0), folder.join(ACCOUNT_FILE));
+        if !account_file.exists() {
+            write_key(&account_file, &account)?;
+        }
         let places = (0..).map(|nth| folder.join(format!("validator-{}", nth + 1)));
         let count = if is_new { validators } else { VALIDATORS_MAX };
         let places = places.take(count).take_while(|folder| is_new || folder.exists());
@@ -119,7 +128,7 @@ impl Network {
             Ok(member)
         });
         let members: Vec<Member> = members.collect::<Result<_, Failure>>()?;
-        let network = Network { chain, members, is_new, senders };
+        let network = Network { chain, members, is_new, account_file, senders, account };
         network.begin(commands, actor).await?;
         Ok(network)
     }
@@ -194,7 +203,7 @@ impl Network {
             }));
         }
         let mut accounts = Vec::with_capacity(self.senders.len());
-        for key in &self.senders {
+        for key in self.senders.iter().chain([&self.account]) {
             let address = public(key)?.address();
             accounts.push(json!({ "address": address, "balance": BALANCE.to_string() }));
         }

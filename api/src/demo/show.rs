@@ -278,6 +278,7 @@ fn say_where(network: &Network, address: &str, terminal: Terminal) -> Result<(),
         "chain": chain,
         "validators": count,
         "is_new": network.is_new,
+        "account": network.account_file,
         "look": places.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
     });
     let begun = if network.is_new { "begins" } else { "goes on" };
@@ -286,6 +287,8 @@ fn say_where(network: &Network, address: &str, terminal: Terminal) -> Result<(),
         for (name, url) in &places {
             text += &format!("\n  {name:<18} {}", paint.strong(url));
         }
+        let file = network.account_file.display();
+        text += &format!("\nAn account with money, for you: its key is in {file}");
         text
     };
     terminal.say(sentence, &object)
