@@ -24,7 +24,7 @@ use async_graphql::MergedObject;
 
 pub use access::{ACCESS, SUBSCRIPTIONS};
 pub use limits::Limits;
-pub use mutations::Mutation;
+pub use mutations::{Mutation, path_of};
 pub use persisted::Documents;
 pub use shapes::Component;
 pub use subscriptions::Subscription;

@@ -10,6 +10,7 @@ mod queries;
 mod rpc;
 pub(crate) mod schemas;
 mod shared;
+mod used;
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -27,7 +28,9 @@ pub fn document() -> Value {
     for entry in TABLE {
         // One generic route each, described command by command below.
         let generic = entry.access == Access::Command && entry.operation != Operation::Batch;
-        if !generic {
+        // The same page again, for the links in it.
+        let again = entry.path.len() > 1 && entry.path.ends_with('/');
+        if !generic && !again {
             let mut operation = queries::operation(entry);
             if deprecation::of(entry.operation).is_some() {
                 operation["deprecated"] = json!(true);
@@ -38,7 +41,7 @@ pub fn document() -> Value {
     for (path, operation) in commands::operations() {
         add(&mut paths, &path, "POST", operation);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Node-0",
@@ -63,7 +66,9 @@ pub fn document() -> Value {
                 },
             },
         },
-    })
+    });
+    used::only_used(&mut document);
+    document
 }
 
 /// The forms that a reply in JSON may have instead: a page of a list may be a file.

@@ -62,11 +62,9 @@ def key_of(url, role):
 
 
 def judge(url, role):
-    """Whether it finds nothing wrong."""
-    command = [
-        str(Path(sys.executable).with_name("schemathesis")),
-        "--config-file", str(HERE / "schemathesis.toml"),
-        "run", f"{url}/api/openapi.json",
+    """Whether it finds nothing wrong, neither over REST nor over GraphQL."""
+    program = str(Path(sys.executable).with_name("schemathesis"))
+    options = [
         "--checks", "all",
         "--max-examples", os.environ.get("EXAMPLES", "10"),
         "--continue-on-failure",
@@ -74,9 +72,20 @@ def judge(url, role):
         "--generation-database", "none",
     ]
     if role != STRANGER:
-        command += ["--header", f"Authorization: Bearer {key_of(url, role)}"]
-    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
-    return subprocess.run(command, env=environment, cwd=HERE).returncode == 0
+        options += ["--header", f"Authorization: Bearer {key_of(url, role)}"]
+    rest = [
+        program, "--config-file", str(HERE / "schemathesis.toml"),
+        "run", f"{url}/api/openapi.json", *options,
+    ]
+    graphql = [
+        program, "--config-file", str(HERE / "graphql.toml"),
+        "run", f"{url}/graphql", *options, "--exclude-checks", "not_a_server_error",
+    ]
+    well = True
+    for command, hooks in [(graphql, "graphql_hooks"), (rest, "hooks")]:
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": hooks, "PYTHONPATH": str(HERE)}
+        well &= subprocess.run(command, env=environment, cwd=HERE).returncode == 0
+    return well
 
 
 def main():

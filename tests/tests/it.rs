@@ -17,6 +17,7 @@ mod given_up;
 mod guide;
 mod identity;
 mod journeys;
+mod judges;
 mod promises;
 mod replica;
 mod roof;

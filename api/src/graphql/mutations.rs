@@ -60,6 +60,11 @@ static COMMANDS: LazyLock<BTreeMap<String, Command>> = LazyLock::new(|| {
     ALL.iter().flat_map(of).collect()
 });
 
+/// Where the command of a mutation is posted over REST.
+pub fn path_of(mutation: &str) -> Option<String> {
+    COMMANDS.get(mutation).map(|command| command.entry.path(command.spec))
+}
+
 /// The collection's name in the singular, and the command's without what repeats it.
 fn name(entry: &Entry, spec: &CommandSpec) -> String {
     let singular = entry.collection.strip_suffix('s').unwrap_or(entry.collection);

@@ -6,7 +6,10 @@ use async_graphql::{
     OutputType,
     connection::{Connection, Edge, EmptyFields},
 };
-use projections::{PageError, PageOf, PageRequest};
+use projections::{
+    PageError, PageOf, PageRequest,
+    page::{FIRST_DEFAULT, FIRST_MAX},
+};
 
 use crate::problem::{Fault, Problem};
 
@@ -23,6 +26,13 @@ pub fn request(first: Option<i32>, after: Option<&str>) -> Result<PageRequest, P
         };
         Problem::invalid_parameters(vec![Fault::of(name, error.to_string())])
     })
+}
+
+/// What a page costs: its rows, each with what is asked of it. More rows than a page has are
+/// refused by [`request`], with a clearer word.
+pub fn complexity(first: Option<i32>, row: usize) -> usize {
+    let rows = first.map_or(FIRST_DEFAULT, |first| u32::try_from(first).unwrap_or(0));
+    rows.min(FIRST_MAX) as usize * row + 1
 }
 
 /// The page as a connection.

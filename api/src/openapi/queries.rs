@@ -300,7 +300,9 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
         Reply::Done => ("204", "Done.", Value::Null),
         Reply::Away => ("303", "Look there.", Value::Null),
         Reply::GraphQl => {
-            let schema = json!({"oneOf": [{"type": "object"}, {"type": "array"}]});
+            let schema = json!({"oneOf": [
+                {"type": "object"}, {"type": "array", "items": {"type": "object"}},
+            ]});
             let content = json!({
                 "application/json": {"schema": schema},
                 "application/graphql-response+json": {"schema": schema},
@@ -359,7 +361,10 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
 
 /// GraphQL says in its own form why a request was not executed.
 fn graphql_refusal() -> Value {
-    let schema = json!({"type": "object", "required": ["errors"]});
+    let errors = json!({"type": "array", "minItems": 1, "items": {"type": "object"}});
+    let schema = json!({
+        "type": "object", "required": ["errors"], "properties": {"errors": errors},
+    });
     json!({
         "description": "Not executed: the errors say why, with the problem in `extensions`.",
         "headers": {"x-request-id": shared::header("RequestId")},

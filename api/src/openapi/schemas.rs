@@ -36,6 +36,19 @@ type Found = Vec<(String, RefOr<Schema>)>;
 
 /// Every schema, by name.
 pub fn all() -> Value {
+    let mut schemas: Map<String, Value> = found()
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
+        .collect();
+    schemas.insert("Problem".to_owned(), problem());
+    schemas.insert("PageInfo".to_owned(), page_info());
+    let mut sorted: Vec<_> = schemas.into_iter().collect();
+    sorted.sort_by(|one, other| one.0.cmp(&other.0));
+    Value::Object(sorted.into_iter().collect())
+}
+
+/// The schema of every type, each as often as it is used.
+fn found() -> Found {
     let mut found: Found = Vec::new();
     with::<accounts::Account>(&mut found);
     with::<accounts::AccountWithStakes>(&mut found);
@@ -147,7 +160,7 @@ pub fn all() -> Value {
     with::<auth::EmailVerification>(&mut found);
     with::<auth::Login>(&mut found);
     with::<auth::Refresh>(&mut found);
-    with::<auth::Registration>(&mut found);
+    with::<auth::RegistrationRequest>(&mut found);
     with::<auth::PasswordChange>(&mut found);
     with::<auth::InvitationRequest>(&mut found);
     with::<auth::ServiceRequest>(&mut found);
@@ -162,15 +175,7 @@ pub fn all() -> Value {
     with::<auth::ApiKeyMade>(&mut found);
     with::<auth::Myself>(&mut found);
     with::<auth::KeySet>(&mut found);
-    let mut schemas: Map<String, Value> = found
-        .into_iter()
-        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
-        .collect();
-    schemas.insert("Problem".to_owned(), problem());
-    schemas.insert("PageInfo".to_owned(), page_info());
-    let mut sorted: Vec<_> = schemas.into_iter().collect();
-    sorted.sort_by(|one, other| one.0.cmp(&other.0));
-    Value::Object(sorted.into_iter().collect())
+    found
 }
 
 /// The name of a schema.
@@ -231,4 +236,20 @@ fn page_info() -> Value {
             "has_next": {"type": "boolean", "description": "Whether anything follows."},
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_two_types_share_the_name_of_a_schema() {
+        let mut by_name: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
+        for (name, schema) in found() {
+            let first = by_name.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert!(*first == schema, "two types are called {name}");
+        }
+    }
 }

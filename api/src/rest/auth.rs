@@ -193,7 +193,7 @@ pub async fn me(request: Request) -> Result<Response, Problem> {
 
 /// `POST /api/v1/auth/register`.
 pub async fn register(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (_, it) = read::<Registration>(&app, Operation::Register, request).await?;
+    let (_, it) = read::<RegistrationRequest>(&app, Operation::Register, request).await?;
     let principal = app.identities.register(&it.token, &it.display_name, &it.password).await?;
     Ok(fresh(StatusCode::CREATED, &PrincipalMade { principal }))
 }

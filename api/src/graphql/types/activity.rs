@@ -110,7 +110,7 @@ pub struct ActivityQueries;
 #[Object]
 impl ActivityQueries {
     /// What happened, as far as it passes the filter.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn activity(
         &self,
         context: &Context<'_>,

@@ -400,7 +400,7 @@ impl BlockQueries {
     }
 
     /// Blocks of our own chain, by height.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments in the schema")]
     async fn blocks(
         &self,
@@ -461,7 +461,7 @@ impl BlockQueries {
     }
 
     /// Heights of a chain.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn consensus_heights(
         &self,
         context: &Context<'_>,

@@ -233,7 +233,7 @@ impl ChainQueries {
     }
 
     /// Chains, by their names.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn chains(
         &self,
         context: &Context<'_>,

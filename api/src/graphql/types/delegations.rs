@@ -91,7 +91,7 @@ pub struct DelegationQueries;
 #[Object]
 impl DelegationQueries {
     /// What a delegator has staked, validator by validator.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn delegations(
         &self,
         context: &Context<'_>,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     graphql::{
         context,
-        pages::Page,
+        pages::{self, Page},
         scalars::{Moment, Position},
     },
     problem::Problem,
@@ -130,7 +130,7 @@ impl EventQueries {
     }
 
     /// Events in the order of the log.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn events(
         &self,
         context: &Context<'_>,
@@ -152,7 +152,7 @@ impl EventQueries {
     }
 
     /// The events of one stream in their order.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn stream(
         &self,
         context: &Context<'_>,

@@ -103,7 +103,7 @@ impl FlagQueries {
     }
 
     /// Feature flags, by key.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn flags(
         &self,
         context: &Context<'_>,

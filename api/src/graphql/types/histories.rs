@@ -218,7 +218,7 @@ pub struct HistoryQueries;
 #[Object]
 impl HistoryQueries {
     /// What was punished.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments in the schema")]
     async fn slashings(
         &self,

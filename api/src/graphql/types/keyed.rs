@@ -266,9 +266,8 @@ impl Kind {
             arguments,
         );
         field.compute_complexity = Some(|context, variables, field, child| {
-            let first: Option<i32> = context.param_value(variables, field, "first", None)?;
-            let rows = usize::try_from(first.unwrap_or(20)).unwrap_or(0);
-            Ok(rows * child + 1)
+            let first = context.param_value(variables, field, "first", None)?;
+            Ok(pages::complexity(first, child))
         });
         field
     }

@@ -156,7 +156,7 @@ impl ProcessQueries {
     }
 
     /// What a process did, event by event that called for it, by the first step.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn process_runs(
         &self,
         context: &Context<'_>,

@@ -299,7 +299,7 @@ impl TransactionQueries {
 
     /// Transactions in the order in which they were accepted: those of an account or sender, or
     /// all.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments in the schema")]
     async fn transactions(
         &self,
@@ -341,7 +341,7 @@ impl TransactionQueries {
     }
 
     /// What waits for a block: who pays most for each byte comes first.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn mempool_transactions(
         &self,
         context: &Context<'_>,
@@ -356,7 +356,7 @@ impl TransactionQueries {
     }
 
     /// The transactions of an executed block, in its order; null when there is no such block.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn block_transactions(
         &self,
         context: &Context<'_>,
@@ -387,7 +387,7 @@ impl TransactionQueries {
     }
 
     /// Accounts, the greatest balance first.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn accounts(
         &self,
         context: &Context<'_>,
@@ -414,7 +414,7 @@ impl TransactionQueries {
     }
 
     /// Notarised documents, by height: of one document or one account, or all.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments in the schema")]
     async fn anchors(
         &self,

@@ -83,7 +83,7 @@ impl ValidatorSet {
     }
 
     /// Its members in CometBFT's order.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn members(
         &self,
         context: &Context<'_>,

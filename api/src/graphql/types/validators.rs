@@ -241,7 +241,7 @@ impl Validator {
     }
 
     /// Who staked how much on it, the greatest delegation first.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn delegations(
         &self,
         context: &Context<'_>,
@@ -252,7 +252,7 @@ impl Validator {
     }
 
     /// What it was punished for, the newest first.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn slashings(
         &self,
         context: &Context<'_>,
@@ -263,7 +263,7 @@ impl Validator {
     }
 
     /// How its reputation changed, the newest first.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn reputation_history(
         &self,
         context: &Context<'_>,
@@ -292,7 +292,7 @@ impl ValidatorQueries {
     }
 
     /// The validators that pass the filter, in this order.
-    #[graphql(complexity = "first.unwrap_or(20).max(0) as usize * child_complexity + 1")]
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
     async fn validators(
         &self,
         context: &Context<'_>,

@@ -34,7 +34,7 @@ pub struct Refresh {
 /// What an invited person registers with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Registration {
+pub struct RegistrationRequest {
     /// The name to show, 1 to 100 characters.
     pub(crate) display_name: String,
     /// At least 12 characters, at most 1,024 bytes.
@@ -290,7 +290,7 @@ pub fn body_of(operation: Operation) -> Option<(&'static str, Value)> {
         let example = json!({
             "display_name": "Ada", "password": password, "token": "user-0123456789ab.secret",
         });
-        return Some(("Registration", example));
+        return Some(("RegistrationRequest", example));
     }
     if operation == Operation::SetUp {
         let example = json!({
