@@ -138,7 +138,10 @@ impl Follower {
         let mut frames = Frames::default();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) => frames.push(&chunk),
+                Ok(Some(chunk)) => {
+                    self.server.received(&chunk);
+                    frames.push(&chunk);
+                }
                 Ok(None) => return Ended::Cut("it ended the stream".to_owned()),
                 Err(fault) => return Ended::Cut(sentence(&fault)),
             }

@@ -3,7 +3,14 @@
 //!
 //! Does not know what any of it means.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::values::{Hash, PeerAddress};
 use reqwest::{Certificate, Client, Identity, Response, StatusCode, Url, header};
@@ -29,6 +36,8 @@ pub struct Server {
     token: String,
     client: Client,
     streaming: Client,
+    /// Bytes of bodies, by whoever reads them.
+    received: Arc<AtomicU64>,
 }
 
 /// What became of a request.
@@ -102,12 +111,23 @@ impl Server {
                 .build()
                 .map_err(usage)?,
             streaming: client().read_timeout(silence).build().map_err(usage)?,
+            received: Arc::default(),
         })
     }
 
     /// Where it is.
     pub fn address(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// How many bytes of bodies came from it.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Counts what was read of a body.
+    pub(crate) fn received(&self, body: &[u8]) {
+        self.received.fetch_add(body.len() as u64, Ordering::Relaxed);
     }
 
     /// From where this machine speaks to it: a validator does not listen itself.
@@ -126,7 +146,7 @@ impl Server {
     pub async fn post(&self, path: &str, body: &impl Serialize) -> Answer {
         let request = self.client.post(self.url(path)).bearer_auth(&self.token).json(body);
         match request.send().await {
-            Ok(response) => answer(response).await,
+            Ok(response) => self.answer(response).await,
             Err(fault) => Answer::Busy(sentence(&fault)),
         }
     }
@@ -134,7 +154,7 @@ impl Server {
     /// Asks, once.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         match self.client.get(self.url(path)).bearer_auth(&self.token).send().await {
-            Ok(response) => answer(response).await,
+            Ok(response) => self.answer(response).await,
             Err(fault) => Answer::Busy(sentence(&fault)),
         }
     }
@@ -170,6 +190,7 @@ impl Server {
             }
         }
         let bytes = response.bytes().await.map_err(unreachable)?;
+        self.received(&bytes);
         if Hash::of(&bytes) != hash {
             let found = Hash::of(&bytes);
             let sentence = format!("the server gave content with the hash {found} for {hash}");
@@ -198,29 +219,33 @@ impl Server {
             _ => Err(Failure::Refused(said(response).await)),
         }
     }
+
+    async fn answer(&self, response: Response) -> Answer {
+        let status = response.status();
+        if status.is_success() {
+            return match response.bytes().await {
+                Ok(body) => {
+                    self.received(&body);
+                    let read = serde_json::from_slice(&body);
+                    read.map_or_else(|fault| Answer::Busy(fault.to_string()), Answer::Done)
+                }
+                Err(fault) => Answer::Busy(sentence(&fault)),
+            };
+        }
+        let said = said(response).await;
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::Forbidden(said),
+            // Somebody else was faster each time.
+            StatusCode::CONFLICT => Answer::Busy(said),
+            status if is_passing(status) => Answer::Busy(said),
+            _ => Answer::Refused(said),
+        }
+    }
 }
 
 /// Whether a request may be answered otherwise in a while.
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
-}
-
-async fn answer(response: Response) -> Answer {
-    let status = response.status();
-    if status.is_success() {
-        return match response.json().await {
-            Ok(body) => Answer::Done(body),
-            Err(fault) => Answer::Busy(sentence(&fault)),
-        };
-    }
-    let said = said(response).await;
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::Forbidden(said),
-        // Somebody else was faster each time.
-        StatusCode::CONFLICT => Answer::Busy(said),
-        status if is_passing(status) => Answer::Busy(said),
-        _ => Answer::Refused(said),
-    }
 }
 
 /// What a problem says.

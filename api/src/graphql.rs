@@ -52,6 +52,8 @@ pub struct Query(
     types::processes::ProcessQueries,
     types::flags::FlagQueries,
     types::keyed::KeyedQueries,
+    types::lists::ListQueries,
+    types::topology::TopologyQueries,
 );
 
 /// The schema.

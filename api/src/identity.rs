@@ -4,6 +4,7 @@
 //! as events. Does not know what anybody may do: that is the policy's and the directory's.
 
 mod erasure;
+mod letters;
 pub mod listing;
 pub mod oidc;
 mod passwords;

@@ -88,13 +88,22 @@ impl Mail {
              to {}{path}\n",
             self.public_url
         );
+        self.write(to, subject.to_owned(), text);
+    }
+
+    /// Writes to somebody that there is something to look at, and where.
+    pub fn tell(&self, to: String, subject: String, what: &str, path: &str) {
+        self.write(to, subject, format!("{what}\n\n{}{path}\n", self.public_url));
+    }
+
+    fn write(&self, to: String, subject: String, text: String) {
         let Some(server) = self.server.clone() else {
             // By whoever reads the log, as the README says.
             tracing::info!(subject, text, "no mail server is configured: a letter is shown here");
             return;
         };
         tokio::spawn(async move {
-            match server.deliver(&to, subject, text).await {
+            match server.deliver(&to, &subject, text).await {
                 Ok(()) => tracing::debug!(subject, "a letter is on its way"),
                 Err(error) => tracing::warn!(subject, error, "a letter could not be sent"),
             }

@@ -229,6 +229,7 @@ pub enum Operation {
     ListSlos,
     GetSlo,
     CommandSlo,
+    GetTopology,
     ListPeers,
     GetPeer,
     CommandPeer,
@@ -868,6 +869,12 @@ pub const TABLE: &[Entry] = &[
     get(Operation::ListSlos, "list-slos", "/api/v1/slos", Access::Needs(Permission::MonitorRead)),
     get(Operation::GetSlo, "get-slo", "/api/v1/slos/{slo}", Access::Needs(Permission::MonitorRead)),
     post(Operation::CommandSlo, "command-slo", "/api/v1/slos/{slo}/{command}", Access::Command),
+    get(
+        Operation::GetTopology,
+        "get-topology",
+        "/api/v1/chains/{chain}/topology",
+        Access::Public(Permission::NetworkRead),
+    ),
     get(
         Operation::ListPeers,
         "list-peers",

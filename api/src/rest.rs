@@ -29,6 +29,7 @@ pub mod reply;
 pub mod search;
 pub mod settings;
 pub mod slashings;
+pub mod topology;
 pub mod transactions;
 pub mod validator_sets;
 pub mod validators;

@@ -33,7 +33,7 @@ use crate::{
         auth::{self, browser},
         blobs, blocks, chains, delegations, documents, events, flags, follow, graphiql, headers,
         health, heartbeats, keyed, light_blocks, principals, processes, projections, search,
-        settings, slashings, transactions, validator_sets, validators,
+        settings, slashings, topology, transactions, validator_sets, validators,
     },
     rpc,
     server::App,
@@ -112,6 +112,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/chains/{chain}/finality", get(blocks::finality))
         .route("/api/v1/chains/{chain}/heights", get(blocks::heights))
         .route("/api/v1/chains/{chain}/leaderboard", get(blocks::leaderboard))
+        .route("/api/v1/chains/{chain}/topology", get(topology::get))
         .route("/api/v1/heights/{chain_height}", get(blocks::height))
         .route("/api/v1/heights/{chain_height}/{command}", post(command::<ConsensusHeight>))
         .route("/api/v1/blobs/{hash}", get(blobs::get))

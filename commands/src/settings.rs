@@ -11,6 +11,7 @@ use domain::{
         setting::{SchemaFault, Setting},
     },
     monitoring::Severity,
+    values::PrincipalId,
 };
 use event_store::StoreError;
 use jsonschema::Validator;
@@ -35,6 +36,8 @@ const BODY_BYTES_LIMIT: usize = 67_108_864;
 const ORIGINS_MAX: usize = 50;
 /// The most places that are told of alerts.
 const WEBHOOKS_MAX: usize = 20;
+/// How many people may be told of alerts by mail.
+const MAILS_MAX: usize = 20;
 /// The shortest silence after which a node is stale, in milliseconds.
 const STALE_MS_MIN: u64 = 1_000;
 /// The longest, in milliseconds: as long as signs of life are kept.
@@ -116,8 +119,20 @@ impl Default for Rollout {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notifications {
+    /// Who is written to.
+    pub mails: Vec<Mailed>,
     /// Where requests are sent to.
     pub webhooks: Vec<Webhook>,
+}
+
+/// A person who is told of alerts by mail, to the address they were invited by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mailed {
+    /// Who: an address would be personal, and stay in the log.
+    pub principal: PrincipalId,
+    /// Only of those that are this bad or worse.
+    pub severity: Severity,
 }
 
 /// A place that is told of alerts.
@@ -206,6 +221,10 @@ static ALL: LazyLock<Vec<SettingKey>> = LazyLock::new(|| {
         let words = format!("{what} a minute of one caller; 0 for as many as they like");
         whole(&words, 0, REQUESTS_A_MINUTE_MAX.into())
     };
+    let severity = json!({
+        "description": "Only of alerts that are this bad or worse",
+        "enum": ["info", "warning", "critical"],
+    });
     let bytes = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     vec![
         SettingKey::new::<Rollout>(
@@ -216,7 +235,21 @@ static ALL: LazyLock<Vec<SettingKey>> = LazyLock::new(|| {
         SettingKey::new::<Notifications>(
             "Who is told of alerts",
             true,
-            json!({"webhooks": {
+            json!({"mails": {
+                "description": "Who is written to, at the address they were invited by",
+                "type": "array",
+                "maxItems": MAILS_MAX,
+                "uniqueItems": true,
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["principal", "severity"],
+                    "properties": {
+                        "principal": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
+                        "severity": severity,
+                    },
+                },
+            }, "webhooks": {
                 "description": "Where requests are sent to, signed by the rules of Standard Webhooks",
                 "type": "array",
                 "maxItems": WEBHOOKS_MAX,
@@ -226,10 +259,7 @@ static ALL: LazyLock<Vec<SettingKey>> = LazyLock::new(|| {
                     "additionalProperties": false,
                     "required": ["severity", "url"],
                     "properties": {
-                        "severity": {
-                            "description": "Only of alerts that are this bad or worse",
-                            "enum": ["info", "warning", "critical"],
-                        },
+                        "severity": severity,
                         "url": {
                             "type": "string",
                             "maxLength": 500,
@@ -339,6 +369,8 @@ mod tests {
         assert_eq!(judged::<Rollout>(json!({"watch_s": 0})), good);
         let webhook = json!({"severity": "warning", "url": "https://hooks.example/a?b=c"});
         assert_eq!(judged::<Notifications>(json!({"webhooks": [webhook]})), good);
+        let mailed = json!({"principal": "user-ada", "severity": "critical"});
+        assert_eq!(judged::<Notifications>(json!({"mails": [mailed]})), good);
         assert_eq!(judged::<Notifications>(json!({})), good);
     }
 

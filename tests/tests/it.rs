@@ -8,6 +8,7 @@
 mod architecture;
 mod cluster;
 mod commands;
+mod completeness;
 mod contract;
 mod crash;
 mod demo;

@@ -6,6 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::{Value, json};
 use tests::{
+    app::TestApp,
     fixtures,
     node0::{complaint, lines, program, run},
     own_cluster::OwnCluster,
@@ -202,4 +203,41 @@ fn an_empty_log_is_shown_as_such_and_the_tables_are_made_once() {
     assert_eq!((tail.status.code(), lines(&tail)), (Some(0), Vec::new()));
     let show = run(["events", "show", "1", "--data", data]);
     assert_eq!(show.status.code(), Some(1), "{}", complaint(&show));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tail_of_the_log_is_cut_to_what_is_wanted() {
+    let app = TestApp::start().await;
+    let http = app.http();
+    let body = json!({"description": "as a test"});
+    let mut stories = Vec::new();
+    for name in ["one", "other"] {
+        let path = format!("/api/v1/flags/tail.{name}/create-flag");
+        let done = http.post(&path, &body).await.expect(200);
+        let kill = json!({"reason": "it is over"});
+        http.post(&format!("/api/v1/flags/tail.{name}/kill"), &kill).await.expect(200);
+        let position = done["position"].to_string();
+        let event = http.get(&format!("/api/v1/events/{position}")).await.expect(200);
+        stories.push(event["record"]["correlation"].as_str().unwrap().to_owned());
+    }
+    let url = app.database.url();
+    let tail = async |wanted: &[&str]| {
+        let mut arguments: Vec<String> =
+            ["events", "tail", "--json", "--database-url", &url].map(str::to_owned).into();
+        arguments.extend(wanted.iter().map(|one| (*one).to_owned()));
+        let output = tokio::task::spawn_blocking(move || run(arguments)).await.unwrap();
+        assert!(output.status.success(), "{}", complaint(&output));
+        let found = lines(&output).into_iter();
+        found.map(|line| line["record"]["stream"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [one, other] = ["flag-tail.one", "flag-tail.other"];
+    assert_eq!(tail(&["--category", "flag"]).await, [one, one, other, other]);
+    assert_eq!(tail(&["--category", "flag", "-n", "1"]).await, [other]);
+    assert_eq!(tail(&["--stream", one]).await, [one, one]);
+    assert_eq!(tail(&["--type", "flag-killed.v1"]).await, [one, other]);
+    assert_eq!(tail(&["--correlation", &stories[1]]).await, [other]);
+    assert_eq!(tail(&["--correlation", &stories[0], "--category", "validator"]).await, [""; 0]);
+    let odd = ["events", "tail", "--correlation", "a story", "--database-url", &url];
+    assert_eq!(run(odd).status.code(), Some(2));
+    app.stop().await;
 }

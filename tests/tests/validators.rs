@@ -254,7 +254,7 @@ async fn validators_go_on_when_a_server_that_was_killed_is_back() {
 async fn a_validator_tells_where_it_is_once_a_second() {
     let net = Net::running().await;
     net.reaches(4).await;
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
     let beats = net.server().http().get("/api/v1/heartbeats").await.expect(200);
     let beats = beats["items"].as_array().unwrap();
     let addresses: Vec<_> = beats.iter().map(|beat| beat["validator"].clone()).collect();
@@ -266,8 +266,11 @@ async fn a_validator_tells_where_it_is_once_a_second() {
         let height: u64 = beat["height"].as_str().unwrap().parse().unwrap();
         assert!(height >= 4, "{beat}");
         assert_eq!(beat["version"], env!("CARGO_PKG_VERSION"));
+        assert!(beat["latency_ms"].is_u64(), "{beat}");
+        assert!(beat["received_bytes"].as_u64().unwrap() > 1_000, "{beat}");
     }
-    let query = "{ heartbeats { validator height round step mempool version } }";
+    let query =
+        "{ heartbeats { validator height round step mempool latencyMs receivedBytes version } }";
     let told = net.server().http().graphql(query, json!({})).await;
     assert_eq!(told["heartbeats"].as_array().unwrap().len(), 4);
     net.stop().await;

@@ -2,7 +2,10 @@
 //!
 //! Does not matter to anything that is decided: one that does not arrive is not repeated.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 use domain::{
     consensus::Step,
@@ -45,7 +48,9 @@ impl Default for Beat {
 #[derive(Serialize)]
 struct Heartbeat<'a> {
     height: Height,
+    latency_ms: Option<u32>,
     mempool: u32,
+    received_bytes: u64,
     round: Round,
     step: Step,
     version: &'a str,
@@ -69,7 +74,7 @@ pub async fn beats(
     beat: watch::Receiver<Beat>,
 ) -> Infallible {
     let path = format!("/api/v1/validators/{address}/heartbeat");
-    let mut beats_left = 0;
+    let (mut beats_left, mut latency_ms) = (0, None);
     let mut ticks = tokio::time::interval(Duration::from_millis(BEAT_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -81,8 +86,11 @@ pub async fn beats(
             beats_left = if is_known { BEATS_ANNOUNCED } else { BEATS_UNKNOWN };
         }
         beats_left -= 1;
-        let body = Heartbeat { height, mempool, round, step, version };
-        is_taken("a heartbeat", server.post(&path, &body).await);
+        let received_bytes = server.received_bytes();
+        let body = Heartbeat { height, latency_ms, mempool, received_bytes, round, step, version };
+        let sent = Instant::now();
+        let taken = is_taken("a heartbeat", server.post(&path, &body).await);
+        latency_ms = taken.then(|| u32::try_from(sent.elapsed().as_millis()).unwrap_or(u32::MAX));
     }
 }
 

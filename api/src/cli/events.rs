@@ -7,6 +7,7 @@ use event_store::{EventStore, Filter, StoreOptions, StoredEvent, StreamName};
 use futures::StreamExt;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::{
     Failure,
@@ -66,6 +67,9 @@ pub struct Wanted {
     /// Only this type, e.g. header-observed.v1 (may be repeated)
     #[arg(long = "type", value_name = "NAME")]
     event_type: Vec<String>,
+    /// Only what belongs to this story, by its correlation id
+    #[arg(long, value_name = "ID")]
+    correlation: Option<Uuid>,
 }
 
 pub async fn run(verb: Verb, config: &Config) -> Result<(), Failure> {
@@ -133,7 +137,7 @@ async fn tail(
         categories: wanted.category,
         streams,
         event_types: wanted.event_type,
-        ..Filter::all()
+        correlation: wanted.correlation,
     };
     let head = store.head().await?.position;
     for event in newest(store, &filter, head, lines).await? {

@@ -183,7 +183,7 @@ fn told_apart<'s>(schema: &'s Value, json: &str) -> Option<Vec<&'s str>> {
 }
 
 /// A type's name: rows and views are called what they are rows and views of.
-fn type_name(component: &str) -> String {
+pub fn type_name(component: &str) -> String {
     let bare = component.strip_suffix("Row").or_else(|| component.strip_suffix("View"));
     bare.unwrap_or(component).to_owned()
 }

@@ -89,11 +89,9 @@ impl Identities {
         id: &PrincipalId,
         clear: &str,
     ) -> Result<Sealed, Problem> {
-        let vault = &self.secrets.vault;
-        let statement = "select key_id, wrapped from person_keys where principal = $1";
-        let find = || sqlx::query_as(statement).bind(id.as_str()).fetch_optional(&self.pool);
-        let mut found: Option<(String, Vec<u8>)> = find().await?;
+        let mut found = self.person_key(id).await?;
         if found.is_none() {
+            let vault = &self.secrets.vault;
             let key_id = format!("key-{}", Uuid::now_v7().simple());
             let key = vault::random::<{ vault::KEY_BYTES }>().map_err(Problem::internal)?;
             let wrapped = vault.seal(&person_purpose(&key_id), &key).map_err(Problem::internal)?;
@@ -101,15 +99,44 @@ impl Identities {
                              values ($1, $2, $3) on conflict (principal) do nothing";
             let insert = sqlx::query(statement).bind(key_id).bind(id.as_str()).bind(wrapped);
             insert.execute(&self.pool).await?;
-            found = find().await?;
+            found = self.person_key(id).await?;
         }
-        let lost = || Problem::internal("a person's key was sealed under another master key");
-        let (key_id, wrapped) = found.ok_or_else(lost)?;
-        let key = vault.open(&person_purpose(&key_id), &wrapped).ok_or_else(lost)?;
-        let key: [u8; vault::KEY_BYTES] = key.try_into().map_err(|_| lost())?;
+        let (key_id, key) = found.ok_or_else(lost_key)?;
         let sealed = vault::seal_under(&key, id.as_str(), clear.as_bytes());
         Sealed::new(&sealed.map_err(Problem::internal)?, &key_id).map_err(Problem::internal)
     }
+
+    /// Opens what is personal; none when the person's key is destroyed.
+    pub(super) async fn open_personal(
+        &self,
+        id: &PrincipalId,
+        sealed: &Sealed,
+    ) -> Result<Option<String>, Problem> {
+        let found = self.person_key(id).await?;
+        let found = found.filter(|(key_id, _)| key_id == sealed.key_id());
+        let Some((_, key)) = found else { return Ok(None) };
+        let clear = vault::open_under(&key, id.as_str(), &sealed.ciphertext());
+        let clear = clear.and_then(|bytes| String::from_utf8(bytes).ok());
+        clear.map(Some).ok_or_else(|| Problem::internal("what is personal is of another person"))
+    }
+
+    /// A person's own key and its name; none before the first use, and once it is destroyed.
+    async fn person_key(
+        &self,
+        id: &PrincipalId,
+    ) -> Result<Option<(String, [u8; vault::KEY_BYTES])>, Problem> {
+        let statement = "select key_id, wrapped from person_keys where principal = $1";
+        let found: Option<(String, Vec<u8>)> =
+            sqlx::query_as(statement).bind(id.as_str()).fetch_optional(&self.pool).await?;
+        let Some((key_id, wrapped)) = found else { return Ok(None) };
+        let key = self.secrets.vault.open(&person_purpose(&key_id), &wrapped);
+        let key = key.and_then(|key| key.try_into().ok()).ok_or_else(lost_key)?;
+        Ok(Some((key_id, key)))
+    }
+}
+
+fn lost_key() -> Problem {
+    Problem::internal("a person's key was sealed under another master key")
 }
 
 pub(super) fn password_purpose(verifier: Hash) -> String {

@@ -150,6 +150,11 @@ pub fn seal_under(
     seal(&sealing_key(key), purpose, clear)
 }
 
+/// Opens what [`seal_under`] sealed; none when it is not that.
+pub fn open_under(key: &[u8; KEY_BYTES], purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    open(&sealing_key(key), purpose, sealed)
+}
+
 /// The key of a use.
 fn derived(master: &[u8; KEY_BYTES], purpose: &str) -> [u8; KEY_BYTES] {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, master), purpose.as_bytes());

@@ -1,4 +1,4 @@
-//! Notices: whoever asked for it is told over HTTP that an alert is there, or is over.
+//! Notices: whoever asked for it is told over HTTP or by mail that an alert is there, or is over.
 //!
 //! Does not know what an alert is about. Requests are signed by the rules of Standard Webhooks
 //! (standardwebhooks.com, 1.0.0), with the service's own Ed25519 key (`v1a`), so that nobody shares
@@ -15,6 +15,7 @@ use commands::settings::Webhook;
 use domain::{
     aggregate,
     monitoring::{Severity, alert::Event},
+    values::PrincipalId,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use event_store::{Filter, StoredEvent};
@@ -51,6 +52,10 @@ struct Notice {
     id: Uuid,
     severity: Severity,
     body: String,
+    /// The same for people: the subject of a letter, what it says, and where to look.
+    subject: String,
+    text: String,
+    path: String,
 }
 
 /// Sends what is to be sent until the server closes. Addresses that are not public are spoken to
@@ -102,23 +107,36 @@ fn notice(stored: &StoredEvent, severities: &mut BTreeMap<String, Severity>) -> 
     let record = stored.parse().ok()?;
     let event: Event = aggregate::read(record.event_type, record.data.get()).ok()?;
     let alert = stored.stream.id().to_owned();
-    let told = |what: &str, severity: Severity, data: serde_json::Value| {
+    let told = |what: &str, severity: Severity, words: String, data: serde_json::Value| {
+        let at = record.at.to_rfc3339();
         let body = json!({
-            "type": what,
-            "timestamp": record.at.to_rfc3339(),
+            "type": format!("alert.{what}"),
+            "timestamp": at,
             "data": {"alert": alert, "severity": severity, "position": stored.position, "event": data},
         });
-        Some(Notice { id: record.id, severity, body: body.to_string() })
+        Some(Notice {
+            id: record.id,
+            severity,
+            body: body.to_string(),
+            subject: format!("[{severity}] {alert} {what}"),
+            text: format!("{words}\n\nThe alert {alert} ({severity}) was {what} at {at}."),
+            path: format!("/api/v1/alerts/{alert}"),
+        })
     };
     match event {
         Event::AlertFired(data) => {
             severities.insert(alert.clone(), data.severity);
-            if data.silenced { None } else { told("alert.fired", data.severity, json!(data)) }
+            if data.silenced {
+                return None;
+            }
+            told("fired", data.severity, data.summary.to_string(), json!(data))
         }
         Event::AlertResolved(data) => {
             // After a restart it is not remembered: then whoever is told of anything is told.
             let severity = severities.remove(&alert).unwrap_or(Severity::Critical);
-            told("alert.resolved", severity, json!(data))
+            let words =
+                data.reason.as_ref().map_or_else(|| "It is over.".to_owned(), ToString::to_string);
+            told("resolved", severity, words, json!(data))
         }
         Event::AlertPending(_) | Event::AlertAcknowledged(_) | Event::AlertSilenced(_) => None,
     }
@@ -130,8 +148,20 @@ async fn tell(app: &App, notice: &Notice, private: bool) {
     let wanted = |webhook: &&Webhook| webhook.severity <= notice.severity;
     let places = values.notifications.webhooks.iter().filter(wanted);
     let key = SigningKey::from_bytes(&app.identities.webhook_seed());
-    futures::future::join_all(places.map(|webhook| deliver(&webhook.url, notice, &key, private)))
-        .await;
+    let mails = values.notifications.mails.iter().filter(|mail| mail.severity <= notice.severity);
+    let requests = places.map(|webhook| deliver(&webhook.url, notice, &key, private));
+    let letters = mails.map(|mail| write(app, &mail.principal, notice));
+    tokio::join!(futures::future::join_all(requests), futures::future::join_all(letters));
+}
+
+/// Writes to a person; the letter goes on its way by itself.
+async fn write(app: &App, to: &PrincipalId, notice: &Notice) {
+    let Notice { subject, text, path, .. } = notice;
+    match app.identities.write_to(to, subject, text, path).await {
+        Ok(true) => {}
+        Ok(false) => warn!(%to, "there is nobody, or no address, to write to"),
+        Err(problem) => warn!(%to, because = problem.detail(), "a letter was not written"),
+    }
 }
 
 async fn deliver(url: &str, notice: &Notice, key: &SigningKey, private: bool) {

@@ -956,6 +956,12 @@ fn doc(operation: Operation) -> Doc {
             Reply::Page("SloRow"),
         ),
         Operation::GetSlo => plain("slos", "An objective as it is now", Reply::One("SloRow")),
+        Operation::GetTopology => plain(
+            "peers",
+            "The network of a chain: its nodes, whose they are, when each was last heard of, and \
+             into which groups it is torn",
+            Reply::One("Topology"),
+        ),
         Operation::ListPeers => asked(
             "peers",
             "Nodes, by id",

@@ -27,7 +27,7 @@ use crate::{
     identity::listing,
     rest::{
         alertmanager, auth, documents, events, flags as of_flags, health, heartbeats as beats,
-        principals, processes, projections as status, search, settings as of_settings,
+        principals, processes, projections as status, search, settings as of_settings, topology,
         transactions as sent, validator_sets as sets,
     },
 };
@@ -141,6 +141,7 @@ fn found() -> Found {
     with::<peer::Event>(&mut found);
     with::<peer::Refusal>(&mut found);
     with::<peers::Peer>(&mut found);
+    with::<topology::Topology>(&mut found);
     with::<partition::Command>(&mut found);
     with::<partition::Event>(&mut found);
     with::<partition::Refusal>(&mut found);

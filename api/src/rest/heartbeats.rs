@@ -31,7 +31,10 @@ pub struct Heartbeats {
 
 /// A sign of life as it is sent.
 pub fn example() -> Value {
-    json!({"height": "12", "mempool": 3, "round": 0, "step": "propose", "version": "0.1.0"})
+    json!({
+        "height": "12", "latency_ms": 4, "mempool": 3, "received_bytes": 73_214, "round": 0,
+        "step": "propose", "version": "0.1.0",
+    })
 }
 
 /// `POST /api/v1/validators/{address}/heartbeat`.

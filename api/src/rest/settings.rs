@@ -160,11 +160,20 @@ pub async fn versions(
     let page = params.page();
     params.finish()?;
     let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    settings::find(&key).ok_or_else(|| unknown(&key))?;
-    let versions = row(&app, &key).await?.map_or_else(Vec::new, |row| row.history);
+    asked.list(&versions_of(&app, &key, &page).await?)
+}
+
+/// A page of what was in force of a setting, the newest first.
+pub async fn versions_of(
+    app: &App,
+    key: &Key,
+    page: &PageRequest,
+) -> Result<PageOf<SettingVersion>, Problem> {
+    settings::find(key).ok_or_else(|| unknown(key))?;
+    let versions = row(app, key).await?.map_or_else(Vec::new, |row| row.history);
     // The newest first: lists of what is in memory are cut in the order of their keys.
     let from_the_last = |version: &SettingVersion| format!("{:010}", u32::MAX - version.number);
     let sorted = versions.into_iter().map(|version| (from_the_last(&version), version)).collect();
     let page = page.cut(VERSIONS, sorted);
-    asked.list(&page.map_err(|error| Problem::invalid_parameter("after", error.to_string()))?)
+    page.map_err(|error| Problem::invalid_parameter("after", error.to_string()))
 }

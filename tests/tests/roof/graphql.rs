@@ -1,5 +1,6 @@
 //! GraphQL: connections, node ids, limits, errors, and how many statements a query costs.
 
+use commands::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
@@ -7,7 +8,7 @@ use tests::{
     http::{Answer, Http},
 };
 
-use super::{problem, proxy::Proxy, register, send, start, validator};
+use super::{problem, proxy::Proxy, register, send, shown, start, validator};
 
 const RESPONSE: &str = "application/graphql-response+json";
 
@@ -264,5 +265,79 @@ async fn the_page_to_ask_on_comes_out_of_the_program_itself() {
     let plain = http.get("/graphiql/react.js").await;
     assert_eq!((plain.status, problem(&plain).as_str()), (406, "not-acceptable"));
     assert_eq!(http.get("/graphiql/nothing.js").await.status, 404);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_are_never_asked_one_by_one_are_the_same_as_over_rest() {
+    let (app, admin) = start().await;
+    register(&admin, 1..3).await;
+    let north = admin.service("service-north", Role::Admin).await;
+    let path = "/api/v1/settings/network.peer_watch";
+    for stale in [60_000, 70_000] {
+        let body = json!({"reason": "as a test", "value": {"peer_stale_ms": stale}});
+        let proposed = admin.post(&format!("{path}/propose"), &body).await.expect(200);
+        let proposal = &proposed["events"][0]["data"]["proposal"];
+        let approve = json!({ "proposal": proposal });
+        north.post(&format!("{path}/approve"), &approve).await.expect(200);
+        shown(&admin, path, |seen| seen["value"]["peer_stale_ms"] == stale).await;
+    }
+    let validator = super::validator(1);
+    let address = format!("{:?}", validator.rsplit('/').next().unwrap());
+    let of_validator = |list: &str| format!("{validator}/{list}");
+    let of_north = |list: &str| format!("/api/v1/principals/service-north/{list}");
+    let mut rows = 0;
+    // Where it is asked over REST and over GraphQL, and a member of a row.
+    for (path, field, member) in [
+        ("/api/v1/roles".to_owned(), "roles".to_owned(), "role"),
+        (of_north("api-keys"), "apiKeys(principal: \"service-north\")".to_owned(), "key"),
+        (of_north("sessions"), "sessions(principal: \"service-north\")".to_owned(), "session"),
+        (
+            format!("{path}/versions"),
+            "settingVersions(key: \"network.peer_watch\")".to_owned(),
+            "number",
+        ),
+        (of_validator("performances"), format!("performances(address: {address})"), "epoch"),
+        (of_validator("unbondings"), format!("unbondings(validator: {address})"), "amount"),
+        (
+            "/api/v1/chains/roof-1/forks?sort=oldest".to_owned(),
+            "forks(chainId: \"roof-1\", sort: OLDEST)".to_owned(),
+            "height",
+        ),
+        (
+            "/api/v1/chains/roof-1/rejections".to_owned(),
+            "rejections(chainId: \"roof-1\")".to_owned(),
+            "code",
+        ),
+        (
+            "/api/v1/validator-sets/roof-1/epochs".to_owned(),
+            "validatorSets(chainId: \"roof-1\")".to_owned(),
+            "epoch",
+        ),
+    ] {
+        let told = admin.get(&path).await.expect(200);
+        let query = format!("{{ list: {field} {{ nodes {{ {member} }} }} }}");
+        let asked = admin.graphql(&query, json!({})).await;
+        let members = |rows: &Value| -> Vec<Value> {
+            rows.as_array().unwrap().iter().map(|row| row[member].clone()).collect()
+        };
+        assert_eq!(members(&asked["list"]["nodes"]), members(&told["items"]), "{query}");
+        rows += told["items"].as_array().unwrap().len();
+    }
+    assert!(rows >= 8, "only {rows} rows were compared");
+    // Who showed a key is on record a second later.
+    let query = "{ accessRecords(principal: \"service-north\", outcome: \"allowed\") \
+                 { nodes { operation count } } }";
+    let begun = std::time::Instant::now();
+    while admin.graphql(query, json!({})).await["accessRecords"]["nodes"] == json!([]) {
+        assert!(begun.elapsed().as_secs() < 20, "nobody was recorded");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let neither = ask(&admin, "{ unbondings { nodes { amount } } }").await;
+    assert_eq!(kind(&neither), "invalid-parameter");
+    let odd = ask(&admin, "{ accessRecords(outcome: \"maybe\") { nodes { id } } }").await;
+    assert_eq!(kind(&odd), "invalid-parameter");
+    let nobody = ask(&admin, "{ sessions(principal: \"nobody\") { nodes { session } } }").await;
+    assert_eq!(kind(&nobody), "not-found");
     app.stop().await;
 }

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::identity::{EMAIL, PASSWORD, ask, eventually, login, registered, text, told, with};
+use super::monitoring::tell_all;
 
 /// A mail server that keeps what it is given.
 #[derive(Clone, Default)]
@@ -210,4 +211,42 @@ async fn who_there_is_is_listed_by_id_and_found_by_address() {
     let ended = with(&app, text(&there["access_token"]));
     assert_eq!(ended.get("/api/v1/auth/me").await.status, 401);
     session.get("/api/v1/auth/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_named_is_told_of_alerts_by_mail_at_an_address_that_no_event_holds() {
+    let server = MailServer::default();
+    let url = server.start().await;
+    let from = "Node-0 <node0@north.example>";
+    let settings = [("smtp_url", url.as_str()), ("mail_from", from), ("monitor_ms", "100")];
+    let app = TestApp::start_with(&settings).await;
+    let admin = app.http();
+    admin.post("/api/v1/principals", &json!({"email": EMAIL})).await.expect(201);
+    let token = server.token(0).await;
+    let body = json!({"display_name": "Ada", "password": PASSWORD, "token": token});
+    let ada = ask(&app, "/api/v1/auth/register", body).await.expect(201);
+    let mails = json!([
+        {"principal": ada["principal"], "severity": "critical"},
+        {"principal": "user-nobody", "severity": "info"},
+    ]);
+    tell_all(&admin, json!({ "mails": mails })).await;
+    let fire = |severity: &str, summary: &str| json!({"severity": severity, "source": {"kind": "program"}, "summary": summary});
+    let fired = |alert: &str| format!("/api/v1/alerts/{alert}/fire");
+    admin.post(&fired("small"), &fire("warning", "a small thing")).await.expect(200);
+    admin.post(&fired("big"), &fire("critical", "the house burns")).await.expect(200);
+    eventually(|| async { server.letters.lock().unwrap().len() == 2 }).await;
+    let letter = server.letters.lock().unwrap()[1].replace("=\n", "");
+    for word in
+        ["To: ada@north.example", "[critical] big fired", "the house burns", "/api/v1/alerts/big"]
+    {
+        assert!(letter.contains(word), "{word} is not in {letter}");
+    }
+    let over = json!({"reason": "it was put out"});
+    admin.post("/api/v1/alerts/big/resolve", &over).await.expect(200);
+    eventually(|| async { server.letters.lock().unwrap().len() == 3 }).await;
+    let letter = server.letters.lock().unwrap()[2].replace("=\n", "");
+    assert!(letter.contains("big resolved") && letter.contains("it was put out"), "{letter}");
+    let log = admin.get("/api/v1/events?first=100").await.expect(200).to_string();
+    assert!(!log.contains(EMAIL), "no event names the address");
+    app.stop().await;
 }

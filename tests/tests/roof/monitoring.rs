@@ -180,9 +180,13 @@ async fn take(State(told): State<Told>, headers: HeaderMap, body: Bytes) -> Stat
 
 /// Sets whom notices go to, and waits until every part of this server knows.
 pub async fn tell(http: &Http, url: &str) {
+    tell_all(http, json!({"webhooks": [{"severity": "warning", "url": url}]})).await;
+}
+
+/// The same for whoever a value of the setting names.
+pub async fn tell_all(http: &Http, value: Value) {
     let approver = http.service("service-teller", Role::Admin).await;
     let path = "/api/v1/settings/monitoring.notifications";
-    let value = json!({"webhooks": [{"severity": "warning", "url": url}]});
     let body = json!({"reason": "told", "value": value});
     http.post(&format!("{path}/propose"), &body).await.expect(200);
     approver.post(&format!("{path}/approve"), &json!({"proposal": 1})).await.expect(200);

@@ -110,7 +110,33 @@ async fn a_network_torn_apart_is_reported_with_the_power_of_its_parts() {
     let unknown = json!({"groups": [[id(1)], ["stranger"]]});
     let refused = admin.post(&format!("{path}/report-partition"), &unknown).await;
     assert_eq!(refused.body["refusal"]["code"], "peer-not-connected");
+    let beat = json!({"height": "7", "latency_ms": 3, "mempool": 0, "received_bytes": 900, "round": 0,
+        "step": "propose", "version": "0.1.0"});
+    let one = ValidatorKey::number(1).address();
+    admin.post(&format!("/api/v1/validators/{one}/heartbeat"), &beat).await.expect(200);
+    let topology = format!("/api/v1/chains/{CHAIN}/topology");
+    let seen = shown(&admin, &topology, |seen| !seen["partition"].is_null()).await;
+    let nodes = seen["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 3, "{seen:#}");
+    for node in nodes {
+        let group = usize::try_from(node["group"].as_u64().unwrap()).unwrap();
+        let group = seen["partition"]["groups"][group]["peers"].as_array().unwrap();
+        assert!(group.contains(&node["peer"]), "{seen:#}");
+        assert_eq!(group.len(), if node["peer"] == id(3) { 1 } else { 2 });
+        assert_eq!((&node["standing"], node["moniker"].is_string()), (&json!("connected"), true));
+        let heard = node["peer"] == id(1);
+        assert_eq!(node["heartbeat"]["latency_ms"].is_number(), heard, "{node:#}");
+    }
+    let query = format!(
+        "{{ topology(chainId: \"{CHAIN}\") {{ connectedPower knownPower \
+        nodes {{ peer group heartbeat {{ height receivedBytes }} }} partition {{ quorum }} }} }}"
+    );
+    let told = admin.graphql(&query, json!({})).await;
+    let total = &seen["partition"]["total_power"];
+    assert_eq!(&told["topology"]["connectedPower"], total, "{told:#}");
+    assert_eq!(told["topology"]["nodes"].as_array().unwrap().len(), 3);
     admin.post(&format!("{path}/heal-partition"), &json!({})).await.expect(200);
+    shown(&admin, &topology, |seen| seen["partition"].is_null()).await;
     let again = admin.post(&format!("{path}/heal-partition"), &json!({})).await;
     assert_eq!(again.body["refusal"]["code"], "not-partitioned");
     let seen =

@@ -41,6 +41,10 @@ pub struct Heartbeat {
     step: RoundStep,
     /// How many transactions wait with it.
     mempool: Position,
+    /// How many milliseconds its sign of life before took to be answered, as it says.
+    latency_ms: Option<u32>,
+    /// How many bytes of bodies it has received from its server since it started, as it says.
+    received_bytes: Option<Position>,
     /// The version of its program.
     version: String,
 }
@@ -54,6 +58,8 @@ impl From<Beat> for Heartbeat {
             round: beat.round.value(),
             step: beat.step.into(),
             mempool: Position(u64::from(beat.mempool)),
+            latency_ms: beat.latency_ms,
+            received_bytes: beat.received_bytes.map(Position),
             version: beat.version,
         }
     }

@@ -6,10 +6,8 @@
 use std::{borrow::Cow, str::FromStr};
 
 use async_graphql::{
-    Context, ContextSelectionSet, Name, ObjectType, OutputType, Positioned, ServerResult,
+    Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult,
     Value as Written,
-    connection::PageInfo,
-    indexmap::IndexMap,
     parser::types::Field,
     registry::{MetaField, MetaTypeId, Registry},
     resolver_utils::{ContainerType, resolve_container},
@@ -18,21 +16,19 @@ use domain::{
     configuration::Key,
     values::{PrincipalId, ValueError},
 };
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::FutureExt as _;
 use projections::{
-    PageOf, PageRequest, alert_rules, alerts,
+    PageRequest, alert_rules, alerts,
     keyed::{self, Filter},
     partitions, peers, settings, slos,
 };
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::connections::{self, Found, Named, Page, page_told, text, told};
 use crate::{
     graphql::{
         Component as _,
         context::{self, Arguments},
-        pages,
-        scalars::Position,
         shapes,
     },
     identity::listing::{self, PrincipalView},
@@ -45,9 +41,6 @@ use crate::{
     },
     server::App,
 };
-
-type Page = PageOf<Value>;
-type Found<'a, T> = BoxFuture<'a, Result<T, Problem>>;
 
 /// A read model as it is asked for.
 struct Kind {
@@ -64,7 +57,7 @@ struct Kind {
     /// What is said of the list.
     words: &'static str,
     /// What one may be, and what else it is searched by: names and types of arguments.
-    filters: &'static [(&'static str, &'static str)],
+    filters: &'static Named,
     get: for<'a> fn(&'a App, &'a str) -> Found<'a, Option<Value>>,
     list: for<'a> fn(&'a App, Wanted<'a>) -> Found<'a, Page>,
 }
@@ -125,7 +118,7 @@ const KINDS: &[Kind] = &[
 const fn kind<R: Shown>(
     (one, many): (&'static str, &'static str),
     words: &'static str,
-    filters: &'static [(&'static str, &'static str)],
+    filters: &'static Named,
 ) -> Kind {
     Kind {
         one,
@@ -183,16 +176,6 @@ async fn every_principal(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem>
     page_told(app.identities.principals(&all, wanted.page).await?)
 }
 
-fn told(row: &impl Serialize) -> Result<Value, Problem> {
-    serde_json::to_value(row).map_err(Problem::internal)
-}
-
-fn page_told<T: Serialize>(page: PageOf<T>) -> Result<Page, Problem> {
-    let PageOf { items, cursors, next, has_next } = page;
-    let items = items.iter().map(told).collect::<Result<Vec<_>, _>>()?;
-    Ok(PageOf { items, cursors, next, has_next })
-}
-
 /// The fields of the query root.
 #[derive(Default)]
 pub struct KeyedQueries;
@@ -238,49 +221,7 @@ impl Kind {
     }
 
     fn field_of_many(&self, registry: &mut Registry) -> MetaField {
-        let of = shapes::output(registry, &self.reference(), "");
-        let bare = of.trim_end_matches('!');
-        let page_info = PageInfo::create_type_info(registry);
-        let plain =
-            |name: &str, of: String| (name.to_owned(), shapes::field(name, None, of, Vec::new()));
-        let edge = [plain("cursor", "String!".to_owned()), plain("node", of.clone())];
-        let connection = [
-            plain("pageInfo", page_info),
-            plain("edges", format!("[{bare}Edge!]!")),
-            plain("nodes", format!("[{bare}!]!")),
-        ];
-        for (name, fields) in [
-            (format!("{bare}Edge"), edge.to_vec()),
-            (format!("{bare}Connection"), connection.to_vec()),
-        ] {
-            let object = shapes::object(&name, None, fields.into_iter().collect());
-            registry.types.insert(name, object);
-        }
-        let argument = |(name, of): (&str, &str)| shapes::argument(name, None, of.to_owned());
-        let paging = [("first", "Int"), ("after", "String"), ("minPosition", "Position")];
-        let arguments = self.filters.iter().copied().chain(paging).map(argument).collect();
-        let mut field = shapes::field(
-            self.many,
-            Some(self.words.to_owned()),
-            format!("{bare}Connection!"),
-            arguments,
-        );
-        field.compute_complexity = Some(|context, variables, field, child| {
-            let first = context.param_value(variables, field, "first", None)?;
-            Ok(pages::complexity(first, child))
-        });
-        field
-    }
-
-    async fn enter<'c>(
-        &self,
-        context: &Context<'c>,
-        arguments: &Arguments,
-    ) -> Result<&'c context::Asker, Problem> {
-        match self.model {
-            Some(model) => context::enter(context, &[model], position(arguments)).await,
-            None => context::enter_log(context, position(arguments)).await.map(|(asker, _)| asker),
-        }
+        connections::field(registry, (self.many, self.words), self.schema, self.filters)
     }
 
     async fn answer_one(
@@ -288,7 +229,7 @@ impl Kind {
         context: &Context<'_>,
         arguments: &Arguments,
     ) -> Result<Written, Problem> {
-        let asker = self.enter(context, arguments).await?;
+        let asker = connections::enter(context, self.model, arguments).await?;
         let id = text(arguments, self.parameter).unwrap_or_default();
         let row = (self.get)(asker.app(), &id).await?;
         Ok(row.map_or(Written::Null, |row| shapes::written(&self.reference(), "", &row)))
@@ -299,13 +240,8 @@ impl Kind {
         context: &Context<'_>,
         arguments: &Arguments,
     ) -> Result<Written, Problem> {
-        let first = match arguments.get("first") {
-            Some(Written::Number(first)) => Some(first.as_i64().unwrap_or(0)),
-            Some(_) | None => None,
-        };
-        let first = first.map(|first| i32::try_from(first).unwrap_or(0));
-        let page = pages::request(first, text(arguments, "after").as_deref())?;
-        let asker = self.enter(context, arguments).await?;
+        let page = connections::asked(arguments)?;
+        let asker = connections::enter(context, self.model, arguments).await?;
         let class = text(arguments, "severity").map(|severity| severity.to_ascii_lowercase());
         let wanted = Wanted {
             standing: text(arguments, "standing"),
@@ -313,62 +249,8 @@ impl Kind {
             page: &page,
         };
         let found = (self.list)(asker.app(), wanted).await?;
-        Ok(self.connection(&page, found))
+        Ok(connections::connection(self.schema, &page, &found))
     }
-
-    fn connection(&self, asked: &PageRequest, page: Page) -> Written {
-        let name = self.schema.trim_end_matches("Row").trim_end_matches("View");
-        let object = |of: String, members: Vec<(&str, Written)>| {
-            let named = [("__typename", Written::String(of))].into_iter().chain(members);
-            let members: IndexMap<Name, Written> =
-                named.map(|(name, value)| (Name::new(name), value)).collect();
-            Written::Object(members)
-        };
-        let cursors: Vec<String> = page.cursors.iter().map(ToString::to_string).collect();
-        let reference = self.reference();
-        let nodes: Vec<Written> =
-            page.items.iter().map(|row| shapes::written(&reference, "", row)).collect();
-        let edges = cursors.iter().zip(&nodes).map(|(cursor, node)| {
-            let cursor = Written::String(cursor.clone());
-            object(format!("{name}Edge"), vec![("cursor", cursor), ("node", node.clone())])
-        });
-        let text = |cursor: Option<&String>| cursor.cloned().map_or(Written::Null, Written::String);
-        let page_info = object(
-            "PageInfo".to_owned(),
-            vec![
-                ("hasPreviousPage", Written::Boolean(asked.after().is_some())),
-                ("hasNextPage", Written::Boolean(page.has_next)),
-                ("startCursor", text(cursors.first())),
-                ("endCursor", text(cursors.last())),
-            ],
-        );
-        object(
-            format!("{name}Connection"),
-            vec![
-                ("pageInfo", page_info),
-                ("edges", Written::List(edges.collect())),
-                ("nodes", Written::List(nodes)),
-            ],
-        )
-    }
-}
-
-fn text(arguments: &Arguments, name: &str) -> Option<String> {
-    match arguments.get(name)? {
-        Written::String(text) => Some(text.clone()),
-        Written::Enum(name) => Some(name.to_string()),
-        Written::Null
-        | Written::Number(_)
-        | Written::Boolean(_)
-        | Written::Binary(_)
-        | Written::List(_)
-        | Written::Object(_) => None,
-    }
-}
-
-fn position(arguments: &Arguments) -> Option<Position> {
-    let given = arguments.get("minPosition")?.clone().into_json().ok()?;
-    serde_json::from_value(json!(given)).ok()
 }
 
 impl ContainerType for KeyedQueries {

@@ -5,7 +5,7 @@
 use async_graphql::{Context, ID, Object, Result};
 use projections::validator_sets;
 
-use super::{chains::Chain, validators::Validator};
+use super::{activity::SortOrder, chains::Chain, validators::Validator};
 use crate::{
     graphql::{
         context, node,
@@ -153,5 +153,23 @@ impl ValidatorSetQueries {
             None => validator_sets::current(pool, &chain_id.0).await,
         };
         Ok(found.map_err(read_problem)?.map(ValidatorSet))
+    }
+
+    /// The sets of a chain, epoch by epoch.
+    #[graphql(complexity = "pages::complexity(first, child_complexity)")]
+    async fn validator_sets(
+        &self,
+        context: &Context<'_>,
+        chain_id: ChainId,
+        #[graphql(default_with = "SortOrder::Newest")] sort: SortOrder,
+        first: Option<i32>,
+        after: Option<String>,
+        min_position: Option<Position>,
+    ) -> Result<Page<ValidatorSet>> {
+        let page = pages::request(first, after.as_deref())?;
+        let asker = context::enter(context, &[validator_sets::NAME], min_position).await?;
+        let pool = &asker.app().pool;
+        let found = validator_sets::list(pool, &chain_id.0, sort.into(), &page).await;
+        Ok(pages::connection(found.map_err(read_problem)?, &page, ValidatorSet))
     }
 }
