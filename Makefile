@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test crash attack mempool schemathesis start bench lint sqlx clean
+.PHONY: help prepare run dev test crash attack mempool schemathesis lists start bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ mempool: ## fill the mempool (TXS, default 200000) of the real server, and measu
 
 schemathesis: prepare ## judge the interface by its contract as each role (ROLES="viewer stranger" for some, EXAMPLES)
 	@EXAMPLES=$(or $(EXAMPLES),10) scripts/schemathesis $(ROLES)
+
+lists: ## ask every list over tables of ROWS rows (default 1000000), and measure a page
+	@scripts/prepare with-tests
+	@NODE0_LIST_ROWS=$(or $(ROWS),1000000) scripts/test --profile campaign every_list_reads
 
 start: ## start on a chain of BLOCKS blocks (default 2000) from genesis and from a snapshot
 	@scripts/prepare with-tests

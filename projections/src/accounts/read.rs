@@ -90,9 +90,14 @@ pub async fn list(pool: &PgPool, page: &PageRequest) -> Result<PageOf<Account>, 
     if let Some(cursor) = page.after() {
         let [balance, address] = cursor.key(LIST)?;
         let balance = part::<Amount>(balance)?.to_string();
-        sql.push(" and (balance < ").push_bind(balance.clone()).push("::numeric or (balance = ");
-        sql.push_bind(balance).push("::numeric and address > ");
-        sql.push_bind(part::<Address>(address)?.as_bytes().to_vec()).push("))");
+        // Many have the same: the rest of this balance by address, then the lower ones.
+        sql.push(" and address = any (array((select address from read.accounts where balance = ");
+        sql.push_bind(balance.clone()).push("::numeric and address > ");
+        sql.push_bind(part::<Address>(address)?.as_bytes().to_vec());
+        sql.push(" order by address limit ").push_bind(page.limit());
+        sql.push(") union all (select address from read.accounts where balance < ");
+        sql.push_bind(balance).push("::numeric order by balance desc, address limit ");
+        sql.push_bind(page.limit()).push(")))");
     }
     // The column, not its text of the same name.
     sql.push(" order by accounts.balance desc, address limit ").push_bind(page.limit());

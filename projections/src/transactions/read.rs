@@ -133,9 +133,9 @@ pub async fn list(
     let mut sql = QueryBuilder::new(SELECT);
     sql.push(" where true");
     if let Some(account) = filter.account {
-        // Each side by its own index, and no further than the page.
-        sql.push(" and a.position in (");
-        for (side, ends) in [("sender", " union all "), ("recipient", ")")] {
+        // Each side by its own index, and no further than the page; found first, as an array.
+        sql.push(" and a.position = any (array(");
+        for (side, ends) in [("sender", " union all "), ("recipient", "))")] {
             sql.push("(select a.position from read.accepted a where a.").push(side).push(" = ");
             sql.push_bind(account.as_bytes().to_vec());
             push_kind(&mut sql, filter);
@@ -178,14 +178,24 @@ pub async fn of_block(
 /// (A block holds each sender's in the order of their nonces.)
 pub async fn mempool(pool: &PgPool, page: &PageRequest) -> Result<PageOf<Transaction>, ReadError> {
     let mut sql = QueryBuilder::new(SELECT);
-    sql.push(" where w.hash is not null");
+    // Which ones is found first, and no further than the page.
+    sql.push(" where w.hash = any (array(");
     if let Some(cursor) = page.after() {
         let [rate, hash] = cursor.key(MEMPOOL_LIST)?;
         let rate = decimal(rate)?;
-        sql.push(" and (w.rate < ").push_bind(rate.clone()).push("::numeric or (w.rate = ");
-        sql.push_bind(rate).push("::numeric and w.hash > ");
-        sql.push_bind(part::<Hash>(hash)?.as_bytes().to_vec()).push("))");
+        // Many pay the same: the rest of this rate by its hashes, then the lower rates.
+        sql.push("(select hash from read.waiting where rate = ");
+        sql.push_bind(rate.clone()).push("::numeric and hash > ");
+        sql.push_bind(part::<Hash>(hash)?.as_bytes().to_vec());
+        sql.push(" order by hash limit ").push_bind(page.limit());
+        sql.push(") union all (select hash from read.waiting where rate < ");
+        sql.push_bind(rate).push("::numeric order by rate desc, hash limit ");
+        sql.push_bind(page.limit()).push(")");
+    } else {
+        sql.push("select hash from read.waiting order by rate desc, hash limit ");
+        sql.push_bind(page.limit());
     }
+    sql.push("))");
     sql.push(" order by w.rate desc, w.hash limit ").push_bind(page.limit());
     let rows: Vec<Stored> = sql.build_query_as().fetch_all(pool).await?;
     let rows = rows.into_iter().map(|row| {

@@ -7,12 +7,14 @@
 
 mod asking;
 mod beside;
+mod copies;
 mod database;
 #[path = "../../../domain/tests/fixture.rs"]
 #[allow(dead_code, reason = "the domain's own tests use the rest")]
 mod fixture;
 mod given_up;
 mod history;
+mod large;
 mod models;
 mod own_chain;
 mod parking;
