@@ -51,8 +51,7 @@ pub struct Query(
     types::search::SearchQueries,
     types::processes::ProcessQueries,
     types::flags::FlagQueries,
-    types::keyed::KeyedQueries,
-    types::lists::ListQueries,
+    types::rows::RowQueries,
     types::topology::TopologyQueries,
 );
 

@@ -245,16 +245,12 @@ impl Surface {
     /// Waits until the log, as queries read it, reaches a position, and says how far it goes then.
     /// A position beyond its end is none of this log's.
     pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
-        match (&self.replica, minimum) {
-            (None, Some(wanted)) => self.is_within(wanted).await,
-            (None, None) => Ok(self.store.head().await?.position),
-            (Some(replica), minimum) => {
-                if let Some(wanted) = minimum.filter(|wanted| *wanted > self.head()) {
-                    self.is_within(wanted).await?;
-                }
-                replica.log_reaches(minimum.unwrap_or(0), self.limits.wait_ms_default).await
-            }
+        let wanted = minimum.unwrap_or(0);
+        let Some(replica) = &self.replica else { return self.is_within(wanted).await };
+        if wanted > self.head() {
+            self.is_within(wanted).await?;
         }
+        replica.log_reaches(wanted, self.limits.wait_ms_default).await
     }
 
     /// Says how far the log goes, when that is as far as this position.

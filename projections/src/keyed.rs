@@ -167,9 +167,9 @@ pub async fn list<R: Row>(
     Ok(page.map(|(_, Json(row))| row))
 }
 
-/// Every row, by id.
-pub async fn all<R: Row>(pool: &PgPool) -> Result<Vec<R>, ReadError> {
-    every(|page| async move { list(pool, &Filter::default(), &page).await }).await
+/// Every row that passes the filter, by id.
+pub async fn all<R: Row>(pool: &PgPool, filter: &Filter) -> Result<Vec<R>, ReadError> {
+    every(|page| async move { list(pool, filter, &page).await }).await
 }
 
 /// A page of the rows that pass the filter, the newest or the oldest first.

@@ -181,6 +181,34 @@ impl PageRequest {
     }
 }
 
+/// A list by a number, the greatest first, and of one number by a key of bytes.
+pub(crate) struct Ranked {
+    pub table: &'static str,
+    pub number: &'static str,
+    pub key: &'static str,
+}
+
+impl Ranked {
+    /// The keys of the page after a row, as a query: many have the same number, so the rest of it
+    /// by its keys, then the lower ones; each by the index over both, and no further than the page.
+    pub fn push_after(
+        &self,
+        sql: &mut QueryBuilder<Postgres>,
+        (number, key): (&str, &[u8]),
+        page: &PageRequest,
+    ) {
+        let Ranked { table, number: by, key: named } = self;
+        sql.push(format!("(select {named} from {table} where {by} = "));
+        sql.push_bind(number.to_owned()).push(format!("::numeric and {named} > "));
+        sql.push_bind(key.to_vec()).push(format!(" order by {named} limit "));
+        sql.push_bind(page.limit());
+        sql.push(format!(") union all (select {named} from {table} where {by} < "));
+        sql.push_bind(number.to_owned());
+        sql.push(format!("::numeric order by {by} desc, {named} limit "));
+        sql.push_bind(page.limit()).push(")");
+    }
+}
+
 /// Every row of a list, page by page.
 pub async fn every<T, E, F, Asked>(mut page_of: F) -> Result<Vec<T>, E>
 where

@@ -2,7 +2,7 @@
 //!
 //! Does not know what is asked, nor what an answer should be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use commands::Role;
@@ -70,6 +70,26 @@ impl Http {
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok(Answer { status, headers, body })
+    }
+
+    /// Sends until the answer has this status.
+    ///
+    /// # Panics
+    /// When it has not in time, and when nobody answers.
+    pub async fn until(
+        status: u16,
+        patience: Duration,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Answer {
+        let deadline = Instant::now() + patience;
+        loop {
+            let answer = Http::send(request()).await.expect("the server answers");
+            if answer.status == status {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "still {}: {:#}", answer.status, answer.body);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Asks.

@@ -84,17 +84,9 @@ async fn by_graphql(http: &Http, number: u64, position: u64) -> Answer {
     http.post("/graphql", &json!({ "query": query })).await
 }
 
-/// Asks until the answer has this status.
-async fn until(status: u16, http: &Http, path: &str) -> Value {
-    let begun = Instant::now();
-    loop {
-        let answer = http.get(path).await;
-        if answer.status == status {
-            return answer.body;
-        }
-        assert!(begun.elapsed() < PATIENCE, "still {}: {:#}", answer.status, answer.body);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// Asks until it is answered.
+async fn answered(http: &Http, path: &str) {
+    Http::until(200, PATIENCE, || http.request(Method::GET, path)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +164,7 @@ async fn a_replica_that_lags_says_what_it_reflects_and_is_waited_for_by_who_asks
 async fn commands_go_on_while_the_replica_is_away_and_queries_as_soon_as_it_is_back() {
     let mut pair = Pair::start().await;
     let http = pair.server.http();
-    until(200, &http, "/api/v1/flags").await;
+    answered(&http, "/api/v1/flags").await;
     pair.replica.stop().await.unwrap();
 
     for number in 0..8 {
@@ -189,8 +181,8 @@ async fn commands_go_on_while_the_replica_is_away_and_queries_as_soon_as_it_is_b
 
     let again = Cluster::start(&pair.folders[1].options()).await;
     pair.replica = again.expect("the replica starts again");
-    until(200, &http, "/api/v1/flags/replica.f7").await;
-    until(200, &http, "/readyz").await;
+    answered(&http, "/api/v1/flags/replica.f7").await;
+    answered(&http, "/readyz").await;
     pair.stop().await;
 }
 

@@ -18,7 +18,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use tests::{
     database::TestDatabase,
-    http::{Answer, Http},
+    http::Http,
     keys::ValidatorKey,
     node0::{Node0, complaint, program, run},
     own_cluster::{OwnCluster, SmallDisk},
@@ -35,19 +35,6 @@ fn registration(http: &Http, number: u64) -> reqwest::RequestBuilder {
     body.as_object_mut().expect("an object").remove("command");
     let request = http.request(Method::POST, "/api/v1/validators").json(&body);
     request.header("idempotency-key", format!("register-{number}"))
-}
-
-/// Sends until the answer has this status.
-async fn until(status: u16, request: impl Fn() -> reqwest::RequestBuilder) -> Answer {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = Http::send(request()).await.expect("the server answers");
-        if answer.status == status {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "still {}: {:#}", answer.status, answer.body);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +90,7 @@ async fn an_outage_of_the_database_is_answered_with_503_and_passes_by_itself() {
     assert!([201, 503].contains(&during.status), "{}: {:#}", during.status, during.body);
     if during.status == 503 {
         assert!(!during.header("retry-after").is_empty(), "{:?}", during.headers);
-        until(201, || registration(&http, 2)).await;
+        Http::until(201, PATIENCE, || registration(&http, 2)).await;
     }
     assert!(server.log().contains("has fallen"), "{}", server.log());
     assert!(server.stop().success());
@@ -131,7 +118,7 @@ async fn a_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room_again() 
     };
     assert!(!refused.header("retry-after").is_empty());
     fs::remove_file(own.folder().join("ballast")).unwrap();
-    until(201, || registration(&http, number)).await;
+    Http::until(201, PATIENCE, || registration(&http, number)).await;
     for known in 1..number {
         let answer = Http::send(registration(&http, known)).await.unwrap();
         assert_eq!(answer.status, 201, "{known} is kept: {:#}", answer.body);

@@ -105,7 +105,7 @@ const fn words(signal: Signal) -> &'static str {
 
 /// Every row of a read model that has one for each aggregate.
 pub(super) async fn all<R: Row>(app: &App) -> Result<Vec<R>, Problem> {
-    keyed::all(&app.vital).await.map_err(read_problem)
+    keyed::all(&app.vital, &keyed::Filter::default()).await.map_err(read_problem)
 }
 
 /// Raises an alert, unless it is there like that already.

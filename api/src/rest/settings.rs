@@ -104,7 +104,8 @@ pub async fn page_of(app: &App, page: &PageRequest) -> Result<PageOf<View>, Prob
 
 /// Every key, in order.
 async fn all(app: &App) -> Result<Vec<View>, Problem> {
-    let rows: Vec<Setting> = keyed::all(&app.pool).await.map_err(read_problem)?;
+    let all = &keyed::Filter::default();
+    let rows: Vec<Setting> = keyed::all(&app.pool, all).await.map_err(read_problem)?;
     let mut rows: HashMap<Key, Setting> =
         rows.into_iter().map(|row| (row.key.clone(), row)).collect();
     Ok(settings::all().iter().map(|key| View::of(key, rows.remove(&key.key))).collect())

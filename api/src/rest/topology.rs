@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use ::projections::{
     keyed::{self, Filter},
-    page,
     partitions::{self, Partitions},
     peers::{self, Peer, PeerStanding},
     validators,
@@ -91,10 +90,7 @@ pub async fn get(
 /// The network of a chain. One that is not known has no nodes.
 pub async fn of(app: &App, chain_id: ChainId) -> Result<Topology, Problem> {
     let filter = Filter { standing: None, class: Some(chain_id.to_string()) };
-    let peers: Vec<Peer> =
-        page::every(|page| async { keyed::list(&app.pool, &filter, &{ page }).await })
-            .await
-            .map_err(read_problem)?;
+    let peers: Vec<Peer> = keyed::all(&app.pool, &filter).await.map_err(read_problem)?;
     let partition = keyed::get::<Partitions>(&app.pool, chain_id.as_str()).await;
     let partition = partition.map_err(read_problem)?.filter(|last| last.healed_at.is_none());
     let addresses: Vec<Address> = peers.iter().filter_map(|peer| peer.validator).collect();

@@ -7,7 +7,7 @@ use sqlx::{PgPool, QueryBuilder};
 
 use crate::{
     columns::{address, converted, named, parsed, unsigned},
-    page::{PageOf, PageRequest, part},
+    page::{PageOf, PageRequest, Ranked, part},
     read::ReadError,
 };
 
@@ -82,6 +82,8 @@ pub async fn get(pool: &PgPool, of: Address) -> Result<Option<AccountWithStakes>
     Ok(Some(AccountWithStakes { account, stakes }))
 }
 
+const BALANCES: Ranked = Ranked { table: "read.accounts", number: "balance", key: "address" };
+
 /// A page of all accounts, the greatest balance first.
 pub async fn list(pool: &PgPool, page: &PageRequest) -> Result<PageOf<Account>, ReadError> {
     let mut sql = QueryBuilder::new(
@@ -90,14 +92,10 @@ pub async fn list(pool: &PgPool, page: &PageRequest) -> Result<PageOf<Account>, 
     if let Some(cursor) = page.after() {
         let [balance, address] = cursor.key(LIST)?;
         let balance = part::<Amount>(balance)?.to_string();
-        // Many have the same: the rest of this balance by address, then the lower ones.
-        sql.push(" and address = any (array((select address from read.accounts where balance = ");
-        sql.push_bind(balance.clone()).push("::numeric and address > ");
-        sql.push_bind(part::<Address>(address)?.as_bytes().to_vec());
-        sql.push(" order by address limit ").push_bind(page.limit());
-        sql.push(") union all (select address from read.accounts where balance < ");
-        sql.push_bind(balance).push("::numeric order by balance desc, address limit ");
-        sql.push_bind(page.limit()).push(")))");
+        let address = part::<Address>(address)?;
+        sql.push(" and address = any (array(");
+        BALANCES.push_after(&mut sql, (&balance, address.as_bytes()), page);
+        sql.push("))");
     }
     // The column, not its text of the same name.
     sql.push(" order by accounts.balance desc, address limit ").push_bind(page.limit());

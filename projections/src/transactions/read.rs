@@ -9,7 +9,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use crate::{
     blocks::Block,
     columns::{address, converted, hash, named, parsed, signed, unsigned},
-    page::{Cursor, Order, PageError, PageOf, PageRequest, part},
+    page::{Cursor, Order, PageError, PageOf, PageRequest, Ranked, part},
     read::ReadError,
 };
 
@@ -174,6 +174,8 @@ pub async fn of_block(
     Ok(page.page(fetch(sql, pool).await?, Transaction::place_cursor))
 }
 
+const RATES: Ranked = Ranked { table: "read.waiting", number: "rate", key: "hash" };
+
 /// A page of what waits: who pays most for each byte comes first, and of one rate the lower hash.
 /// (A block holds each sender's in the order of their nonces.)
 pub async fn mempool(pool: &PgPool, page: &PageRequest) -> Result<PageOf<Transaction>, ReadError> {
@@ -182,15 +184,8 @@ pub async fn mempool(pool: &PgPool, page: &PageRequest) -> Result<PageOf<Transac
     sql.push(" where w.hash = any (array(");
     if let Some(cursor) = page.after() {
         let [rate, hash] = cursor.key(MEMPOOL_LIST)?;
-        let rate = decimal(rate)?;
-        // Many pay the same: the rest of this rate by its hashes, then the lower rates.
-        sql.push("(select hash from read.waiting where rate = ");
-        sql.push_bind(rate.clone()).push("::numeric and hash > ");
-        sql.push_bind(part::<Hash>(hash)?.as_bytes().to_vec());
-        sql.push(" order by hash limit ").push_bind(page.limit());
-        sql.push(") union all (select hash from read.waiting where rate < ");
-        sql.push_bind(rate).push("::numeric order by rate desc, hash limit ");
-        sql.push_bind(page.limit()).push(")");
+        let (rate, hash) = (decimal(rate)?, part::<Hash>(hash)?);
+        RATES.push_after(&mut sql, (&rate, hash.as_bytes()), page);
     } else {
         sql.push("select hash from read.waiting order by rate desc, hash limit ");
         sql.push_bind(page.limit());

@@ -3,14 +3,11 @@
 //!
 //! Does not know what a row means.
 
-use std::{borrow::Cow, str::FromStr};
+use std::str::FromStr;
 
 use async_graphql::{
-    Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult,
-    Value as Written,
-    parser::types::Field,
-    registry::{MetaField, MetaTypeId, Registry},
-    resolver_utils::{ContainerType, resolve_container},
+    Context, Value as Written,
+    registry::{MetaField, Registry},
 };
 use domain::{
     configuration::Key,
@@ -18,19 +15,18 @@ use domain::{
 };
 use futures::future::FutureExt as _;
 use projections::{
-    PageRequest, alert_rules, alerts,
+    alert_rules, alerts,
     keyed::{self, Filter},
     partitions, peers, settings, slos,
 };
 use serde_json::Value;
 
-use super::connections::{self, Found, Named, Page, page_told, text, told};
+use super::{
+    connections::{self, Found, Named, Page, page_told, text, told},
+    lists::{Asked, List},
+};
 use crate::{
-    graphql::{
-        Component as _,
-        context::{self, Arguments},
-        shapes,
-    },
+    graphql::{Component as _, context::Arguments, shapes},
     identity::listing::{self, PrincipalView},
     openapi::schemas,
     problem::Problem,
@@ -43,54 +39,43 @@ use crate::{
 };
 
 /// A read model as it is asked for.
-struct Kind {
+pub struct Kind {
     /// The field of one.
-    one: &'static str,
-    /// The field of many.
-    many: &'static str,
+    pub one: &'static str,
     /// The argument that names one.
     parameter: &'static str,
-    /// Its schema in the contract.
-    schema: &'static str,
-    /// The read model; none where the log itself is asked.
-    model: Option<&'static str>,
-    /// What is said of the list.
-    words: &'static str,
-    /// What one may be, and what else it is searched by: names and types of arguments.
-    filters: &'static Named,
     get: for<'a> fn(&'a App, &'a str) -> Found<'a, Option<Value>>,
-    list: for<'a> fn(&'a App, Wanted<'a>) -> Found<'a, Page>,
+    /// All of them.
+    pub list: List,
 }
 
-/// Which rows are wanted.
-struct Wanted<'a> {
-    standing: Option<String>,
-    class: Option<String>,
-    page: &'a PageRequest,
-}
-
-const KINDS: &[Kind] = &[
+/// What is asked for by its id, or as a list.
+pub const KINDS: &[Kind] = &[
     Kind {
         one: "setting",
-        many: "settings",
         parameter: "key",
-        schema: "SettingView",
-        model: Some(settings::NAME),
-        words: "Every key, in order, with what is in force and what is proposed.",
-        filters: &[],
         get: |app, id| setting(app, id).boxed(),
-        list: |app, wanted| every_setting(app, wanted).boxed(),
+        list: List {
+            name: "settings",
+            words: "Every key, in order, with what is in force and what is proposed.",
+            schema: || "SettingView".to_owned(),
+            model: Some(settings::NAME),
+            arguments: &[],
+            read: |app, asked| every_setting(app, asked).boxed(),
+        },
     },
     Kind {
         one: "principal",
-        many: "principals",
         parameter: "principal",
-        schema: PrincipalView::SCHEMA,
-        model: None,
-        words: "Persons and services, by id.",
-        filters: &[],
         get: |app, id| principal(app, id).boxed(),
-        list: |app, wanted| every_principal(app, wanted).boxed(),
+        list: List {
+            name: "principals",
+            words: "Persons and services, by id.",
+            schema: || PrincipalView::SCHEMA.to_owned(),
+            model: None,
+            arguments: &[],
+            read: |app, asked| every_principal(app, asked).boxed(),
+        },
     },
     kind::<alert_rules::AlertRule>(
         ("alertRule", "alertRules"),
@@ -118,18 +103,20 @@ const KINDS: &[Kind] = &[
 const fn kind<R: Shown>(
     (one, many): (&'static str, &'static str),
     words: &'static str,
-    filters: &'static Named,
+    arguments: &'static Named,
 ) -> Kind {
     Kind {
         one,
-        many,
         parameter: R::PARAMETER,
-        schema: R::SCHEMA,
-        model: Some(R::NAME),
-        words,
-        filters,
         get: |app, id| row::<R>(app, id).boxed(),
-        list: |app, wanted| rows::<R>(app, wanted).boxed(),
+        list: List {
+            name: many,
+            words,
+            schema: || R::SCHEMA.to_owned(),
+            model: Some(R::NAME),
+            arguments,
+            read: |app, asked| rows::<R>(app, asked).boxed(),
+        },
     }
 }
 
@@ -140,8 +127,8 @@ async fn row<R: Shown>(app: &App, id: &str) -> Result<Option<Value>, Problem> {
     row.as_ref().map(told).transpose()
 }
 
-async fn rows<R: Shown>(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> {
-    let standing = match wanted.standing {
+async fn rows<R: Shown>(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
+    let standing = match text(asked.arguments, "standing") {
         None => None,
         Some(text) => {
             let known = R::STANDINGS.iter().copied().find(|known| *known == text);
@@ -151,8 +138,9 @@ async fn rows<R: Shown>(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> 
             })?)
         }
     };
-    let filter = Filter { standing, class: wanted.class };
-    page_told(page_of::<R>(app, &filter, wanted.page).await?)
+    let severity = text(asked.arguments, "severity").map(|word| word.to_ascii_lowercase());
+    let class = severity.or_else(|| text(asked.arguments, "chain"));
+    page_told(page_of::<R>(app, &Filter { standing, class }, asked.page).await?)
 }
 
 async fn setting(app: &App, id: &str) -> Result<Option<Value>, Problem> {
@@ -161,8 +149,8 @@ async fn setting(app: &App, id: &str) -> Result<Option<Value>, Problem> {
     of_settings::find(app, &key).await?.as_ref().map(told).transpose()
 }
 
-async fn every_setting(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> {
-    page_told(of_settings::page_of(app, wanted.page).await?)
+async fn every_setting(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
+    page_told(of_settings::page_of(app, asked.page).await?)
 }
 
 async fn principal(app: &App, id: &str) -> Result<Option<Value>, Problem> {
@@ -171,100 +159,36 @@ async fn principal(app: &App, id: &str) -> Result<Option<Value>, Problem> {
     app.identities.principal(&id).await?.as_ref().map(told).transpose()
 }
 
-async fn every_principal(app: &App, wanted: Wanted<'_>) -> Result<Page, Problem> {
+async fn every_principal(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
     let all = listing::Wanted::default();
-    page_told(app.identities.principals(&all, wanted.page).await?)
-}
-
-/// The fields of the query root.
-#[derive(Default)]
-pub struct KeyedQueries;
-
-impl ObjectType for KeyedQueries {}
-
-impl OutputType for KeyedQueries {
-    fn type_name() -> Cow<'static, str> {
-        Cow::Borrowed("KeyedQueries")
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        registry.create_output_type::<KeyedQueries, _>(MetaTypeId::Object, |registry| {
-            let fields = KINDS.iter().flat_map(|kind| {
-                let fields = [kind.field_of_one(registry), kind.field_of_many(registry)];
-                fields.map(|field| (field.name.clone(), field))
-            });
-            shapes::object("KeyedQueries", None, fields.collect())
-        })
-    }
-
-    async fn resolve(
-        &self,
-        context: &ContextSelectionSet<'_>,
-        _: &Positioned<Field>,
-    ) -> ServerResult<Written> {
-        resolve_container(context, self).await
-    }
+    page_told(app.identities.principals(&all, asked.page).await?)
 }
 
 impl Kind {
     fn reference(&self) -> Value {
-        schemas::reference(self.schema)
+        schemas::reference(&(self.list.schema)())
     }
 
-    fn field_of_one(&self, registry: &mut Registry) -> MetaField {
+    /// The field of one.
+    pub fn field(&self, registry: &mut Registry) -> MetaField {
         let of = shapes::output(registry, &self.reference(), "");
-        let words = format!("One of them as it is now; null when there is none. {}", self.words);
+        let words =
+            format!("One of them as it is now; null when there is none. {}", self.list.words);
         let argument = |name: &str, of: &str| shapes::argument(name, None, of.to_owned());
         let arguments =
             vec![argument(self.parameter, "String!"), argument("minPosition", "Position")];
         shapes::field(self.one, Some(words), of.trim_end_matches('!').to_owned(), arguments)
     }
 
-    fn field_of_many(&self, registry: &mut Registry) -> MetaField {
-        connections::field(registry, (self.many, self.words), self.schema, self.filters)
-    }
-
-    async fn answer_one(
+    /// Answers with one.
+    pub async fn answer(
         &self,
         context: &Context<'_>,
         arguments: &Arguments,
     ) -> Result<Written, Problem> {
-        let asker = connections::enter(context, self.model, arguments).await?;
+        let asker = connections::enter(context, self.list.model, arguments).await?;
         let id = text(arguments, self.parameter).unwrap_or_default();
         let row = (self.get)(asker.app(), &id).await?;
         Ok(row.map_or(Written::Null, |row| shapes::written(&self.reference(), "", &row)))
-    }
-
-    async fn answer_many(
-        &self,
-        context: &Context<'_>,
-        arguments: &Arguments,
-    ) -> Result<Written, Problem> {
-        let page = connections::asked(arguments)?;
-        let asker = connections::enter(context, self.model, arguments).await?;
-        let class = text(arguments, "severity").map(|severity| severity.to_ascii_lowercase());
-        let wanted = Wanted {
-            standing: text(arguments, "standing"),
-            class: class.or_else(|| text(arguments, "chain")),
-            page: &page,
-        };
-        let found = (self.list)(asker.app(), wanted).await?;
-        Ok(connections::connection(self.schema, &page, &found))
-    }
-}
-
-impl ContainerType for KeyedQueries {
-    async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Written>> {
-        let name = context.item.node.name.node.as_str();
-        let Some(kind) = KINDS.iter().find(|kind| kind.one == name || kind.many == name) else {
-            return Ok(None);
-        };
-        let arguments = context::arguments(context)?;
-        let answered = match kind.one == name {
-            true => kind.answer_one(context, &arguments).await,
-            false => kind.answer_many(context, &arguments).await,
-        };
-        let whole = answered.map_err(|problem| context::fault(context, problem))?;
-        Ok(Some(shapes::select(&whole, &context.field())))
     }
 }

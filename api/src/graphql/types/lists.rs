@@ -1,16 +1,13 @@
-//! Lists that are asked for as a whole and never one by one: the rows as they are over REST, in
-//! GraphQL's manner.
+//! Lists of rows as they are over REST, in GraphQL's manner, and those that are asked for as a
+//! whole and never one by one.
 //!
 //! Does not know what a row means.
 
-use std::{borrow::Cow, fmt::Display, str::FromStr};
+use std::{fmt::Display, str::FromStr};
 
 use async_graphql::{
-    Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult,
-    Value as Written,
-    parser::types::Field,
-    registry::{MetaTypeId, Registry},
-    resolver_utils::{ContainerType, resolve_container},
+    Context, Value as Written,
+    registry::{MetaField, Registry},
 };
 use domain::{
     configuration::Key,
@@ -23,10 +20,7 @@ use serde::Serialize;
 use super::connections::{self, Found, Named, Page, page_told, text};
 use crate::{
     access_records::{self, AccessRecord, Outcome},
-    graphql::{
-        context::{self, Arguments},
-        shapes,
-    },
+    graphql::context::Arguments,
     identity::listing::{ApiKeyView, RoleView, SessionView},
     openapi::schemas,
     problem::Problem,
@@ -35,28 +29,33 @@ use crate::{
 };
 
 /// A list.
-struct List {
+pub struct List {
     /// The field.
-    name: &'static str,
-    words: &'static str,
+    pub name: &'static str,
+    /// What is said of it.
+    pub words: &'static str,
     /// The schema of its rows in the contract.
-    schema: fn() -> String,
+    pub schema: fn() -> String,
     /// The read model; none where something else is asked.
-    model: Option<&'static str>,
+    pub model: Option<&'static str>,
     /// What it is asked with, beside the page.
-    arguments: &'static Named,
-    read: for<'a> fn(&'a App, Asked<'a>) -> Found<'a, Page>,
+    pub arguments: &'static Named,
+    /// Reads a page.
+    pub read: for<'a> fn(&'a App, Asked<'a>) -> Found<'a, Page>,
 }
 
 /// What is asked of a list.
-struct Asked<'a> {
-    arguments: &'a Arguments,
-    page: &'a PageRequest,
+pub struct Asked<'a> {
+    /// What it is asked with.
+    pub arguments: &'a Arguments,
+    /// The page.
+    pub page: &'a PageRequest,
 }
 
 const SORT: (&str, &str) = ("sort", "SortOrder");
 
-const LISTS: &[List] = &[
+/// Lists that are asked for as a whole and never one by one.
+pub const LISTS: &[List] = &[
     List {
         name: "forks",
         words: "Forks of a chain, open or resolved.",
@@ -135,6 +134,25 @@ const LISTS: &[List] = &[
         read: |app, asked| api_keys(app, asked).boxed(),
     },
 ];
+
+impl List {
+    /// Its field.
+    pub fn field(&self, registry: &mut Registry) -> MetaField {
+        connections::field(registry, (self.name, self.words), &(self.schema)(), self.arguments)
+    }
+
+    /// Answers it.
+    pub async fn answer(
+        &self,
+        context: &Context<'_>,
+        arguments: &Arguments,
+    ) -> Result<Written, Problem> {
+        let page = connections::asked(arguments)?;
+        let asker = connections::enter(context, self.model, arguments).await?;
+        let found = (self.read)(asker.app(), Asked { arguments, page: &page }).await?;
+        Ok(connections::connection(&(self.schema)(), &page, &found))
+    }
+}
 
 impl Asked<'_> {
     fn optional<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
@@ -238,60 +256,4 @@ async fn api_keys(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
     let principal: PrincipalId = asked.required("principal")?;
     let found = app.identities.api_keys(&principal).await?;
     asked.cut("api_keys", found.ok_or_else(|| Problem::not_found("principal", &principal))?)
-}
-
-/// The fields of the query root.
-#[derive(Default)]
-pub struct ListQueries;
-
-impl ObjectType for ListQueries {}
-
-impl OutputType for ListQueries {
-    fn type_name() -> Cow<'static, str> {
-        Cow::Borrowed("ListQueries")
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        registry.create_output_type::<ListQueries, _>(MetaTypeId::Object, |registry| {
-            let fields = LISTS.iter().map(|list| {
-                let heading = (list.name, list.words);
-                let field = connections::field(registry, heading, &(list.schema)(), list.arguments);
-                (field.name.clone(), field)
-            });
-            let fields = fields.collect();
-            shapes::object("ListQueries", None, fields)
-        })
-    }
-
-    async fn resolve(
-        &self,
-        context: &ContextSelectionSet<'_>,
-        _: &Positioned<Field>,
-    ) -> ServerResult<Written> {
-        resolve_container(context, self).await
-    }
-}
-
-impl List {
-    async fn answer(
-        &self,
-        context: &Context<'_>,
-        arguments: &Arguments,
-    ) -> Result<Written, Problem> {
-        let page = connections::asked(arguments)?;
-        let asker = connections::enter(context, self.model, arguments).await?;
-        let found = (self.read)(asker.app(), Asked { arguments, page: &page }).await?;
-        Ok(connections::connection(&(self.schema)(), &page, &found))
-    }
-}
-
-impl ContainerType for ListQueries {
-    async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Written>> {
-        let name = context.item.node.name.node.as_str();
-        let Some(list) = LISTS.iter().find(|list| list.name == name) else { return Ok(None) };
-        let arguments = context::arguments(context)?;
-        let answered = list.answer(context, &arguments).await;
-        let whole = answered.map_err(|problem| context::fault(context, problem))?;
-        Ok(Some(shapes::select(&whole, &context.field())))
-    }
 }
