@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test crash attack mempool schemathesis lists start bench lint sqlx clean
+.PHONY: help prepare run dev test crash attack mempool schemathesis crowd lists start bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,13 @@ mempool: ## fill the mempool (TXS, default 200000) of the real server, and measu
 
 schemathesis: prepare ## judge the interface by its contract as each role (ROLES="viewer stranger" for some, EXAMPLES)
 	@EXAMPLES=$(or $(EXAMPLES),10) scripts/schemathesis $(ROLES)
+
+crowd: ## let SUBSCRIBERS (default 1000) follow 1,000 events a second for a minute, with a kill
+	@scripts/prepare with-tests
+	@cargo build --workspace --release --locked --bin node0
+	@NODE0_TEST_PROGRAM=$$(realpath $${CARGO_TARGET_DIR:-target}/release/node0) \
+		NODE0_SUBSCRIBERS=$(or $(SUBSCRIBERS),1000) \
+		NODE0_EVENTS_S=1000 NODE0_SECONDS=60 scripts/test --profile campaign a_crowd_of
 
 lists: ## ask every list over tables of ROWS rows (default 1000000), and measure a page
 	@scripts/prepare with-tests

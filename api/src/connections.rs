@@ -12,6 +12,7 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -31,6 +32,8 @@ const HANDSHAKE_MS_MAX: u64 = 10_000;
 pub const HEAD_MS_MAX: u64 = 30_000;
 /// How large a request's head may be, in bytes; a larger one is answered 431.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Files that are open beside connections: those to databases, and what is read and written.
+const FILES_BESIDE: u64 = 256;
 /// How long to wait when the operating system gives no more sockets, in milliseconds.
 const NO_SOCKET_MS: u64 = 500;
 
@@ -50,6 +53,25 @@ pub struct Serving {
     pub draining: CancellationToken,
     /// Cancelled when no more connections are taken, and those there are come to their end.
     pub closing: CancellationToken,
+}
+
+/// Lets the process open as many files as the system grants it: shells and service managers begin
+/// with 1,024, and each connection is one.
+pub fn open_many_files(connections_max: u32) {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    let raised = setrlimit(Resource::Nofile, files);
+    let wanted = u64::from(connections_max) + FILES_BESIDE;
+    let granted = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if granted < wanted {
+        tracing::warn!(
+            granted,
+            wanted,
+            refused = raised.err().map(tracing::field::display),
+            "fewer files may be open than there may be connections: raise the limit (ulimit -n, \
+             LimitNOFILE), or lower connections_max"
+        );
+    }
 }
 
 impl Serving {

@@ -4,6 +4,7 @@
 //! travel, nor what they mean.
 
 mod feed;
+mod frames;
 mod pass;
 pub mod sse;
 
@@ -20,6 +21,7 @@ use tokio::{
 use crate::problem::{Kind, Problem};
 
 pub use feed::{Feed, beyond, draining, expect_incarnation};
+pub use frames::{Frames, Piece};
 pub use pass::Pass;
 
 /// Streams, connections and subscriptions at once in one process; more are answered 503.

@@ -22,7 +22,7 @@ use crate::{
     bulkheads,
     cli::{Failure, terminal::Terminal},
     config::Config,
-    connections::Serving,
+    connections::{self, Serving},
     database::{Database, DatabaseError, Use},
     heartbeats::Seen,
     identity::{
@@ -228,6 +228,7 @@ impl Server {
         let url = url(address, tls.is_some());
         let store = state.store.clone();
         let (router, surface) = server::build(state);
+        connections::open_many_files(config.connections_max);
         let serving = Serving {
             router,
             tls,

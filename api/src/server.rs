@@ -149,6 +149,8 @@ pub struct Surface {
     pub(crate) read_database: Breaker,
     /// The places for live streams.
     pub(crate) places: live::Places,
+    /// What they send.
+    pub(crate) frames: live::Frames,
     /// Whose turn it is to submit while our own chain is behind.
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// The documents that GraphQL clients name by their hash.
@@ -180,6 +182,7 @@ pub fn build(state: AppState) -> (Router, App) {
         database: breaker(),
         read_database: breaker(),
         places,
+        frames: live::Frames::new(),
         turn,
         documents: graphql::Documents::default(),
         schema,

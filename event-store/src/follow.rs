@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of who follows: it gives pages no faster than they are taken.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::Stream;
 use sqlx::PgPool;
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::gather::{Followed, Gather};
 use crate::read::{Filter, Page, head_of};
 use crate::store::{EventStore, StoreOptions};
 
@@ -34,9 +35,11 @@ impl EventStore {
         &self,
         after: u64,
         filter: Filter,
-    ) -> impl Stream<Item = Result<Page, StoreError>> + Send + use<> {
+    ) -> impl Stream<Item = Result<Arc<Page>, StoreError>> + Send + use<> {
         let (store, head) = (self.clone(), self.watch_head());
-        let follower = Follower { store, head, after, filter, looks: true, ended: false };
+        let followed = Gather::join(&store);
+        let follower =
+            Follower { store, head, after, filter, looks: true, ended: false, _followed: followed };
         futures::stream::unfold(follower, Follower::step)
     }
 
@@ -54,10 +57,11 @@ struct Follower {
     /// Whether it reads although nothing is known to follow.
     looks: bool,
     ended: bool,
+    _followed: Followed,
 }
 
 impl Follower {
-    async fn step(mut self) -> Option<(Result<Page, StoreError>, Follower)> {
+    async fn step(mut self) -> Option<(Result<Arc<Page>, StoreError>, Follower)> {
         if self.ended {
             return None;
         }
@@ -66,7 +70,7 @@ impl Follower {
         Some((page, self))
     }
 
-    async fn next_page(&mut self) -> Result<Page, StoreError> {
+    async fn next_page(&mut self) -> Result<Arc<Page>, StoreError> {
         let mut away_since: Option<Instant> = None;
         loop {
             // Seen before the read: a change during it ends the wait at once.

@@ -20,7 +20,7 @@ pub const SCAN_EVENTS_MAX: u64 = 20_000;
 const SCAN_STEP_EVENTS: u64 = 2_000;
 
 /// What a reader wants to see; empty fields mean everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Only streams of these categories.
     pub categories: Vec<String>,
@@ -136,7 +136,7 @@ impl EventStore {
             return Ok(Page { events, scanned_to: to.max(after) });
         }
         let end = head.position.min(after.saturating_add(SCAN_EVENTS_MAX));
-        let mut page = Page { events: Vec::new(), scanned_to: after };
+        let mut page = Page::empty(after);
         while page.scanned_to < end && page.events.len() < limit {
             let to = end.min(page.scanned_to + SCAN_STEP_EVENTS);
             let found = scan(&mut connection, page.scanned_to, to).await?;
@@ -206,6 +206,16 @@ impl EventStore {
 }
 
 impl Page {
+    /// One that holds nothing and ends where it begins.
+    pub(crate) fn empty(after: u64) -> Page {
+        Page { events: Vec::new(), scanned_to: after }
+    }
+
+    /// Of all records in it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.events.iter().map(|event| event.record.len()).sum()
+    }
+
     /// Keeps what matches of a scan that ended at `to`, up to the limit.
     fn take_matching(&mut self, found: Vec<StoredEvent>, filter: &Filter, limit: usize, to: u64) {
         for event in found.into_iter().filter(|event| filter.matches(event)) {
@@ -323,7 +333,7 @@ async fn read_streams(
     .fetch_all(connection)
     .await?;
     let full = rows.len() == limit;
-    let mut page = Page { events: Vec::new(), scanned_to: after };
+    let mut page = Page::empty(after);
     for row in rows {
         let event = stored_event(from_bigint(row.position), row.record.into())?;
         page.scanned_to = event.position;

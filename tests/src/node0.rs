@@ -3,6 +3,7 @@
 //! Does not know what it should answer.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -18,9 +19,22 @@ use crate::{app::MASTER_KEY, http::Http};
 /// The token that every server of the tests is set up with.
 pub const TOKEN: &str = "a-token-for-the-tests-and-nothing-else-0123456789";
 
+/// A free port of this machine.
+const ANYWHERE: &str = "127.0.0.1:0";
+/// Names another build of the program, for what is measured.
+const PROGRAM: &str = "NODE0_TEST_PROGRAM";
+
 /// The program with nothing of this process's settings: what it needs is said by the caller.
 pub fn program() -> Command {
-    let mut command = Command::new(binary());
+    program_under(&[])
+}
+
+/// The same, run by another one that is given it as the last of these arguments.
+pub fn program_under(runner: &[&str]) -> Command {
+    let program = binary();
+    let mut words = runner.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().expect("there is the program"));
+    command.args(words);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("NODE0_") || text == "DATABASE_URL" {
@@ -38,7 +52,7 @@ pub fn program() -> Command {
 ///
 /// # Panics
 /// When it cannot be run at all.
-pub fn run<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
+pub fn run<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
     program().args(arguments).output().expect("the program can be run")
 }
 
@@ -57,6 +71,9 @@ pub fn complaint(output: &Output) -> String {
 }
 
 fn binary() -> PathBuf {
+    if let Some(program) = std::env::var_os(PROGRAM) {
+        return program.into();
+    }
     let here = std::env::current_exe().expect("a process knows its program");
     let folder = here.parent().expect("a program is in a folder");
     let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
@@ -81,8 +98,7 @@ impl Node0 {
     /// The same, at an address that is known before.
     pub fn on_folder_at(data: &Path, place: &str) -> Node0 {
         let mut command = program();
-        command.arg("--data").arg(data).env("NODE0_SETUP_TOKEN", TOKEN);
-        Node0::serve_at(&mut command, place)
+        Node0::set_up_at(command.arg("--data").arg(data), place)
     }
 
     /// Serves on the database of this address.
@@ -94,13 +110,17 @@ impl Node0 {
     /// this one.
     pub fn on_database_at(url: &str, place: &str) -> Node0 {
         let mut command = program();
-        command.args(["--database-url", url]).env("NODE0_SETUP_TOKEN", TOKEN);
-        Node0::serve_at(&mut command, place)
+        Node0::set_up_at(command.args(["--database-url", url]), place)
     }
 
     /// Completes a command to a server on a free port with [`TOKEN`] and waits until it answers.
     pub fn serve(command: &mut Command) -> Node0 {
-        Node0::serve_as_it_is(command.env("NODE0_SETUP_TOKEN", TOKEN))
+        Node0::set_up_at(command, ANYWHERE)
+    }
+
+    /// The same at an address that is known before.
+    pub fn set_up_at(command: &mut Command, place: &str) -> Node0 {
+        Node0::serve_at(command.env("NODE0_SETUP_TOKEN", TOKEN), place)
     }
 
     /// The same without a token: the first start makes one.
@@ -108,7 +128,7 @@ impl Node0 {
     /// # Panics
     /// When it ends instead, with what it said.
     pub fn serve_as_it_is(command: &mut Command) -> Node0 {
-        Node0::serve_at(command, "127.0.0.1:0")
+        Node0::serve_at(command, ANYWHERE)
     }
 
     fn serve_at(command: &mut Command, place: &str) -> Node0 {

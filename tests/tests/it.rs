@@ -11,6 +11,7 @@ mod commands;
 mod completeness;
 mod contract;
 mod crash;
+mod crowd;
 mod demo;
 mod finality;
 mod full;

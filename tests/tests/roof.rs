@@ -17,7 +17,7 @@ mod input;
 mod keys;
 mod letters;
 mod limits;
-mod live;
+pub mod live;
 mod metrics;
 mod monitoring;
 mod mutations;
@@ -29,7 +29,7 @@ mod proxy;
 mod queries;
 mod rpc;
 mod secrets;
-mod settings;
+pub mod settings;
 mod subscriptions;
 mod transactions;
 
@@ -81,7 +81,7 @@ async fn register(http: &Http, numbers: impl Iterator<Item = u64>) {
 }
 
 /// What is told at a path, once it is so.
-async fn shown(http: &Http, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+pub async fn shown(http: &Http, path: &str, is: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..200 {
         let seen = http.get(path).await.body;
         if is(&seen) {

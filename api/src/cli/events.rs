@@ -148,8 +148,8 @@ async fn tail(
     }
     let mut pages = std::pin::pin!(store.follow(head, filter));
     while let Some(page) = pages.next().await {
-        for event in page?.events {
-            print(&event, Length::Line, terminal)?;
+        for event in &page?.events {
+            print(event, Length::Line, terminal)?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Does not know who listens. Every end is a problem that the listener can act on.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use event_store::{Filter, Page, StoreError, StoredEvent};
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
@@ -16,7 +16,7 @@ use crate::{
 
 /// Pages of the log, as they are asked for: nothing is read ahead of who takes them.
 pub struct Feed {
-    pages: BoxStream<'static, Result<Page, StoreError>>,
+    pages: BoxStream<'static, Result<Arc<Page>, StoreError>>,
     draining: CancellationToken,
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
     after: u64,
@@ -59,7 +59,7 @@ impl Feed {
 
     /// What follows, once there is something; it may hold no event when the filter let none
     /// through. Nothing is lost when the waiting is given up. An error is the end.
-    pub async fn next(&mut self) -> Result<Page, Problem> {
+    pub async fn next(&mut self) -> Result<Arc<Page>, Problem> {
         let page = tokio::select! {
             biased;
             () = &mut self.drained => return Err(draining()),
@@ -79,7 +79,7 @@ impl Feed {
             Some((page, feed))
         });
         pages.flat_map(|page| match page {
-            Ok(page) => stream::iter(page.events).map(Ok).left_stream(),
+            Ok(page) => stream::iter(page.events.clone()).map(Ok).left_stream(),
             Err(problem) => stream::iter([Err(problem)]).right_stream(),
         })
     }

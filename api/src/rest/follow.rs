@@ -2,7 +2,7 @@
 //!
 //! Does not know what events mean: their records are sent as they were written.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
@@ -11,7 +11,7 @@ use axum::{
 };
 use bytes::Bytes;
 use domain::replica;
-use event_store::{Filter, StoredEvent};
+use event_store::Filter;
 use futures::stream;
 use serde_json::json;
 use tokio::time::Interval;
@@ -21,7 +21,7 @@ use super::events::filter_of;
 use crate::{
     conditions::POSITION,
     door::Visit,
-    live::{self, Feed, Pace, Pass, Place, sse},
+    live::{self, Feed, Pace, Pass, Piece, Place, sse},
     params::Params,
     problem::Problem,
     server::App,
@@ -29,8 +29,6 @@ use crate::{
 
 /// Where a client that lost its stream was: wins over `after`, which stands in the address still.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Bytes of events that are handed over at once; one event more may begin before.
-const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// `GET /api/v1/events/stream`.
 pub async fn follow(State(app): State<App>, request: Request) -> Result<Response, Problem> {
@@ -68,10 +66,11 @@ async fn begin(
     live::expect_incarnation(app, incarnation)?;
     let place = app.places.take()?;
     let after = resumed.ok().flatten().or(after);
-    let feed = Feed::open(app, after, filter).await?;
+    let filter = Arc::new(filter);
+    let feed = Feed::open(app, after, Filter::clone(&filter)).await?;
     let start = feed.position();
     let pass = Pass::new(app, &parts.headers, visit.caller.clone());
-    let following = Following::new(app, visit, feed, pass, place);
+    let following = Following::new(app, visit, (feed, filter), pass, place);
     let mut response = sse::reply(stream::unfold(following, Following::step));
     response.headers_mut().insert(POSITION, HeaderValue::from(start));
     Ok(response)
@@ -92,12 +91,25 @@ enum Stage {
     Ended,
 }
 
+/// Pieces, and how many of them are handed over.
+#[derive(Default)]
+struct Waiting(Arc<[Piece]>, usize);
+
+impl Waiting {
+    fn next(&mut self) -> Option<Piece> {
+        let piece = self.0.get(self.1).cloned()?;
+        self.1 += 1;
+        Some(piece)
+    }
+}
+
 /// One client's stream.
 struct Following {
     stage: Stage,
     feed: Feed,
+    filter: Arc<Filter>,
     /// Read, and not yet handed over.
-    waiting: VecDeque<StoredEvent>,
+    waiting: Waiting,
     /// Where a client that has everything handed over goes on.
     handed: u64,
     /// How far the log went when it began, until everything up to there is handed over.
@@ -105,23 +117,30 @@ struct Following {
     pass: Pass,
     pace: Pace,
     heartbeat: Interval,
-    incarnation: Uuid,
+    app: App,
     request: Visit,
     _place: Place,
 }
 
 impl Following {
-    fn new(app: &App, visit: &Visit, feed: Feed, pass: Pass, place: Place) -> Following {
+    fn new(
+        app: &App,
+        visit: &Visit,
+        (feed, filter): (Feed, Arc<Filter>),
+        pass: Pass,
+        place: Place,
+    ) -> Following {
         Following {
             stage: Stage::Beginning,
             handed: feed.position(),
             catches_up: Some(feed.head()).filter(|head| *head > feed.position()),
             feed,
-            waiting: VecDeque::new(),
+            filter,
+            waiting: Waiting::default(),
+            app: app.clone(),
             pass,
             pace: Pace::new(&app.limits.live),
             heartbeat: live::beats(app.limits.live.heartbeat()),
-            incarnation: app.store.incarnation(),
             request: visit.clone(),
             _place: place,
         }
@@ -144,72 +163,62 @@ impl Following {
             Stage::Ended => return None,
         };
         self.pace.given();
-        Some((piece.into(), self))
+        Some((piece, self))
     }
 
     /// Says where the stream begins, and in which log.
-    fn beginning(&self) -> Vec<u8> {
+    fn beginning(&self) -> Bytes {
         let position = self.feed.position();
         let start = json!({
-            "position": position.to_string(), "incarnation": self.incarnation.to_string(),
+            "position": position.to_string(), "incarnation": self.app.store.incarnation().to_string(),
             "head": self.feed.head().to_string(),
         });
         let mut piece = format!("retry: {}\n", sse::RETRY_MS).into_bytes();
         sse::frame(&mut piece, Some("start"), Some(position), &[start.to_string().as_bytes()]);
-        piece
+        piece.into()
     }
 
-    async fn piece(&mut self) -> Result<Vec<u8>, Problem> {
+    async fn piece(&mut self) -> Result<Bytes, Problem> {
         self.pace.asked()?;
         loop {
             if let Some(problem) = self.feed.is_over() {
                 return Err(problem);
             }
             self.pass.renew().await?;
-            if !self.waiting.is_empty() {
-                return Ok(self.written());
+            if let Some(piece) = self.waiting.next() {
+                self.handed = piece.last;
+                self.heartbeat.reset();
+                return Ok(piece.bytes);
             }
             // Who waits for the end of what was there is told at once.
             if self.catches_up.take_if(|head| *head <= self.feed.position()).is_some() {
                 return Ok(self.beat());
             }
+            let after = self.feed.position();
             tokio::select! {
                 biased;
                 _ = self.heartbeat.tick() => return Ok(self.beat()),
-                page = self.feed.next() => self.waiting.extend(page?.events),
+                page = self.feed.next() => {
+                    let page = page?;
+                    self.waiting = Waiting(self.app.frames.of(after, &page, &self.filter), 0);
+                }
             }
         }
     }
 
-    /// Events that wait, up to the size of a piece.
-    fn written(&mut self) -> Vec<u8> {
-        let mut piece = Vec::new();
-        while piece.len() < PIECE_BYTES_MAX {
-            let Some(event) = self.waiting.pop_front() else { break };
-            let position = event.position;
-            self.handed = position;
-            // A record is canonical JSON: it has no line breaks.
-            let opening = format!("{{\"position\":\"{position}\",\"record\":");
-            let data: &[&[u8]] = &[opening.as_bytes(), &event.record, b"}"];
-            sse::frame(&mut piece, None, Some(position), data);
-        }
-        self.heartbeat.reset();
-        piece
-    }
-
     /// A sign of life. Says how far was looked: who filters much does not begin from far behind.
-    fn beat(&mut self) -> Vec<u8> {
+    fn beat(&mut self) -> Bytes {
         // Nothing waits now, see `piece`.
         self.handed = self.feed.position();
-        format!(":\nid: {}\n\n", self.handed).into_bytes()
+        format!(":\nid: {}\n\n", self.handed).into()
     }
 
     /// Says why it ends and where: events that still waited come after that position.
-    fn end(&self, problem: &Problem) -> Vec<u8> {
+    fn end(&self, problem: &Problem) -> Bytes {
         problem.log(&self.request.id);
         let members = serde_json::Value::Object(problem.members(&self.request.id)).to_string();
         let mut piece = Vec::new();
         sse::frame(&mut piece, Some("end"), Some(self.handed), &[members.as_bytes()]);
-        piece
+        piece.into()
     }
 }

@@ -10,7 +10,11 @@ use std::{
 use agent::{Answer, Trust};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
-use tests::{app::TestApp, node0::TOKEN};
+use tests::{
+    app::TestApp,
+    database::TestDatabase,
+    node0::{self, Node0, TOKEN},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -182,4 +186,19 @@ async fn more_connections_than_there_may_be_wait_for_their_turn() {
     assert!(began.elapsed() > Duration::from_millis(500), "it came after one that was cut");
     drop(idle);
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_begins_with_few_files_opens_as_many_as_it_is_granted() {
+    const FEW: usize = 128;
+    let database = TestDatabase::create().await;
+    let limit = format!("ulimit -Sn {FEW}; exec \"$0\" \"$@\"");
+    let mut limited = node0::program_under(&["sh", "-c", &limit]);
+    let server = Node0::serve(limited.args(["--database-url", &database.url()]));
+    let address = server.address().strip_prefix("http://").unwrap();
+    let connect = |_| async { TcpStream::connect(address).await.unwrap() };
+    let idle = futures::future::join_all((0..2 * FEW).map(connect)).await;
+    server.http().get("/readyz").await.expect(200);
+    drop(idle);
+    assert!(server.stop().success());
 }

@@ -257,7 +257,7 @@ async fn a_stream_goes_on_where_it_was_after_the_server_was_killed() {
 }
 
 /// A client that asks and then reads nothing, with a small window.
-async fn stalled(address: &str) -> TcpStream {
+pub async fn stalled(address: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
