@@ -1,5 +1,6 @@
 //! Lists over large tables: every list reads about as many rows as it shows, by an index, however
-//! many there are and whether anything passes its filter. `make lists` fills them with a million
+//! many there are and whether anything passes its filter, and is as many statements for one row as
+//! for a hundred. `make lists` fills them with a million
 //! rows and says how long a page takes.
 //!
 //! Does not know what the rows mean.
@@ -19,6 +20,7 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 
 use crate::{
     copies::multiply,
+    counted,
     database::{Database, TABLES, caught_up},
     history::History,
 };
@@ -42,8 +44,10 @@ struct List {
     name: &'static str,
     /// Whether nothing passes: then it must find that out without looking at everything.
     is_empty: bool,
-    ask: Box<dyn Fn(PgPool, PageRequest) -> BoxFuture<'static, Answer> + Send + Sync>,
+    ask: Ask,
 }
+
+type Ask = Box<dyn Fn(PgPool, PageRequest) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 fn list<T, F, A>(name: &'static str, ask: F) -> List
 where
@@ -279,6 +283,14 @@ async fn lists(pool: &PgPool) -> Vec<List> {
     ]
 }
 
+/// How many statements a page of so many rows is made of.
+async fn statements(pool: &PgPool, ask: &Ask, first: u64) -> u64 {
+    let page = PageRequest::parse(Some(first), None).unwrap();
+    let before = counted::statements();
+    ask(pool.clone(), page).await.unwrap();
+    counted::statements() - before
+}
+
 /// How many rows were read one after the other, and how many entries of indexes.
 async fn read_so_far(pool: &PgPool) -> (u64, u64) {
     sqlx::raw_sql("select pg_stat_force_next_flush()").execute(pool).await.unwrap();
@@ -303,10 +315,16 @@ async fn every_list_reads_about_as_many_rows_as_it_shows_however_many_there_are(
         multiply(&pool, table, count).await;
     }
     println!("{count} rows in each of {} tables; a page has {FIRST} rows", TABLES.len());
+    counted::begin();
     let mut wrong = Vec::new();
     for List { name, is_empty, ask } in lists(&pool).await {
         let (mut after, mut took, mut shown): (Option<Cursor>, Vec<Duration>, usize) =
             Default::default();
+        let few = statements(&pool, &ask, 1).await;
+        let many = statements(&pool, &ask, FIRST).await;
+        if few != many || few == 0 {
+            wrong.push(format!("{name}: {few} statements for a row, {many} for {FIRST}"));
+        }
         let before = read_so_far(&pool).await;
         for _ in 0..PAGES {
             let text = after.as_ref().map(ToString::to_string);

@@ -8,6 +8,7 @@
 mod asking;
 mod beside;
 mod copies;
+mod counted;
 mod database;
 #[path = "../../../domain/tests/fixture.rs"]
 #[allow(dead_code, reason = "the domain's own tests use the rest")]
