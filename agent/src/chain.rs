@@ -17,6 +17,7 @@ use domain::{
     chain::{BlockApplied, GenesisInitialised},
     consensus::{self, Command, ConsensusHeight, HeightStarted, HeightStream, Known, Start},
     evidence::Evidence,
+    parameters,
     replica::{self, Mempool, Own},
     transaction,
     validator_set::ValidatorSetRotated,
@@ -100,6 +101,13 @@ impl Chain {
         self.mempool.fold(event);
     }
 
+    /// Other parameters were scheduled.
+    pub fn governed(&mut self, change: parameters::Change) {
+        if let Some(own) = &mut self.own {
+            own.govern(change);
+        }
+    }
+
     /// A set was chosen.
     pub fn rotated(&mut self, rotated: &ValidatorSetRotated) -> Result<(), Disagreement> {
         let Some(own) = &mut self.own else { return Ok(()) };
@@ -152,7 +160,7 @@ impl Chain {
         let known = Known {
             stream: stream.clone(),
             now: Moment::EPOCH,
-            parameters: own.genesis.parameters.clone(),
+            parameters: own.ledger.schedule().at_height(stream.height).clone(),
             block: None,
             head: None,
             start: Some(start),
@@ -256,7 +264,9 @@ impl Chain {
         let validators = own.sets.last.named.clone();
         self.past.insert(height, Past { time, validators });
         self.punished.extend(evidence.iter().map(|one| (one.hash(), one.height())));
-        let oldest = own.genesis.parameters.evidence_age_blocks_max;
+        let parameters = own.ledger.parameters();
+        self.mempool.govern(parameters);
+        let oldest = parameters.evidence_age_blocks_max;
         let oldest = height.value().saturating_sub(u64::from(oldest));
         self.past.retain(|height, _| height.value() >= oldest);
         self.punished.retain(|_, height| height.value() >= oldest);

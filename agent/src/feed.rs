@@ -12,7 +12,7 @@ use domain::{
     block::{self, BlockProposed},
     chain::{self, BlockApplied, ChainHalted, ChainStream, GenesisInitialised},
     consensus::{self, HeightStream},
-    transaction,
+    parameters, transaction,
     validator_set::{self, ValidatorSetRotated},
     values::ChainId,
 };
@@ -40,6 +40,8 @@ pub enum Event {
     Applied(ChainId, Box<BlockApplied>),
     /// A chain is halted.
     Halted(ChainId, Box<ChainHalted>),
+    /// Other parameters were scheduled.
+    Governed(ChainId, Box<parameters::Change>),
     /// A set was chosen.
     Rotated(ChainId, Box<ValidatorSetRotated>),
     /// Something about what waits.
@@ -286,6 +288,7 @@ fn of_chain(chain: ChainId, event: chain::Event) -> Option<Event> {
         chain::Event::GenesisInitialised(genesis) => Some(Event::Began(genesis)),
         chain::Event::BlockApplied(applied) => Some(Event::Applied(chain, applied)),
         chain::Event::ChainHalted(halted) => Some(Event::Halted(chain, halted)),
+        chain::Event::ParametersScheduled(change) => Some(Event::Governed(chain, change)),
         chain::Event::ObservationStarted(_)
         | chain::Event::HeaderObserved(_)
         | chain::Event::HeaderRejected(_)

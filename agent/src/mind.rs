@@ -192,6 +192,9 @@ impl Mind {
             Event::Rotated(chain, rotated) if self.chain.is(&chain) => {
                 self.chain.rotated(&rotated).map_err(Failure::refused)?;
             }
+            Event::Governed(chain, change) if self.chain.is(&chain) => {
+                self.chain.governed(*change);
+            }
             Event::Height(stream, event) if self.chain.is(&stream.chain) => {
                 self.said(&stream, *event).await?;
             }
@@ -208,6 +211,7 @@ impl Mind {
             }
             // Of other chains.
             Event::Rotated(..)
+            | Event::Governed(..)
             | Event::Height(..)
             | Event::Applied(..)
             | Event::Began(_)

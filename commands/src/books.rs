@@ -8,7 +8,7 @@ use domain::{
     chain::{Carried, Chain, ChainStream, Command, Refusal},
     genesis,
     light::LightBlock,
-    parameters::Parameters,
+    parameters::{Parameters, Schedule},
     validator_set::ValidatorSet,
     values::{ChainId, Epoch, Height},
 };
@@ -88,6 +88,25 @@ impl Commands {
         answer
     }
 
+    /// Schedules what the setting `protocol.parameters` says, in the epoch of the next block; it is
+    /// opened when it is not.
+    pub async fn schedule_parameters(
+        &self,
+        chain: &ChainId,
+        context: RequestContext,
+    ) -> Answer<Chain> {
+        let own = self.own_ledger().await.map_err(CommandError::Unavailable)?;
+        let next = own.filter(|ledger| ledger.chain_id() == chain).and_then(|ledger| {
+            let epoch_blocks = ledger.parameters().epoch_blocks;
+            Some(ChainStream::of(chain.clone(), ledger.next_height()?, epoch_blocks))
+        });
+        let stream = match next {
+            Some(stream) => stream,
+            None => self.newest_stream(chain).await.map_err(CommandError::Unavailable)?,
+        };
+        self.execute::<Chain>(stream, Command::ScheduleParameters {}, context).await
+    }
+
     /// Begins to observe a foreign chain from a header that is trusted without proof.
     pub async fn start_observation(
         &self,
@@ -151,8 +170,8 @@ impl Commands {
         })
     }
 
-    /// The protocol parameters in force: the genesis document's for a chain of our own, else the
-    /// defaults. They never change after genesis.
+    /// The protocol parameters that hold for a chain's next block: for one of our own those of the
+    /// genesis document and what has changed since, else the defaults.
     pub(crate) async fn parameters(
         &self,
         chain: Option<&ChainId>,
@@ -164,17 +183,42 @@ impl Commands {
         if self.rooms.without_genesis.contains_key(chain) {
             return Ok(Parameters::default());
         }
-        let newest = self.newest_stream(chain).await?;
-        match &*self.state::<Chain>(&newest).await?.state {
-            Chain::Native(native) => {
-                let parameters = native.parameters.clone();
-                self.rooms.parameters.insert(chain.clone(), parameters.clone());
-                Ok(parameters)
-            }
-            Chain::Unbegun | Chain::Observed(_) => {
-                self.rooms.without_genesis.insert(chain.clone(), ());
-                Ok(Parameters::default())
-            }
+        let ledger = Box::pin(self.own_ledger()).await?;
+        let own = ledger.filter(|ledger| ledger.chain_id() == chain);
+        let parameters = match own {
+            Some(ledger) => ledger.parameters().clone(),
+            None => match self.schedule(chain).await? {
+                Some(schedule) => schedule.last().clone(),
+                None => {
+                    self.rooms.without_genesis.insert(chain.clone(), ());
+                    return Ok(Parameters::default());
+                }
+            },
+        };
+        self.rooms.parameters.insert(chain.clone(), parameters.clone());
+        Ok(parameters)
+    }
+
+    /// The protocol parameters that hold at a height.
+    pub(crate) async fn parameters_at(
+        &self,
+        chain: &ChainId,
+        height: Height,
+    ) -> Result<Parameters, StoreError> {
+        let schedule = self.schedule(chain).await?;
+        Ok(schedule.map_or_else(Parameters::default, |held| held.at_height(height).clone()))
+    }
+
+    /// Which protocol parameters hold when; none of a chain that is not our own.
+    async fn schedule(&self, chain: &ChainId) -> Result<Option<Schedule>, StoreError> {
+        let ledger = Box::pin(self.own_ledger()).await?;
+        if let Some(ledger) = ledger.filter(|ledger| ledger.chain_id() == chain) {
+            return Ok(Some(ledger.schedule().clone()));
         }
+        let newest = self.newest_stream(chain).await?;
+        Ok(match &*self.state::<Chain>(&newest).await?.state {
+            Chain::Native(native) => Some(native.schedule.clone()),
+            Chain::Unbegun | Chain::Observed(_) => None,
+        })
     }
 }

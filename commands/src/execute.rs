@@ -61,6 +61,8 @@ pub trait Handled: Aggregate {
     fn lanes(rooms: &Rooms) -> &Lanes<Self>;
 }
 
+/// How long parameters are taken from memory, in milliseconds: a change is known two epochs before.
+const PARAMETERS_FRESH_MS_MAX: u64 = 100;
 /// How many chains' epochs and parameters are kept in memory.
 const CACHED_CHAINS_MAX: u64 = 1_000;
 /// How many blocks, and how many heights, are kept in memory: who agrees looks at the newest.
@@ -113,6 +115,7 @@ pub struct Rooms {
     pub(crate) snapshots: Cache<(ChainId, Height), Snapshot>,
     /// The chains whose epoch was read from the log a moment ago.
     pub(crate) epochs_fresh: Cache<ChainId, ()>,
+    /// The parameters that held a moment ago.
     pub(crate) parameters: Cache<ChainId, Parameters>,
     /// The chains of which the log said a moment ago that they have no genesis.
     pub(crate) without_genesis: Cache<ChainId, ()>,
@@ -143,7 +146,10 @@ impl Commands {
             snapshots: Cache::new(SNAPSHOTS_MAX as u64),
             epochs_fresh: fresh(),
             without_genesis: fresh(),
-            parameters: Cache::new(CACHED_CHAINS_MAX),
+            parameters: Cache::builder()
+                .max_capacity(CACHED_CHAINS_MAX)
+                .time_to_live(Duration::from_millis(PARAMETERS_FRESH_MS_MAX))
+                .build(),
         };
         Commands { store, rooms: Arc::new(rooms) }
     }

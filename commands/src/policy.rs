@@ -283,7 +283,8 @@ pub fn chain(command: &chain::Command) -> Permission {
         | Command::OpenEpoch {}
         | Command::ReportFork { .. }
         | Command::ResolveFork { .. }
-        | Command::ApplyBlock { .. } => Permission::ChainManage,
+        | Command::ApplyBlock { .. }
+        | Command::ScheduleParameters {} => Permission::ChainManage,
         Command::CreateSnapshot { .. } => Permission::ChainSnapshot,
         Command::PruneBefore { .. } => Permission::ChainPrune,
     }

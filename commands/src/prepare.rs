@@ -10,7 +10,7 @@ mod network;
 
 use domain::{
     chain::{self, Chain, ChainStream},
-    parameters::Parameters,
+    parameters::{Overrides, Parameters},
     transaction::{self, Account, Eviction, Mempool},
     validator::{self, Validator},
     validator_set::{self, ValidatorSet},
@@ -145,7 +145,7 @@ impl Handled for Chain {
         Ok(chain::Known {
             stream: stream.clone(),
             now: context.at,
-            parameters: commands.parameters(Some(&stream.chain)).await?,
+            overrides: Box::pin(wanted(commands, command)).await?,
             carried,
             executed: Box::pin(applicable(commands, command)).await?,
             snapshot: made(commands, stream, command),
@@ -155,6 +155,14 @@ impl Handled for Chain {
     fn lanes(rooms: &Rooms) -> &Lanes<Chain> {
         &rooms.chains
     }
+}
+
+/// What the setting says, for whoever schedules it.
+async fn wanted(commands: &Commands, command: &chain::Command) -> Result<Overrides, StoreError> {
+    if matches!(command, chain::Command::ScheduleParameters {}) {
+        return commands.in_force().await;
+    }
+    Ok(Overrides::default())
 }
 
 /// The snapshot that is to be recorded, when it was made and is kept.
@@ -176,6 +184,7 @@ fn made(
         | Command::ReportFork { .. }
         | Command::ResolveFork { .. }
         | Command::ApplyBlock { .. }
+        | Command::ScheduleParameters {}
         | Command::PruneBefore { .. } => None,
     }
 }
@@ -203,6 +212,7 @@ async fn applicable(
         | Command::ReportFork { .. }
         | Command::ResolveFork { .. }
         | Command::CreateSnapshot { .. }
+        | Command::ScheduleParameters {}
         | Command::PruneBefore { .. } => Ok(None),
     }
 }

@@ -11,6 +11,7 @@ use domain::{
         setting::{SchemaFault, Setting},
     },
     monitoring::Severity,
+    parameters::{self, Overrides},
     values::PrincipalId,
 };
 use event_store::StoreError;
@@ -169,6 +170,10 @@ impl InForce for Notifications {
     const KEY: &'static str = "monitoring.notifications";
 }
 
+impl InForce for Overrides {
+    const KEY: &'static str = "protocol.parameters";
+}
+
 /// A key, and what it says.
 pub struct SettingKey {
     /// Its name.
@@ -214,6 +219,33 @@ impl SettingKey {
 /// A whole number within bounds.
 fn whole(description: &str, minimum: u64, maximum: u64) -> Value {
     json!({"description": description, "type": "integer", "minimum": minimum, "maximum": maximum})
+}
+
+/// What each parameter that can be changed may be, by the bounds of the genesis document.
+fn protocol_parameters() -> Value {
+    let amount = |what: &str| json!({"description": what, "type": "string", "pattern": "^[1-9][0-9]{0,38}$"});
+    let mut properties = json!({
+        "bond_min": amount("The smallest bond a validator may have of its own"),
+        "churn_per_epoch_max": {
+            "description": "Joins plus leaves at one rotation",
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["floor", "one_in"],
+            "properties": {},
+        },
+        "downtime_missed_max_bps":
+            whole("A validator that missed a greater part of its duties was down", 0, 10_000),
+        "fee_min": amount("The smallest fee of a transaction"),
+    });
+    for (place, least, most) in parameters::BOUNDS {
+        let bounds = json!({"type": "integer", "minimum": least, "maximum": most});
+        match place.split_once('/') {
+            Some((name, member)) => properties[name]["properties"][member] = bounds,
+            None if parameters::FIXED.contains(place) => {}
+            None => properties[*place] = bounds,
+        }
+    }
+    properties
 }
 
 static ALL: LazyLock<Vec<SettingKey>> = LazyLock::new(|| {
@@ -275,6 +307,11 @@ static ALL: LazyLock<Vec<SettingKey>> = LazyLock::new(|| {
             json!({"peer_stale_ms": whole(
                 "After how many milliseconds of silence", STALE_MS_MIN, STALE_MS_LIMIT,
             )}),
+        ),
+        SettingKey::new::<Overrides>(
+            "The protocol parameters that differ from the genesis document, two epochs from now on",
+            true,
+            protocol_parameters(),
         ),
         SettingKey::new::<CrossOrigin>(
             "Who may ask from a browser on another site (CORS)",
@@ -355,7 +392,7 @@ mod tests {
     #[test]
     fn keys_stand_in_order_and_are_found() {
         let keys: Vec<&str> = all().iter().map(|key| key.key.as_str()).collect();
-        assert!(keys.is_sorted() && keys.len() == 6, "{keys:?}");
+        assert!(keys.is_sorted() && keys.len() == 7, "{keys:?}");
         assert!(find(&"server.nothing".parse().unwrap()).is_none());
     }
 
@@ -372,6 +409,10 @@ mod tests {
         let mailed = json!({"principal": "user-ada", "severity": "critical"});
         assert_eq!(judged::<Notifications>(json!({"mails": [mailed]})), good);
         assert_eq!(judged::<Notifications>(json!({})), good);
+        let churn = json!({"floor": 3, "one_in": 10});
+        let changed = json!({"fee_min": "5", "jail_s": 60, "churn_per_epoch_max": churn});
+        assert_eq!(judged::<Overrides>(changed), good);
+        assert_eq!(judged::<Overrides>(json!({"epoch_blocks": 8})).0, 1);
     }
 
     #[test]

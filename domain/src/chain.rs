@@ -19,6 +19,7 @@ mod command;
 mod decide;
 mod event;
 mod fork;
+mod govern;
 mod native;
 mod observe;
 mod refusal;
@@ -39,7 +40,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     aggregate::Aggregate,
-    parameters::Parameters,
+    parameters::Overrides,
     values::{ChainId, Epoch, Height, Moment, ValueError},
 };
 
@@ -88,8 +89,8 @@ pub struct Known {
     pub stream: ChainStream,
     /// When it is decided.
     pub now: Moment,
-    /// The protocol parameters in force.
-    pub parameters: Parameters,
+    /// What the setting `protocol.parameters` says.
+    pub overrides: Overrides,
     /// What the last epoch of the chain that has begun carries over ([`Chain::carried`]); none when
     /// none has, or while its books are open.
     pub carried: Option<Carried>,

@@ -41,7 +41,7 @@ pub use snapshot::Unusable;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    parameters::Parameters,
+    parameters::{Change, Parameters, Schedule},
     trie::{Proof, Trie},
     validator::Stake,
     values::{Address, Amount, ChainId, Hash, Height},
@@ -53,6 +53,8 @@ pub struct Ledger {
     burned: Amount,
     constants: Arc<Constants>,
     height: Option<Height>,
+    /// Which parameters hold when.
+    schedule: Arc<Schedule>,
     /// What the trie says of stakes, where it can be enumerated.
     stakes: Arc<BTreeMap<Address, Arc<Staked>>>,
     trie: Trie,
@@ -63,7 +65,6 @@ pub struct Ledger {
 struct Constants {
     chain_id: ChainId,
     initial_height: Height,
-    parameters: Parameters,
     supply: Amount,
 }
 
@@ -113,9 +114,26 @@ impl Ledger {
         &self.constants.chain_id
     }
 
-    /// The protocol parameters by which it executes.
+    /// The protocol parameters by which it executes the next block.
     pub fn parameters(&self) -> &Parameters {
-        &self.constants.parameters
+        let height = self.next_height().or(self.height);
+        self.schedule.at_height(height.unwrap_or(self.constants.initial_height))
+    }
+
+    /// Which protocol parameters hold when.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Other parameters hold from an epoch on.
+    pub fn set_parameters(&mut self, change: Change) {
+        Arc::make_mut(&mut self.schedule).set(change);
+    }
+
+    /// The same state under the parameters of another ledger of the chain, which may have learned
+    /// of changes meanwhile.
+    pub fn under(self, other: &Ledger) -> Ledger {
+        Ledger { schedule: other.schedule.clone(), ..self }
     }
 
     /// All there is, wherever it is.

@@ -1,9 +1,14 @@
 //! The protocol parameters: what the network agreed its numbers are, with their defaults and
 //! bounds.
 //!
-//! Does not know how parameters come into force, nor who may change them.
+//! Does not know who may change them.
+
+mod schedule;
+
+pub use schedule::{CHANGES_MAX, Change, FIXED, NOTICE_EPOCHS, Overrides, Schedule};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::values::{Amount, Bps, Epoch};
 
@@ -23,6 +28,32 @@ const MEMPOOL_TXS_LIMIT: u32 = 10_000_000;
 const REPUTATION_LIMIT: u32 = 1_000_000_000;
 /// The longest time in jail in seconds: one year.
 const JAIL_S_LIMIT: u32 = 31_536_000;
+
+/// The least and the most that the parameters which are whole numbers may be; for members of a
+/// parameter their names after a slash.
+pub const BOUNDS: &[(&str, u32, u32)] = &[
+    ("block_bytes_max", 1_024, BLOCK_BYTES_LIMIT),
+    ("block_txs_max", 1, BLOCK_TXS_LIMIT),
+    ("churn_per_epoch_max/floor", 2, VALIDATORS_LIMIT),
+    ("churn_per_epoch_max/one_in", 1, u32::MAX),
+    ("downtime_window_blocks", 1, EPOCH_BLOCKS_LIMIT),
+    ("epoch_blocks", 4, EPOCH_BLOCKS_LIMIT),
+    ("evidence_age_blocks_max", 1, u32::MAX),
+    ("jail_s", 1, JAIL_S_LIMIT),
+    ("mempool_per_sender_max", 1, MEMPOOL_TXS_LIMIT),
+    ("mempool_ttl_blocks", 1, u32::MAX),
+    ("mempool_txs_max", 1, MEMPOOL_TXS_LIMIT),
+    ("reputation_activate_min", 0, REPUTATION_LIMIT),
+    ("reputation_scale", 1, REPUTATION_LIMIT),
+    ("reputation_start", 0, REPUTATION_LIMIT),
+    ("rounds_ahead_max", 1, 1_000),
+    ("timeout_precommit_ms", 1, TIMEOUT_MS_LIMIT),
+    ("timeout_prevote_ms", 1, TIMEOUT_MS_LIMIT),
+    ("timeout_propose_ms", 1, TIMEOUT_MS_LIMIT),
+    ("timeout_step_ms", 0, TIMEOUT_MS_LIMIT),
+    ("unbonding_epochs", 1, u32::MAX),
+    ("validators_max", 1, VALIDATORS_LIMIT),
+];
 
 /// How many validators may join or leave at one rotation: the greater of a floor and a part of the
 /// active set.
@@ -124,6 +155,7 @@ impl Default for Parameters {
 
 /// A parameter out of bounds, or two that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[error("{parameter}: {sentence}")]
 pub struct ParameterFault {
     /// The parameter's name.
@@ -182,11 +214,16 @@ impl Parameters {
         faults
     }
 
-    /// Stake must not leave before misbehaviour can be punished. Stake that begins to unbond at an
-    /// epoch's last height waits one height and `unbonding_epochs` - 1 whole epochs at least.
-    fn unbonding_fault(&self) -> Option<ParameterFault> {
+    /// How many blocks unbonding stake waits at least: when it begins to at an epoch's last height,
+    /// one height and `unbonding_epochs` - 1 whole epochs.
+    fn unbonding_blocks_min(&self) -> u64 {
         let whole_epochs = u64::from(self.unbonding_epochs.saturating_sub(1));
-        let waits_blocks = whole_epochs * u64::from(self.epoch_blocks) + 1;
+        whole_epochs * u64::from(self.epoch_blocks) + 1
+    }
+
+    /// Stake must not leave before misbehaviour can be punished.
+    fn unbonding_fault(&self) -> Option<ParameterFault> {
+        let waits_blocks = self.unbonding_blocks_min();
         let evidence_blocks = u64::from(self.evidence_age_blocks_max);
         (waits_blocks <= evidence_blocks).then(|| {
             let sentence = format!(
@@ -200,36 +237,21 @@ impl Parameters {
     }
 
     fn range_faults(&self) -> Vec<ParameterFault> {
-        let churn = self.churn_per_epoch_max;
-        let ranges = [
-            ("block_bytes_max", self.block_bytes_max, 1_024, BLOCK_BYTES_LIMIT),
-            ("block_txs_max", self.block_txs_max, 1, BLOCK_TXS_LIMIT),
-            ("churn_per_epoch_max", churn.floor, 2, VALIDATORS_LIMIT),
-            ("churn_per_epoch_max", churn.one_in, 1, u32::MAX),
-            ("downtime_window_blocks", self.downtime_window_blocks, 1, EPOCH_BLOCKS_LIMIT),
-            ("epoch_blocks", self.epoch_blocks, 4, EPOCH_BLOCKS_LIMIT),
-            ("evidence_age_blocks_max", self.evidence_age_blocks_max, 1, u32::MAX),
-            ("jail_s", self.jail_s, 1, JAIL_S_LIMIT),
-            ("mempool_per_sender_max", self.mempool_per_sender_max, 1, MEMPOOL_TXS_LIMIT),
-            ("mempool_ttl_blocks", self.mempool_ttl_blocks, 1, u32::MAX),
-            ("mempool_txs_max", self.mempool_txs_max, 1, MEMPOOL_TXS_LIMIT),
-            ("reputation_scale", self.reputation_scale, 1, REPUTATION_LIMIT),
-            ("rounds_ahead_max", self.rounds_ahead_max, 1, 1_000),
-            ("timeout_precommit_ms", self.timeout_precommit_ms, 1, TIMEOUT_MS_LIMIT),
-            ("timeout_prevote_ms", self.timeout_prevote_ms, 1, TIMEOUT_MS_LIMIT),
-            ("timeout_propose_ms", self.timeout_propose_ms, 1, TIMEOUT_MS_LIMIT),
-            ("timeout_step_ms", self.timeout_step_ms, 0, TIMEOUT_MS_LIMIT),
-            ("unbonding_epochs", self.unbonding_epochs, 1, u32::MAX),
-            ("validators_max", self.validators_max, 1, VALIDATORS_LIMIT),
-        ];
-        let outside =
-            ranges.into_iter().filter(|(_, found, least, most)| found < least || found > most);
-        outside
-            .map(|(name, found, least, most)| {
-                fault(name, format!("is {found}, not in {least} to {most}"))
-            })
-            .collect()
+        let written = serde_json::to_value(self).expect("parameters can be written");
+        let found = |place: &str| written.pointer(&format!("/{place}")).and_then(Value::as_u64);
+        let outside = BOUNDS.iter().filter_map(|(place, least, most)| {
+            let found = found(place)?;
+            let fits = (u64::from(*least)..=u64::from(*most)).contains(&found);
+            let name = place.split_once('/').map_or(*place, |(name, _)| name);
+            (!fits).then(|| fault(name, format!("is {found}, not in {least} to {most}")))
+        });
+        outside.collect()
     }
+}
+
+/// All faults in a row.
+pub(crate) fn listed(faults: &[ParameterFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn fault(parameter: &'static str, sentence: String) -> ParameterFault {

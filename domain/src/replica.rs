@@ -13,6 +13,7 @@ pub const FOLLOWED: &[&str] = &[
     "genesis-initialised.v1",
     "validator-set-rotated.v1",
     "block-applied.v1",
+    "parameters-scheduled.v1",
     "chain-halted.v1",
     "transaction-accepted.v1",
     "transaction-evicted.v1",

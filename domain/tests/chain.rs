@@ -7,7 +7,7 @@ use domain::{
         Known, Refusal, Verification,
     },
     light::{Fault, LightBlock},
-    parameters::Parameters,
+    parameters::Overrides,
     values::{Epoch, Hash, Height},
 };
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub fn unbegun() -> Given<Chain> {
     given(Known {
         stream: stream(0),
         now: moment("2026-01-01T00:10:00Z"),
-        parameters: Parameters::default(),
+        overrides: Overrides::default(),
         carried: None,
         executed: None,
         snapshot: None,

@@ -29,6 +29,7 @@ mod monitoring;
 mod native;
 mod network;
 mod order;
+mod parameter_changes;
 mod parameters;
 mod properties;
 mod proposer;

@@ -31,12 +31,12 @@ fn parameters() -> Parameters {
 }
 
 /// A transfer of any sender, not signed: a block is filled before anybody asks.
-fn unsigned(sender: u8, number: u64, fee: u128) -> Transaction {
+pub fn unsigned(sender: u8, number: u64, fee: u128) -> Transaction {
     let payload = Payload::Transfer { amount: amount(1), to: address(42) };
     Transaction::new(envelope(sender, number, fee, payload), Signature::from_bytes([0; 64]))
 }
 
-fn accepted(transaction: &Transaction, replaces: Option<Hash>) -> Event {
+pub fn accepted(transaction: &Transaction, replaces: Option<Hash>) -> Event {
     Event::TransactionAccepted(TransactionAccepted {
         account_nonce: Nonce::FIRST,
         hash: transaction.hash(),

@@ -14,6 +14,7 @@ use crate::{
     chain::{block as header, close, epoch, height, observe, observing, unbegun},
     fixture::{address, set},
     ledger::{POOR, PROPOSER, RICH, begun, context, document, next},
+    parameter_changes,
     spec::Given,
     transaction::amount,
 };
@@ -22,9 +23,9 @@ const FOUR: &[(u8, u64)] = &[(1, 10), (2, 10), (3, 10), (4, 10)];
 
 /// A chain beside the ledger that executes its blocks.
 #[derive(Clone)]
-struct Story {
-    chain: Given<Chain>,
-    ledger: Ledger,
+pub struct Story {
+    pub chain: Given<Chain>,
+    pub ledger: Ledger,
 }
 
 fn stream(number: u64) -> ChainStream {
@@ -40,13 +41,13 @@ fn app_hash(root: Hash) -> AppHash {
 }
 
 /// At genesis: epochs of 4 heights.
-fn genesis() -> Story {
+pub fn genesis() -> Story {
     let chain = unbegun().knowing(|known| known.stream = stream(0));
     let chain = chain.and(Command::InitialiseGenesis { document: document().to_string() });
     Story { chain, ledger: begun() }
 }
 
-fn claim(executed: &Executed) -> Command {
+pub fn claim(executed: &Executed) -> Command {
     Command::ApplyBlock {
         block: executed.applied.hash,
         height: executed.applied.height,
@@ -96,14 +97,14 @@ impl Story {
     }
 
     /// The next block was executed.
-    fn executed(mut self) -> (Story, Executed) {
+    pub fn executed(mut self) -> (Story, Executed) {
         let executed = self.execute();
         self.chain = self.chain.knowing(|known| known.executed = Some(executed.clone()));
         (self, executed)
     }
 
     /// Blocks up to a height are applied, all of one epoch.
-    fn up_to(mut self, last: u64) -> Story {
+    pub fn up_to(mut self, last: u64) -> Story {
         while self.ledger.height().is_none_or(|height| height.value() < last) {
             let (story, executed) = self.executed();
             self = Story { chain: story.chain.and(claim(&executed)), ..story };
@@ -112,7 +113,7 @@ impl Story {
     }
 
     /// The stream of the next epoch, with what the closed one carries over.
-    fn next_epoch(self, number: u64) -> Story {
+    pub fn next_epoch(self, number: u64) -> Story {
         let carried = self.chain.and(close()).state.carried();
         let chain =
             unbegun().knowing(|known| (known.stream, known.carried) = (stream(number), carried));
@@ -257,7 +258,7 @@ fn many_epochs_later_the_chain_is_still_the_same() {
     let (Chain::Native(begun), Chain::Native(native)) = (begun, chain) else { panic!("not ours") };
     assert_eq!((native.epoch, native.blocks.len()), (epoch(6), 1));
     assert_eq!(native.genesis_hash, begun.genesis_hash);
-    assert_eq!(native.parameters, begun.parameters);
+    assert_eq!(native.schedule, begun.schedule);
     assert_eq!(native.next_height(), Some(height(26)));
 }
 
@@ -359,13 +360,14 @@ pub fn one_of_each() -> Vec<Event> {
     let second = Story { chain: taken.and(create(1)), ..first }.up_to(2);
     let taken = second.with_snapshot().and(create(2));
     events.extend(taken.when(prune(2)).events());
+    events.push(parameter_changes::one());
     events
 }
 
 /// What only our own chain can be asked, in a story that calls for it.
 pub fn commands() -> Vec<Command> {
     let (_, executed) = genesis().executed();
-    vec![claim(&executed), create(1), prune(1)]
+    vec![claim(&executed), create(1), Command::ScheduleParameters {}, prune(1)]
 }
 
 #[test]
@@ -375,5 +377,6 @@ fn the_examples_are_accepted_in_a_story_that_calls_for_them() {
     };
     let (story, _) = genesis().executed();
     let story = Story { chain: story.chain.and(example("apply-block")), ..story };
-    story.with_snapshot().and(example("create-snapshot")).and(example("prune-before"));
+    let story = story.with_snapshot().and(example("create-snapshot"));
+    story.and(example("schedule-parameters")).and(example("prune-before"));
 }

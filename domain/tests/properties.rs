@@ -7,7 +7,7 @@ use domain::{
     chain::{self, Chain, ChainStream},
     genesis,
     light::{self, LightBlock, SignedHeader, ValidatorSet as LightSet},
-    parameters::{Churn, Parameters},
+    parameters::{Churn, Overrides, Parameters},
     validator::{self, Offence, Registration, RegistrationStep, Standing, StandingName, Validator},
     validator_set::{self, Member, ValidatorSet},
     values::{Amount, Bps, Epoch, Hash, Height, Moment, POWER_TOTAL_MAX, Power},
@@ -484,7 +484,7 @@ proptest! {
         let mut known = chain::Known {
             stream: ChainStream { chain: "example-1".parse().unwrap(), epoch: Epoch::FIRST },
             now: moment("2026-01-01T00:01:00Z"),
-            parameters: Parameters::default(),
+            overrides: Overrides::default(),
             carried: None,
             executed: None,
             snapshot: None,

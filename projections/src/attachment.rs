@@ -79,7 +79,8 @@ fn named(fact: &Fact) -> Option<(Kind, Hash)> {
         | chain::Event::EpochOpened(_)
         | chain::Event::ChainHalted(_)
         | chain::Event::StateSnapshotCreated(_)
-        | chain::Event::StatePruned(_) => None,
+        | chain::Event::StatePruned(_)
+        | chain::Event::ParametersScheduled(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ pub use read::{by_keys, forks, get, list};
 
 use domain::{
     chain::Kind,
-    parameters::Parameters,
+    parameters::{self, Parameters},
     values::{Address, Amount, AppHash, ChainId, Epoch, Hash, Height, Moment, Reason},
 };
 use serde::Serialize;
@@ -64,6 +64,8 @@ pub struct Chain {
     pub observation: Option<Observation>,
     /// What the genesis document of our own chain said; absent for foreign ones.
     pub genesis: Option<Genesis>,
+    /// Other protocol parameters than those of genesis, each from an epoch's first height on.
+    pub parameter_changes: Vec<parameters::Change>,
     /// The fork that must be resolved; absent when there is none.
     pub fork: Option<OpenFork>,
     /// When it was first heard of.

@@ -3,6 +3,7 @@
 
 mod alone;
 mod liar;
+mod parameters;
 mod signing;
 
 use std::{

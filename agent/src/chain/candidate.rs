@@ -83,7 +83,8 @@ impl Chain {
         verifies: bool,
     ) -> Result<Executed, String> {
         let own = self.own().ok_or("the chain has not begun")?;
-        checks_record(block, body, own.genesis.parameters.clone())?;
+        let parameters = own.ledger.schedule().at_height(block.height);
+        checks_record(block, body, parameters.clone())?;
         let known = |hash: &Hash| {
             let found = self.mempool.known(hash).cloned();
             found.ok_or_else(|| format!("transaction {hash} is not known"))
@@ -106,7 +107,7 @@ impl Chain {
         let known = block::Known {
             id: block.block_id.hash,
             now: Moment::EPOCH,
-            parameters: own.genesis.parameters.clone(),
+            parameters: parameters.clone(),
             body: Some(body.clone()),
             ground: own.ground(),
             transactions: offered,

@@ -80,14 +80,14 @@ impl Chain {
         let context = BlockContext { evidence: Vec::new(), height: ground.height, proposer, time };
         let transactions = self.executable(&context, self.measure.at(round));
         body.transactions = transactions.iter().map(Transaction::hash).collect();
-        ground.build(body, proposer, &own.genesis.parameters).ok()
+        ground.build(body, proposer, own.ledger.parameters()).ok()
     }
 
     /// What can be executed, in order and at most so many: tried on a copy of the state.
     fn executable(&self, context: &BlockContext, count_max: usize) -> Vec<Transaction> {
         let Some(own) = self.own() else { return Vec::new() };
         let members = own.sets.current.members.len();
-        let parameters = &own.genesis.parameters;
+        let parameters = own.ledger.parameters();
         let transactions_max = usize::try_from(parameters.block_txs_max).unwrap_or(usize::MAX);
         let transactions_max = transactions_max.min(count_max);
         let taken = HEADER_BYTES

@@ -72,6 +72,9 @@ impl Collection for Chain {
             Command::CreateSnapshot { height } => {
                 return done(app.commands.create_snapshot(&chain, height, context).await);
             }
+            Command::ScheduleParameters {} => {
+                return done(app.commands.schedule_parameters(&chain, context).await);
+            }
             Command::InitialiseGenesis { .. }
             | Command::CloseEpoch { .. }
             | Command::ReportFork { .. }

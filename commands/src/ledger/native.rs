@@ -17,6 +17,7 @@ use domain::{
     block::{self, BlockProposed, Body},
     chain::{self, BlockApplied, ChainStream, GenesisInitialised},
     ledger::{Execution, Ledger},
+    parameters,
     replica::{Executed, Mempool, Own},
     transaction::{self, Account, Eviction},
     validator_set::{self, ValidatorSet},
@@ -36,8 +37,12 @@ pub(crate) const NATIVE_FRESH_MS_MAX: u64 = 20;
 const ARRIVED_MIN: usize = 50_000;
 
 /// What is followed of chains and their sets.
-const FOLLOWED: [&str; 3] =
-    ["genesis-initialised.v1", "block-applied.v1", "validator-set-rotated.v1"];
+const FOLLOWED: [&str; 4] = [
+    "genesis-initialised.v1",
+    "block-applied.v1",
+    "parameters-scheduled.v1",
+    "validator-set-rotated.v1",
+];
 
 /// Our own chain, as far as the log has been folded.
 #[derive(Default)]
@@ -75,6 +80,12 @@ impl Commands {
         let native = self.native(fresh).await?;
         let mempool = native.mempool.summary();
         Ok(native.own.as_ref().map(|own| Standing { ledger: own.ledger.clone(), mempool }))
+    }
+
+    /// The state of our own chain, perhaps a little behind; none before its genesis.
+    pub(crate) async fn own_ledger(&self) -> Result<Option<Ledger>, StoreError> {
+        let native = self.native(Duration::from_millis(NATIVE_FRESH_MS_MAX)).await?;
+        Ok(native.own.as_ref().map(|own| own.ledger.clone()))
     }
 
     /// Our own chain up to the newest event of the log; none before its genesis.
@@ -143,7 +154,7 @@ impl Native {
 
     /// Whether as many transactions wait as a block holds.
     fn waits_for_a_block(&self) -> bool {
-        let holds = |own: &Own| own.genesis.parameters.block_txs_max;
+        let holds = |own: &Own| own.ledger.parameters().block_txs_max;
         self.own().is_some_and(|own| self.mempool.count() >= holds(own))
     }
 
@@ -193,6 +204,10 @@ impl Native {
         match lane::read(stored)? {
             chain::Event::GenesisInitialised(genesis) => self.begin(store, stored, *genesis).await,
             chain::Event::BlockApplied(applied) => self.follow(store, stored, *applied).await,
+            chain::Event::ParametersScheduled(change) => {
+                self.govern(stored, *change);
+                Ok(())
+            }
             chain::Event::ObservationStarted(_)
             | chain::Event::HeaderObserved(_)
             | chain::Event::HeaderRejected(_)
@@ -238,10 +253,7 @@ impl Native {
         stored: &StoredEvent,
         applied: BlockApplied,
     ) -> Result<(), StoreError> {
-        let stream: Option<ChainStream> = stored.stream.id().parse().ok();
-        let ours =
-            |own: &&Own| stream.as_ref().is_some_and(|name| name.chain == own.genesis.chain_id);
-        let Some(own) = self.own.as_ref().filter(ours) else { return Ok(()) };
+        let Some(own) = self.own.as_ref().filter(|own| is_of(stored, own)) else { return Ok(()) };
         let (ledger, transactions) = match self.executed.take_if(|done| done.is(&applied)) {
             Some(done) => (done.ledger.clone(), done.transactions()),
             None => followed(&own.ledger, store, stored, &applied).await?,
@@ -252,14 +264,23 @@ impl Native {
             _ => body(store, stored, proposed.body).await?.evidence,
         };
         let Some(own) = self.own.as_mut() else { return Ok(()) };
-        let oldest = own.genesis.parameters.evidence_age_blocks_max;
-        let oldest = applied.height.value().saturating_sub(u64::from(oldest));
-        self.punished.retain(|_, height| height.value() >= oldest);
-        self.punished.extend(evidence.iter().map(|one| (one.hash(), one.height())));
+        let height = applied.height;
         self.mempool.executed(transactions);
         own.goes_on(ledger, applied, proposed);
+        let parameters = own.ledger.parameters();
+        self.mempool.govern(parameters);
+        let oldest = parameters.evidence_age_blocks_max;
+        let oldest = height.value().saturating_sub(u64::from(oldest));
+        self.punished.retain(|_, height| height.value() >= oldest);
+        self.punished.extend(evidence.iter().map(|one| (one.hash(), one.height())));
         self.applied_at = stored.position;
         Ok(())
+    }
+
+    fn govern(&mut self, stored: &StoredEvent, change: parameters::Change) {
+        if let Some(own) = self.own.as_mut().filter(|own| is_of(stored, own)) {
+            own.govern(change);
+        }
     }
 
     /// Remembers where a transaction was accepted, and forgets those that have long been executed.
@@ -274,6 +295,12 @@ impl Native {
             });
         }
     }
+}
+
+/// Whether an event of a chain is of our own.
+fn is_of(stored: &StoredEvent, own: &Own) -> bool {
+    let stream = stored.stream.id().parse::<ChainStream>();
+    stream.is_ok_and(|stream| stream.chain == own.genesis.chain_id)
 }
 
 /// The ledger after a block, by what it came to; with the hashes of its transactions.

@@ -55,7 +55,7 @@ impl Commands {
     pub async fn next_block(&self, bytes_other: usize) -> Result<Option<NextBlock>, StoreError> {
         let native = self.native(Duration::ZERO).await?;
         let Some(own) = native.own() else { return Ok(None) };
-        let parameters = own.genesis.parameters.clone();
+        let parameters = own.ledger.parameters().clone();
         let size = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
         let room = Room {
             bytes_max: size(parameters.block_bytes_max).saturating_sub(bytes_other),

@@ -184,7 +184,7 @@ impl Commands {
         let (genesis, applied, stored) = self.landmarks(&aside).await?;
         let agrees = genesis.genesis_hash == begun.genesis_hash
             && *ledger.chain_id() == genesis.chain_id
-            && *ledger.parameters() == genesis.parameters
+            && *ledger.schedule().genesis() == genesis.parameters
             && (ledger.height(), applied.height) == (Some(named.height), named.height)
             && (ledger.root(), applied.state_root) == (named.state_root, named.state_root);
         let sets = Succession::resumed(&aside.sets, genesis.parameters.epoch_blocks)
@@ -208,7 +208,7 @@ impl Commands {
             superseded: bare(superseded),
             waiting: waiting.into_iter().map(|(_, one)| (one.head, one.transaction)).collect(),
         };
-        let mempool = Mempool::resumed(&genesis.parameters, kept);
+        let mempool = Mempool::resumed(ledger.parameters(), kept);
         let head = Some(Arc::new(Head { applied, proposed }));
         Ok(Native {
             folded_to: aside.position,

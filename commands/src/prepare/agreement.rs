@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     block::{self, Block},
     consensus::{self, ConsensusHeight, HeightStream, ProposedBlock},
+    parameters::Parameters,
     values::Hash,
 };
 use event_store::StoreError;
@@ -33,16 +34,10 @@ impl Handled for Block {
     ) -> Result<block::Known, StoreError> {
         use block::Command;
         let proposed = state.proposed().map(|proposed| &proposed.block);
-        let chain = match command {
-            Command::Propose(contents) => Some(contents.header.chain_id()),
-            Command::Validate {} | Command::Finalize { .. } | Command::Abandon { .. } => {
-                proposed.map(|block| &block.chain_id)
-            }
-        };
         let known = block::Known {
             id: *id,
             now: context.at,
-            parameters: commands.parameters(chain).await?,
+            parameters: Box::pin(of_block(commands, command, proposed)).await?,
             body: None,
             ground: None,
             transactions: BTreeMap::new(),
@@ -106,7 +101,7 @@ impl Handled for ConsensusHeight {
         let known = consensus::Known {
             stream: stream.clone(),
             now: context.at,
-            parameters: commands.parameters(Some(&stream.chain)).await?,
+            parameters: Box::pin(of_height(commands, stream, command)).await?,
             block: None,
             head: None,
             start: None,
@@ -133,5 +128,45 @@ impl Handled for ConsensusHeight {
 
     fn lanes(rooms: &Rooms) -> &Lanes<ConsensusHeight> {
         &rooms.heights
+    }
+}
+
+/// The parameters that hold at a block's height.
+async fn of_block(
+    commands: &Commands,
+    command: &block::Command,
+    proposed: Option<&block::BlockProposed>,
+) -> Result<Parameters, StoreError> {
+    use block::Command;
+    let at = match command {
+        Command::Propose(contents) => Some((contents.header.chain_id(), contents.header.height())),
+        Command::Validate {} | Command::Finalize { .. } | Command::Abandon { .. } => {
+            proposed.map(|block| (&block.chain_id, block.height))
+        }
+    };
+    match at {
+        Some((chain, height)) => commands.parameters_at(chain, height).await,
+        None => Ok(Parameters::default()),
+    }
+}
+
+/// The parameters that a command at a height depends on: what starts it must be what everybody
+/// comes to.
+async fn of_height(
+    commands: &Commands,
+    stream: &HeightStream,
+    command: &consensus::Command,
+) -> Result<Parameters, StoreError> {
+    match command {
+        consensus::Command::StartHeight {} => {
+            commands.parameters_at(&stream.chain, stream.height).await
+        }
+        consensus::Command::Propose(_)
+        | consensus::Command::CastVote(_)
+        | consensus::Command::CastVotes { .. }
+        | consensus::Command::TimeoutRound { .. }
+        | consensus::Command::SubmitEvidence { .. } => {
+            commands.parameters(Some(&stream.chain)).await
+        }
     }
 }

@@ -2,19 +2,24 @@
 //!
 //! Does not decide anything.
 
-use domain::configuration::{
-    Document, Key,
-    flag::{self, Flag},
-    setting::{self, Rule, Setting},
+use domain::{
+    configuration::{
+        Document, Key,
+        flag::{self, Flag},
+        setting::{self, Rule, SchemaFault, Setting},
+    },
+    parameters::{NOTICE_EPOCHS, Overrides, ParameterFault},
+    values::Height,
 };
 use event_store::StoreError;
+use serde::Deserialize as _;
 
 use crate::{
     execute::{Commands, Handled, Rooms},
     lane::Lanes,
     policy::{self, Permission},
     request::RequestContext,
-    settings,
+    settings::{self, InForce as _},
 };
 
 impl Handled for Flag {
@@ -43,16 +48,22 @@ impl Handled for Setting {
     }
 
     async fn prepare(
-        _: &Commands,
+        commands: &Commands,
         key: &Key,
         state: &Setting,
         command: &setting::Command,
         context: &RequestContext,
     ) -> Result<setting::Known, StoreError> {
-        let rule = settings::find(key).map(|found| Rule {
+        let mut rule = settings::find(key).map(|found| Rule {
             faults: about(state, command).map_or_else(Vec::new, |value| found.faults(value)),
             four_eyes: found.four_eyes,
         });
+        if let Some(rule) = rule.as_mut().filter(|rule| rule.faults.is_empty())
+            && key.as_str() == Overrides::KEY
+            && let Some(value) = about(state, command)
+        {
+            rule.faults = on_our_chain(commands, value).await?;
+        }
         Ok(setting::Known { actor: context.actor.principal.clone(), key: key.clone(), rule })
     }
 
@@ -70,4 +81,26 @@ fn about<'s>(state: &'s Setting, command: &'s setting::Command) -> Option<&'s Do
         Command::Rollback { version, .. } => state.version(*version).flatten(),
         Command::Approve { .. } | Command::Reject { .. } => None,
     }
+}
+
+/// What our own chain has against other parameters from the epoch after the next one on; nothing
+/// before it has begun.
+async fn on_our_chain(
+    commands: &Commands,
+    value: &Document,
+) -> Result<Vec<SchemaFault>, StoreError> {
+    let Some(ledger) = Box::pin(commands.own_ledger()).await? else { return Ok(Vec::new()) };
+    let schedule = ledger.schedule();
+    let overrides = Overrides::deserialize(value.value()).unwrap_or_default();
+    let height = ledger.next_height().or(ledger.height()).unwrap_or(Height::FIRST);
+    let epoch = height.epoch(ledger.parameters().epoch_blocks).plus(NOTICE_EPOCHS);
+    let faults = match schedule.overridden(&overrides) {
+        Ok(parameters) => schedule.faults(epoch, &parameters),
+        Err(faults) => faults,
+    };
+    let fault = |fault: ParameterFault| SchemaFault {
+        pointer: format!("/{}", fault.parameter),
+        sentence: fault.sentence,
+    };
+    Ok(faults.into_iter().map(fault).collect())
 }

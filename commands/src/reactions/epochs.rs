@@ -49,7 +49,7 @@ pub(super) async fn react(commands: &Commands, cause: &Cause<'_>) -> Result<(), 
     if stream.chain != own.genesis.chain_id || registered.is_empty() {
         return Ok(());
     }
-    let parameters = &own.genesis.parameters;
+    let parameters = own.ledger.schedule().at(closed.epoch);
     let first = closed.epoch.first_height(parameters.epoch_blocks);
     let first = first.unwrap_or(own.genesis.initial_height).max(own.genesis.initial_height);
     let from = window(closed.height, own.genesis.initial_height, parameters);

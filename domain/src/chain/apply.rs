@@ -28,18 +28,27 @@ pub(super) fn native(chain: &Chain) -> Result<&Native, Refusal> {
     }
 }
 
-/// Applies a final block. In a stream where nothing happened yet the epoch is opened first, when
-/// the one before it carries over.
+/// Applies a final block.
 pub(super) fn apply(chain: &Chain, claim: &Claim, known: &Known) -> Result<Vec<Event>, Refusal> {
+    in_its_epoch(chain, known, |native| extend(native, claim, known))
+}
+
+/// What is decided in an epoch of our own chain. In a stream where nothing happened yet the epoch
+/// is opened first, when the one before it carries over.
+pub(super) fn in_its_epoch(
+    chain: &Chain,
+    known: &Known,
+    decide: impl FnOnce(&Native) -> Result<Vec<Event>, Refusal>,
+) -> Result<Vec<Event>, Refusal> {
     if let Chain::Unbegun = chain {
         let opening = opened(known).map_err(|_| Refusal::NotBegun)?;
         let mut begun = Chain::Unbegun;
         begun.evolve(&opening);
         let mut events = vec![opening];
-        events.extend(extend(native(&begun)?, claim, known)?);
+        events.extend(decide(native(&begun)?)?);
         return Ok(events);
     }
-    extend(native(chain)?, claim, known)
+    decide(native(chain)?)
 }
 
 fn extend(chain: &Native, claim: &Claim, known: &Known) -> Result<Vec<Event>, Refusal> {
@@ -82,7 +91,7 @@ fn extend(chain: &Native, claim: &Claim, known: &Known) -> Result<Vec<Event>, Re
 /// The next height, in this epoch, while its books are open.
 fn check_place(chain: &Native, height: Height) -> Result<(), Refusal> {
     let epoch = chain.epoch;
-    let belongs = height.epoch(chain.parameters.epoch_blocks);
+    let belongs = height.epoch(chain.parameters().epoch_blocks);
     if belongs < epoch {
         return Err(Refusal::EpochMismatch { expected: belongs, found: epoch, height });
     }
@@ -124,7 +133,7 @@ pub(super) fn close(chain: &Native) -> Result<Vec<Event>, Refusal> {
     let epoch = chain.epoch;
     let head = chain.head.as_ref().map(|(head, _)| head).ok_or(Refusal::NothingApplied)?;
     // An epoch that reaches beyond the last height there can be never ends.
-    let last = epoch.last_height(chain.parameters.epoch_blocks);
+    let last = epoch.last_height(chain.parameters().epoch_blocks);
     if let Some(last) = last.filter(|last| head.height < *last) {
         return Err(Refusal::EpochNotComplete { epoch, head: head.height, last });
     }

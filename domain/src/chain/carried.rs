@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Snapshot};
 use crate::{
     light::ValidatorSet,
-    parameters::Parameters,
+    parameters::{Change, Parameters},
     values::{ChainId, Epoch, Hash, Height, Moment},
 };
 
@@ -43,8 +43,11 @@ pub struct CarriedNative {
     pub kind: Kind,
     /// The hash of the set that signs the block after the head.
     pub next_validators_hash: Hash,
-    /// The protocol parameters.
+    /// The protocol parameters it began with.
     pub parameters: Parameters,
+    /// What has changed of them since, in the order of epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameter_changes: Vec<Change>,
     /// States of lower heights are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruned_before: Option<Height>,

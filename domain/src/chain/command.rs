@@ -98,6 +98,8 @@ pub enum Command {
         /// The height after which the state is taken.
         height: Height,
     },
+    /// Schedules what the setting `protocol.parameters` says, for the epoch after the next one.
+    ScheduleParameters {},
     /// Drops the states of lower heights, and their snapshots.
     PruneBefore {
         /// The lowest height whose state is still needed.
@@ -117,6 +119,7 @@ impl Command {
         "resolve-fork",
         "apply-block",
         "create-snapshot",
+        "schedule-parameters",
         "prune-before",
     ];
 
@@ -132,6 +135,7 @@ impl Command {
             Command::ResolveFork { .. } => "resolve-fork",
             Command::ApplyBlock { .. } => "apply-block",
             Command::CreateSnapshot { .. } => "create-snapshot",
+            Command::ScheduleParameters {} => "schedule-parameters",
             Command::PruneBefore { .. } => "prune-before",
         }
     }

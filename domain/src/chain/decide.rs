@@ -5,7 +5,7 @@
 
 use super::{
     Chain, Command, EpochClosed, EpochOpened, Event, GenesisInitialised, Kind, Known, Observed,
-    Refusal, apply, fork, observe,
+    Refusal, apply, fork, govern, observe,
 };
 use crate::{
     genesis,
@@ -52,6 +52,7 @@ pub(super) fn decide(
         Command::CreateSnapshot { height } => {
             apply::snapshot(apply::native(chain)?, *height, known)
         }
+        Command::ScheduleParameters {} => govern::schedule(chain, known),
         Command::PruneBefore { height } => apply::prune(apply::native(chain)?, *height),
     }
 }

@@ -8,7 +8,7 @@ use super::{BlockApplied, Carried, ChainHalted, Snapshot, StatePruned};
 use crate::{
     aggregate,
     light::{Fault, RawHeader, ValidatorSet},
-    parameters::Parameters,
+    parameters::{self, Parameters},
     validator_set::Member,
     values::{
         Address, Amount, AppHash, ChainId, Epoch, Hash, Height, Moment, Power, Reason, Round,
@@ -56,6 +56,9 @@ pub enum Event {
     /// States of lower heights are not kept any longer.
     #[serde(rename = "state-pruned.v1")]
     StatePruned(Box<StatePruned>),
+    /// Other protocol parameters hold from an epoch's first height on.
+    #[serde(rename = "parameters-scheduled.v1")]
+    ParametersScheduled(Box<parameters::Change>),
 }
 
 /// Whether we execute a chain or observe it.
@@ -272,6 +275,7 @@ impl aggregate::Event for Event {
         "chain-halted.v1",
         "state-snapshot-created.v1",
         "state-pruned.v1",
+        "parameters-scheduled.v1",
     ];
 
     fn name(&self) -> &'static str {
@@ -288,6 +292,7 @@ impl aggregate::Event for Event {
             Event::ChainHalted(_) => "chain-halted.v1",
             Event::StateSnapshotCreated(_) => "state-snapshot-created.v1",
             Event::StatePruned(_) => "state-pruned.v1",
+            Event::ParametersScheduled(_) => "parameters-scheduled.v1",
         }
     }
 
@@ -305,6 +310,7 @@ impl aggregate::Event for Event {
             Event::ChainHalted(data) => data.serialize(serializer),
             Event::StateSnapshotCreated(data) => data.serialize(serializer),
             Event::StatePruned(data) => data.serialize(serializer),
+            Event::ParametersScheduled(data) => data.serialize(serializer),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     StatePruned,
 };
 use crate::{
-    parameters::Parameters,
+    parameters::{Parameters, Schedule},
     values::{ChainId, Epoch, Hash, Height},
 };
 
@@ -35,8 +35,8 @@ pub struct Native {
     pub initial_height: Height,
     /// The hash of the set that signs the next block.
     pub next_validators_hash: Hash,
-    /// The protocol parameters.
-    pub parameters: Parameters,
+    /// Which protocol parameters hold when.
+    pub schedule: Schedule,
     /// States of lower heights are not kept.
     pub pruned_before: Option<Height>,
     /// The snapshots that are kept, by height.
@@ -55,6 +55,11 @@ pub struct Roots {
 }
 
 impl Native {
+    /// The protocol parameters that hold in this epoch.
+    pub fn parameters(&self) -> &Parameters {
+        self.schedule.at(self.epoch)
+    }
+
     /// The height of the next block; none after the last there can be.
     pub fn next_height(&self) -> Option<Height> {
         match &self.head {
@@ -81,7 +86,8 @@ impl Native {
             initial_height: self.initial_height,
             kind: Kind::Native,
             next_validators_hash: head.next_validators_hash,
-            parameters: self.parameters.clone(),
+            parameters: self.schedule.genesis().clone(),
+            parameter_changes: self.schedule.since(self.epoch),
             pruned_before: self.pruned_before,
             receipts_root: roots.receipts_root,
             snapshots: self.snapshots.values().copied().collect(),
@@ -101,7 +107,7 @@ impl Native {
             head: None,
             initial_height: data.initial_height,
             next_validators_hash: data.validators_hash,
-            parameters: data.parameters.clone(),
+            schedule: Schedule::new(data.parameters.clone(), &[]),
             pruned_before: None,
             snapshots: BTreeMap::new(),
         }
@@ -130,7 +136,7 @@ impl Native {
             head: Some((head, roots)),
             initial_height: carried.initial_height,
             next_validators_hash: carried.next_validators_hash,
-            parameters: carried.parameters.clone(),
+            schedule: Schedule::new(carried.parameters.clone(), &carried.parameter_changes),
             pruned_before: carried.pruned_before,
             snapshots: carried.snapshots.iter().map(|taken| (taken.height, *taken)).collect(),
         }
@@ -146,6 +152,7 @@ impl Native {
             }
             Event::StatePruned(data) => self.pruned(data),
             Event::EpochClosed(_) => self.closed = true,
+            Event::ParametersScheduled(data) => self.schedule.set((**data).clone()),
             Event::GenesisInitialised(_)
             | Event::ObservationStarted(_)
             | Event::HeaderObserved(_)

@@ -9,6 +9,7 @@ use crate::{
     aggregate,
     genesis::Finding,
     light::Fault,
+    parameters::ParameterFault,
     values::{ChainId, Epoch, Hash, Height},
 };
 
@@ -26,6 +27,10 @@ pub enum Refusal {
     NotObserved { kind: &'static str },
     #[error("the document has {count} faults")]
     GenesisFaulty { count: usize, faults: Vec<Finding> },
+    #[error("the parameters cannot hold: {}", crate::parameters::listed(faults))]
+    ParametersFaulty { faults: Vec<ParameterFault> },
+    #[error("{maximum} changes still matter: another can be scheduled when one no longer does")]
+    ChangesExhausted { maximum: usize },
     #[error("the document cannot begin a chain here: {sentence}")]
     GenesisNotOurs { sentence: String },
     #[error("it is of chain {found}, this is the stream of chain {expected}")]
@@ -173,6 +178,8 @@ impl aggregate::Refusal for Refusal {
             Refusal::SnapshotsExhausted { .. } => "snapshots-exhausted",
             Refusal::Pruned { .. } => "pruned",
             Refusal::SnapshotNotMade { .. } => "snapshot-not-made",
+            Refusal::ParametersFaulty { .. } => "parameters-faulty",
+            Refusal::ChangesExhausted { .. } => "changes-exhausted",
             Refusal::NoSnapshotKept { .. } => "no-snapshot-kept",
         }
     }

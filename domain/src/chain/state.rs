@@ -149,7 +149,8 @@ pub(super) fn evolve(chain: &mut Chain, event: &Event) {
         | Event::BlockApplied(_)
         | Event::ChainHalted(_)
         | Event::StateSnapshotCreated(_)
-        | Event::StatePruned(_) => match chain {
+        | Event::StatePruned(_)
+        | Event::ParametersScheduled(_) => match chain {
             // These happen to chains that have begun; in no other is there anything to change.
             Chain::Unbegun => {}
             Chain::Native(native) => Arc::make_mut(native).evolve(event),
@@ -175,7 +176,8 @@ fn evolve_observed(observed: &mut Observed, event: &Event) {
         | Event::BlockApplied(_)
         | Event::ChainHalted(_)
         | Event::StateSnapshotCreated(_)
-        | Event::StatePruned(_) => {}
+        | Event::StatePruned(_)
+        | Event::ParametersScheduled(_) => {}
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Constants, Entry, Ledger, Staked, follow};
 use crate::{
     genesis,
-    parameters::Parameters,
+    parameters::{Change, Parameters, Schedule},
     trie::Trie,
     values::{Address, Amount, ChainId, Hash, Height, Nonce},
 };
@@ -47,6 +47,8 @@ struct Head {
     height: Option<Height>,
     initial_height: Height,
     parameters: Parameters,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parameter_changes: Vec<Change>,
     state_root: Hash,
     supply: Amount,
     v: String,
@@ -75,7 +77,6 @@ impl Ledger {
         let constants = Constants {
             chain_id: genesis.chain_id,
             initial_height: genesis.initial_height,
-            parameters: ours.parameters,
             supply: ours.supply,
         };
         let nothing = Staked::default();
@@ -83,11 +84,16 @@ impl Ledger {
             .iter()
             .flat_map(|(validator, staked)| super::work::differences(*validator, &nothing, staked));
         let entries: Vec<_> = accounts.chain(staked).collect();
-        Ok(Ledger::of(constants, None, entries))
+        Ok(Ledger::of(constants, Schedule::new(ours.parameters, &[]), None, entries))
     }
 
     /// A ledger with these entries.
-    fn of(constants: Constants, height: Option<Height>, entries: Vec<Entry>) -> Ledger {
+    fn of(
+        constants: Constants,
+        schedule: Schedule,
+        height: Option<Height>,
+        entries: Vec<Entry>,
+    ) -> Ledger {
         let mut trie = Trie::new();
         trie.update(entries.iter().map(Entry::change));
         let mut stakes = BTreeMap::new();
@@ -99,7 +105,8 @@ impl Ledger {
             follow::place(&mut stakes, entry);
         }
         let stakes = Arc::new(stakes);
-        Ledger { burned, constants: Arc::new(constants), height, stakes, trie }
+        let schedule = Arc::new(schedule);
+        Ledger { burned, constants: Arc::new(constants), height, schedule, stakes, trie }
     }
 
     /// The whole state as bytes.
@@ -108,7 +115,8 @@ impl Ledger {
             chain_id: self.constants.chain_id.clone(),
             height: self.height,
             initial_height: self.constants.initial_height,
-            parameters: self.constants.parameters.clone(),
+            parameters: self.schedule.genesis().clone(),
+            parameter_changes: self.schedule.changes().to_vec(),
             state_root: self.root(),
             supply: self.constants.supply,
             v: FORM.to_owned(),
@@ -146,10 +154,10 @@ impl Ledger {
         let constants = Constants {
             chain_id: head.chain_id,
             initial_height: head.initial_height,
-            parameters: head.parameters,
             supply: head.supply,
         };
-        let ledger = Ledger::of(constants, head.height, entries);
+        let schedule = Schedule::new(head.parameters, &head.parameter_changes);
+        let ledger = Ledger::of(constants, schedule, head.height, entries);
         if ledger.root() != head.state_root {
             return Err(Unusable::RootMismatch { found: ledger.root(), said: head.state_root });
         }

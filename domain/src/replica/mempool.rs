@@ -53,6 +53,8 @@ pub struct Mempool {
 /// One that waits.
 #[derive(Clone, Debug)]
 struct Waiting {
+    /// The head when it was accepted.
+    head: Option<Height>,
     /// The last height whose block may hold it.
     last: u64,
     transaction: Transaction,
@@ -82,6 +84,21 @@ impl Mempool {
         kept.waiting.iter().for_each(|(head, one)| mempool.comes(*head, one));
         let gone = kept.gone.map(|gone| named(gone).collect());
         Mempool { gone, superseded: named(kept.superseded).collect(), ..mempool }
+    }
+
+    /// Other parameters hold: they say how many may wait, and for how long.
+    pub fn govern(&mut self, parameters: &Parameters) {
+        self.count_max = parameters.mempool_txs_max;
+        if self.ttl_blocks == parameters.mempool_ttl_blocks {
+            return;
+        }
+        self.ttl_blocks = parameters.mempool_ttl_blocks;
+        self.by_last.clear();
+        for (hash, waiting) in &mut self.waiting {
+            let own = waiting.transaction.envelope().expires_at_height;
+            waiting.last = last_height(waiting.head, own, self.ttl_blocks);
+            self.by_last.insert((waiting.last, *hash));
+        }
     }
 
     /// Takes in what happened to an account.
@@ -117,7 +134,7 @@ impl Mempool {
         self.by_rate.insert(rank(transaction));
         let last = last_height(head, transaction.envelope().expires_at_height, self.ttl_blocks);
         self.by_last.insert((last, hash));
-        self.waiting.insert(hash, Waiting { last, transaction: transaction.clone() });
+        self.waiting.insert(hash, Waiting { head, last, transaction: transaction.clone() });
         self.gone.iter_mut().for_each(|gone| drop(gone.remove(&hash)));
     }
 
@@ -128,7 +145,7 @@ impl Mempool {
     }
 
     fn removed(&mut self, hash: &Hash) -> Option<Transaction> {
-        let Waiting { last, transaction } = self.waiting.remove(hash)?;
+        let Waiting { last, transaction, .. } = self.waiting.remove(hash)?;
         self.by_last.remove(&(last, *hash));
         self.by_rate.remove(&rank(&transaction));
         self.by_place.remove(&place(&transaction));
@@ -208,8 +225,8 @@ impl Mempool {
 
     /// Fills the next block after a state: whoever pays most for each byte comes first, but each
     /// sender's own in the order of their nonces, without a gap. Only from those senders whose next
-    /// transaction is there and has not expired, and without some. It takes as long as the block is
-    /// large, and longer only for senders whose next transaction is missing.
+    /// transaction is there, has not expired and pays enough, and without some. It takes as long as
+    /// the block is large, and longer only for senders whose next transaction is missing.
     pub fn fill(
         &self,
         ledger: &Ledger,
@@ -239,7 +256,10 @@ impl Mempool {
                     continue;
                 }
             }
-            if transaction.envelope().expires_at_height.is_some_and(|last| last < height) {
+            let envelope = transaction.envelope();
+            let expired = envelope.expires_at_height.is_some_and(|last| last < height);
+            // It was accepted when less had to be paid.
+            if expired || envelope.fee < ledger.parameters().fee_min {
                 continue;
             }
             // What does not fit ends its sender's part: nothing after it may come before it.

@@ -10,6 +10,7 @@ use crate::{
     chain::{self, BlockApplied, GenesisInitialised},
     ledger::{BlockContext, BlockFault, Equivocation, Execution, Ledger, Unusable},
     light::ParseFault,
+    parameters::Change,
     transaction::Transaction,
     validator_set::ValidatorSetRotated,
     values::{AppHash, Hash},
@@ -83,10 +84,15 @@ impl Own {
         self.sets.choose(rotated)
     }
 
+    /// Other parameters hold from an epoch on.
+    pub fn govern(&mut self, change: Change) {
+        self.ledger.set_parameters(change);
+    }
+
     /// The next block was applied, and left this state.
     pub fn goes_on(&mut self, ledger: Ledger, applied: BlockApplied, proposed: BlockProposed) {
         self.sets.advance(applied.height.next().unwrap_or(applied.height));
-        self.ledger = ledger;
+        self.ledger = ledger.under(&self.ledger);
         self.head = Some(Arc::new(Head { applied, proposed }));
     }
 

@@ -107,7 +107,8 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
             | Happened::EpochOpened(_)
             | Happened::ChainHalted(_)
             | Happened::StateSnapshotCreated(_)
-            | Happened::StatePruned(_) => continue,
+            | Happened::StatePruned(_)
+            | Happened::ParametersScheduled(_) => continue,
         };
         event.attached()?.entries().iter().for_each(|entry| fold.take(entry, height));
     }

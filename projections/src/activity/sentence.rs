@@ -181,6 +181,9 @@ fn of_chain(stream: &ChainStream, event: &chain::Event) -> String {
             short(data.hash),
             data.transactions
         ),
+        Event::ParametersScheduled(data) => {
+            format!("{chain}: other protocol parameters hold from epoch {} on", data.epoch)
+        }
         Event::ChainHalted(data) => format!(
             "{chain} halted: block {} ({}) names the state {}, ours is {}",
             data.height,

@@ -11,6 +11,7 @@ use domain::{
         self, BlockApplied, ChainStream, EpochOpened, Event as Happened, ForkDetected,
         ForkResolved, GenesisInitialised, HeaderObserved, Kind, ObservationStarted,
     },
+    parameters::Change,
     values::ChainId,
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -98,7 +99,8 @@ fn fold(
         | Happened::BlockApplied(_)
         | Happened::ChainHalted(_)
         | Happened::StateSnapshotCreated(_)
-        | Happened::StatePruned(_) => {}
+        | Happened::StatePruned(_)
+        | Happened::ParametersScheduled(_) => {}
     }
     let row = rows.get_mut(id);
     let row = row.ok_or_else(|| ApplyError::refused(event, "the chain has not begun"))?;
@@ -109,6 +111,7 @@ fn fold(
         | Happened::StateSnapshotCreated(_)
         | Happened::StatePruned(_) => {}
         Happened::BlockApplied(data) => row.applied(data)?,
+        Happened::ParametersScheduled(change) => row.governed(event, change)?,
         Happened::HeaderObserved(data) => row.extended(data)?,
         Happened::HeaderRejected(_) => row.headers_rejected += 1,
         Happened::ForkDetected(data) => row.forked(event, data)?,
@@ -196,6 +199,16 @@ impl Stored {
         Ok(())
     }
 
+    fn governed(&mut self, event: &Event, change: &Change) -> Result<(), ApplyError> {
+        let mut changes = self.parameter_changes()?;
+        changes.retain(|known| known.epoch != change.epoch);
+        changes.push(change.clone());
+        let changes =
+            serde_json::to_string(&changes).map_err(|error| ApplyError::refused(event, error))?;
+        self.parameter_changes = Some(changes);
+        Ok(())
+    }
+
     /// Remembers of the other header what the head needs should it be kept.
     fn forked(&mut self, event: &Event, data: &ForkDetected) -> Result<(), ApplyError> {
         let other = data.conflicting_header.parse();
@@ -249,7 +262,7 @@ async fn save(rows: &[Stored], tx: &mut PgConnection) -> Result<(), sqlx::Error>
              epoch_headers, trusting_period_s, genesis_hash, genesis_time, initial_height, accounts,
              validators, validators_hash, app_hash, bonded, supply, parameters, fork_height,
              fork_recorded, fork_conflicting, fork_time, fork_next_validators_hash,
-             fork_detected_at, started_at, updated_at, position)
+             fork_detected_at, started_at, updated_at, position, parameter_changes)
          select * from unnest(
              $1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[],
              $7::bigint[], $8::bytea[], $9::timestamptz[], $10::bytea[], $11::bigint[],
@@ -257,7 +270,7 @@ async fn save(rows: &[Stored], tx: &mut PgConnection) -> Result<(), sqlx::Error>
              $18::timestamptz[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bytea[],
              $23::bytea[], $24::text[]::numeric[], $25::text[]::numeric[], $26::text[],
              $27::bigint[], $28::bytea[], $29::bytea[], $30::timestamptz[], $31::bytea[],
-             $32::timestamptz[], $33::timestamptz[], $34::timestamptz[], $35::bigint[])
+             $32::timestamptz[], $33::timestamptz[], $34::timestamptz[], $35::bigint[], $36::text[])
          on conflict on constraint chains_chain_id do update set
              kind = excluded.kind, stream = excluded.stream, version = excluded.version,
              epoch = excluded.epoch, closed = excluded.closed, height = excluded.height,
@@ -275,7 +288,8 @@ async fn save(rows: &[Stored], tx: &mut PgConnection) -> Result<(), sqlx::Error>
              fork_conflicting = excluded.fork_conflicting, fork_time = excluded.fork_time,
              fork_next_validators_hash = excluded.fork_next_validators_hash,
              fork_detected_at = excluded.fork_detected_at, started_at = excluded.started_at,
-             updated_at = excluded.updated_at, position = excluded.position"#,
+             updated_at = excluded.updated_at, position = excluded.position,
+             parameter_changes = excluded.parameter_changes"#,
         &column(rows, |row| row.chain_id.as_str()) as &[&str],
         &column(rows, |row| row.kind.as_str()) as &[&str],
         &column(rows, |row| row.stream.as_str()) as &[&str],
@@ -311,6 +325,7 @@ async fn save(rows: &[Stored], tx: &mut PgConnection) -> Result<(), sqlx::Error>
         &column(rows, |row| row.started_at),
         &column(rows, |row| row.updated_at),
         &column(rows, |row| row.position),
+        &column(rows, |row| row.parameter_changes.as_deref()) as &[Option<&str>],
     )
     .execute(tx)
     .await?;
@@ -335,7 +350,8 @@ async fn save_forks(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), Appl
             | Happened::BlockApplied(_)
             | Happened::ChainHalted(_)
             | Happened::StateSnapshotCreated(_)
-            | Happened::StatePruned(_) => {}
+            | Happened::StatePruned(_)
+            | Happened::ParametersScheduled(_) => {}
         }
     }
     if !detected.is_empty() {

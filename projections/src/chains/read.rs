@@ -3,7 +3,11 @@
 //! Does not know who asks. Every list is one statement over an index.
 
 use chrono::{DateTime, Utc};
-use domain::values::{ChainId, Height};
+use domain::{
+    parameters::Change,
+    values::{ChainId, Height},
+};
+use serde::de::DeserializeOwned;
 use sqlx::{PgConnection, PgPool, QueryBuilder};
 
 use crate::{
@@ -52,6 +56,7 @@ pub(super) struct Stored {
     pub started_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub position: i64,
+    pub parameter_changes: Option<String>,
 }
 
 /// The columns of the list's statement.
@@ -60,7 +65,7 @@ const COLUMNS: &str = "chain_id, kind, stream, version, epoch, closed, height, h
     epoch_headers, trusting_period_s, genesis_hash, genesis_time, initial_height, accounts, \
     validators, validators_hash, app_hash, bonded::text, supply::text, parameters, fork_height, \
     fork_recorded, fork_conflicting, fork_time, fork_next_validators_hash, fork_detected_at, \
-    started_at, updated_at, position";
+    started_at, updated_at, position, parameter_changes";
 
 impl Stored {
     /// The rows of these chains, in no particular order.
@@ -78,7 +83,7 @@ impl Stored {
                       accounts, validators, validators_hash, app_hash, bonded::text, supply::text,
                       parameters, fork_height, fork_recorded, fork_conflicting, fork_time,
                       fork_next_validators_hash, fork_detected_at, started_at as "started_at!",
-                      updated_at as "updated_at!", position as "position!"
+                      updated_at as "updated_at!", position as "position!", parameter_changes
                  from read.chains where chain_id = any ($1)"#,
             chains,
         )
@@ -114,9 +119,12 @@ impl Stored {
             app_hash: app_hash(self.app_hash.as_deref().ok_or_else(missing)?)?,
             bonded: parsed(self.bonded.as_deref().ok_or_else(missing)?)?,
             supply: parsed(self.supply.as_deref().ok_or_else(missing)?)?,
-            parameters: serde_json::from_str(parameters)
-                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            parameters: read(parameters)?,
         }))
+    }
+
+    pub fn parameter_changes(&self) -> Result<Vec<Change>, sqlx::Error> {
+        self.parameter_changes.as_deref().map_or(Ok(Vec::new()), read)
     }
 
     fn fork(&self) -> Result<Option<OpenFork>, sqlx::Error> {
@@ -134,6 +142,10 @@ impl Stored {
     }
 }
 
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(json).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
 impl TryFrom<Stored> for Chain {
     type Error = sqlx::Error;
 
@@ -143,6 +155,7 @@ impl TryFrom<Stored> for Chain {
             observation: row.observation()?,
             genesis: row.genesis()?,
             fork: row.fork()?,
+            parameter_changes: row.parameter_changes()?,
             chain_id: parsed(&row.chain_id)?,
             kind: named(&row.kind)?,
             stream: row.stream,

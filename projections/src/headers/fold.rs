@@ -88,7 +88,8 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
             | Happened::BlockApplied(_)
             | Happened::ChainHalted(_)
             | Happened::StateSnapshotCreated(_)
-            | Happened::StatePruned(_) => {}
+            | Happened::StatePruned(_)
+            | Happened::ParametersScheduled(_) => {}
         }
     }
     if !fold.rows.is_empty() {

@@ -322,7 +322,7 @@ impl History {
         let known = chain::Known {
             stream: stream.clone(),
             now: Moment::from_micros(self.clock),
-            parameters: History::parameters(),
+            overrides: Default::default(),
             carried,
             executed: None,
             snapshot: None,

@@ -14,12 +14,12 @@ use super::{faults, problem, shown, start};
 
 const LIMITS: &str = "/api/v1/settings/server.request_limits";
 
-async fn propose(http: &Http, path: &str, value: Value) -> Answer {
+pub async fn propose(http: &Http, path: &str, value: Value) -> Answer {
     http.post(&format!("{path}/propose"), &json!({"reason": "as a test", "value": value})).await
 }
 
 /// Proposes as one and approves as another; the rollout process applies it.
-async fn set(proposer: &Http, approver: &Http, path: &str, value: Value) {
+pub async fn set(proposer: &Http, approver: &Http, path: &str, value: Value) {
     let proposed = propose(proposer, path, value).await.expect(200);
     let proposal = &proposed["events"][0]["data"]["proposal"];
     let approve = format!("{path}/approve");

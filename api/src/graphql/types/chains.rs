@@ -3,7 +3,7 @@
 //! Does not know how a head is verified.
 
 use async_graphql::{Context, Enum, ID, Json, Object, Result, SimpleObject};
-use domain::chain::Kind;
+use domain::{chain::Kind, parameters::Change};
 use projections::chains;
 
 use super::{headers::Header, validator_sets::ValidatorSet};
@@ -64,6 +64,15 @@ pub struct Genesis {
     /// Balances + bonds.
     supply: Amount,
     /// The protocol parameters it begins with.
+    parameters: Json<serde_json::Value>,
+}
+
+/// Protocol parameters that hold from an epoch's first height on.
+#[derive(SimpleObject)]
+pub struct ParameterChange {
+    /// The first epoch in which they hold.
+    epoch: Epoch,
+    /// All parameters, the unchanged ones too.
     parameters: Json<serde_json::Value>,
 }
 
@@ -187,6 +196,15 @@ impl Chain {
             supply: Amount(row.supply),
             parameters: Json(serde_json::to_value(&row.parameters)?),
         }))
+    }
+
+    /// Other protocol parameters than those of genesis, each from an epoch's first height on.
+    async fn parameter_changes(&self) -> Result<Vec<ParameterChange>> {
+        let change = |row: &Change| -> Result<ParameterChange> {
+            let parameters = Json(serde_json::to_value(&row.parameters)?);
+            Ok(ParameterChange { epoch: Epoch(row.epoch), parameters })
+        };
+        self.0.parameter_changes.iter().map(change).collect()
     }
 
     /// The fork that must be resolved; null when there is none.
