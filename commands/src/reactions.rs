@@ -55,10 +55,10 @@ pub enum Process {
     EpochClose,
     /// From a block to what waits no longer because of it.
     Eviction,
-    /// From parameters that are set to parameters that are scheduled.
-    Parameters,
     /// From stake that was burned to the validator's own record.
     Penalty,
+    /// From parameters that are set to parameters that are scheduled.
+    ProtocolParameters,
     /// From a validator that was asked for to one that may be chosen, or to none.
     Registration,
     /// From a state that is no longer wanted to the space it took.
@@ -72,8 +72,8 @@ impl Process {
         Process::ConfigurationRollout,
         Process::EpochClose,
         Process::Eviction,
-        Process::Parameters,
         Process::Penalty,
+        Process::ProtocolParameters,
         Process::Registration,
         Process::StatePruning,
     ];
@@ -85,7 +85,7 @@ impl Process {
             Process::ConfigurationRollout => "configuration-rollout",
             Process::EpochClose => "epoch-close",
             Process::Eviction => "eviction",
-            Process::Parameters => "protocol-parameters",
+            Process::ProtocolParameters => "protocol-parameters",
             Process::Penalty => "penalty",
             Process::Registration => "validator-registration",
             Process::StatePruning => "state-pruning",
@@ -115,7 +115,7 @@ impl Process {
             Process::Eviction => {
                 "After a block: evict what expired, what was superseded, and what there is no room for"
             }
-            Process::Parameters => {
+            Process::ProtocolParameters => {
                 "Schedule the protocol parameters that the setting says, two epochs ahead"
             }
             Process::Penalty => "Punish whoever a block burned the stake of",
@@ -134,7 +134,7 @@ impl Process {
             Process::ConfigurationRollout => rollout::FOLLOWED,
             Process::EpochClose => epochs::FOLLOWED,
             Process::Eviction => eviction::FOLLOWED,
-            Process::Parameters => parameters::FOLLOWED,
+            Process::ProtocolParameters => parameters::FOLLOWED,
             Process::Penalty => penalty::FOLLOWED,
             Process::Registration => registration::FOLLOWED,
             Process::StatePruning => pruning::FOLLOWED,
@@ -147,7 +147,7 @@ impl Process {
             Process::ConfigurationRollout => Box::pin(rollout::react(commands, cause)).await,
             Process::EpochClose => Box::pin(epochs::react(commands, cause)).await,
             Process::Eviction => Box::pin(eviction::react(commands, cause)).await,
-            Process::Parameters => Box::pin(parameters::react(commands, cause)).await,
+            Process::ProtocolParameters => Box::pin(parameters::react(commands, cause)).await,
             Process::Penalty => Box::pin(penalty::react(commands, cause)).await,
             Process::Registration => Box::pin(registration::react(commands, cause)).await,
             Process::StatePruning => pruning::react(commands, cause).await,

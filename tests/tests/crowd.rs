@@ -1,8 +1,8 @@
 //! A crowd that follows the log: nobody misses an event or gets one twice, whoever sleeps is told,
 //! and all go on where they were when the server has been killed.
 //!
-//! `make crowd` is the same code with 1,000 subscribers for a minute, and 1,000 events a second (100
-//! over GraphQL).
+//! `make crowd` is the same code with 1,000 subscribers for a minute, and 1,000 events a second, or
+//! 100 over GraphQL.
 
 mod subscriber;
 

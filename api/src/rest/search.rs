@@ -3,18 +3,32 @@
 //! Does not rank: what is named exactly is found, and nothing else.
 
 use ::projections::{
-    PageRequest, accounts, anchors, blocks, chains, headers, transactions, validators,
+    PageRequest, accounts,
+    alert_rules::{self, AlertRule},
+    alerts::{self, Alert},
+    anchors, blocks, chains, flags, headers,
+    keyed::{self, Row},
+    peers::{self, Peer},
+    slos::{self, Slo},
+    transactions, validators,
 };
 use axum::{
     extract::{Request, State},
     response::Response,
 };
-use domain::values::{Address, ChainId, Digest, Hash, Height};
+use commands::{Actor, Permission, settings};
+use domain::{
+    configuration::Key,
+    values::{Address, ChainId, Digest, Hash, Height, PrincipalId},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::reply::{Asked, read_problem};
-use crate::{params::Params, problem::Problem, server::App};
+use super::{
+    keyed::Shown,
+    reply::{Asked, read_problem},
+};
+use crate::{door::Visit, params::Params, problem::Problem, server::App};
 
 /// The longest text that is looked for, in characters: the longest digest there is.
 pub const QUERY_CHARS_MAX: usize = 128;
@@ -24,10 +38,15 @@ const NAMED_MAX: u32 = 20;
 /// What is asked here: a search reflects all of them.
 pub const MODELS: &[&str] = &[
     accounts::NAME,
+    alert_rules::NAME,
+    alerts::NAME,
     anchors::NAME,
     blocks::NAME,
     chains::NAME,
+    flags::NAME,
     headers::NAME,
+    peers::NAME,
+    slos::NAME,
     transactions::NAME,
     validators::NAME,
 ];
@@ -42,10 +61,11 @@ pub struct SearchResults {
 /// Something that is named by the text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Found {
-    /// What it is: `account`, `anchor`, `block`, `chain`, `header`, `transaction` or `validator`.
+    /// What it is: `account`, `alert`, `anchor`, `block`, `chain`, `flag`, `header`, `objective`,
+    /// `peer`, `principal`, `rule`, `setting`, `transaction` or `validator`.
     #[schema(example = "block")]
     pub kind: &'static str,
-    /// Its name: a hash, an address, a chain's id.
+    /// Its name: a hash, an address, an id, a key.
     pub id: String,
     /// Where it is.
     #[schema(example = "/api/v1/chains/node0-local")]
@@ -68,8 +88,9 @@ pub async fn search(State(app): State<App>, request: Request) -> Result<Response
         params.fault("q", detail);
     }
     params.finish()?;
+    let caller = Visit::within(&parts.extensions)?.caller.clone();
     let asked = Asked::of(&app, &parts, MODELS).await?;
-    asked.one(&SearchResults { items: find(&app, text).await? })
+    asked.one(&SearchResults { items: find(&app, caller.as_ref(), text).await? })
 }
 
 /// Why a text is not looked for; none when it is.
@@ -78,8 +99,8 @@ pub fn fault(text: &str) -> Option<String> {
     (!is_one).then(|| format!("must have 1 to {QUERY_CHARS_MAX} characters"))
 }
 
-/// Everything that a text names.
-pub async fn find(app: &App, text: &str) -> Result<Vec<Found>, Problem> {
+/// Everything that a text names, of what the caller may see.
+pub async fn find(app: &App, caller: Option<&Actor>, text: &str) -> Result<Vec<Found>, Problem> {
     let mut found = Vec::new();
     let upper = text.to_ascii_uppercase();
     if let Ok(hash) = upper.parse::<Hash>() {
@@ -98,6 +119,19 @@ pub async fn find(app: &App, text: &str) -> Result<Vec<Found>, Problem> {
         by_height(app, height, &mut found).await?;
     }
     by_name(app, text, &mut found).await?;
+    by_id::<Peer>(app, text, "peers", &mut found).await?;
+    let may = |permission| caller.is_some_and(|caller| caller.may(permission));
+    if may(Permission::MonitorRead) {
+        by_id::<AlertRule>(app, text, "alert-rules", &mut found).await?;
+        by_id::<Alert>(app, text, "alerts", &mut found).await?;
+        by_id::<Slo>(app, text, "slos", &mut found).await?;
+    }
+    if may(Permission::ConfigRead) {
+        by_key(app, text, &mut found).await?;
+    }
+    if may(Permission::IdentityRead) {
+        by_principal(app, text, &mut found).await?;
+    }
     Ok(found)
 }
 
@@ -150,5 +184,35 @@ async fn by_name(app: &App, text: &str, found: &mut Vec<Found>) -> Result<(), Pr
         let path = format!("/api/v1/validators/{}", validator.address);
         found.push(Found::new("validator", validator.address, path));
     }
+    Ok(())
+}
+
+/// What has one row for each aggregate, under its id.
+async fn by_id<R: Shown>(
+    app: &App,
+    text: &str,
+    collection: &str,
+    found: &mut Vec<Found>,
+) -> Result<(), Problem> {
+    let Ok(id) = text.parse::<<R as Row>::Id>() else { return Ok(()) };
+    let row = keyed::get::<R>(&app.pool, &id.to_string()).await.map_err(read_problem)?;
+    found.extend(row.map(|_| Found::new(R::NOUN, &id, format!("/api/v1/{collection}/{id}"))));
+    Ok(())
+}
+
+async fn by_key(app: &App, text: &str, found: &mut Vec<Found>) -> Result<(), Problem> {
+    let Ok(key) = text.parse::<Key>() else { return Ok(()) };
+    if settings::find(&key).is_some() {
+        found.push(Found::new("setting", &key, format!("/api/v1/settings/{key}")));
+    }
+    let flag = flags::get(&app.pool, &key).await.map_err(read_problem)?;
+    found.extend(flag.map(|_| Found::new("flag", &key, format!("/api/v1/flags/{key}"))));
+    Ok(())
+}
+
+async fn by_principal(app: &App, text: &str, found: &mut Vec<Found>) -> Result<(), Problem> {
+    let Ok(id) = text.parse::<PrincipalId>() else { return Ok(()) };
+    let known = app.identities.principal(&id).await?;
+    found.extend(known.map(|_| Found::new("principal", &id, format!("/api/v1/principals/{id}"))));
     Ok(())
 }

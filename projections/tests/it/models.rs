@@ -6,6 +6,7 @@ use domain::{
     aggregate::Event as _,
     chain::{Chain, Event as ChainEvent},
     configuration::{Key, flag::Flag},
+    parameters::Schedule,
     validator::{Event as ValidatorEvent, Standing},
     validator_set::Event as SetEvent,
     values::{Address, Amount, ChainId, Hash, Height},
@@ -207,6 +208,13 @@ async fn chains_are_equal(history: &History, database: &Database) {
         _ => None,
     });
     assert_eq!(row.height.zip(row.hash), Some(applied.unwrap()));
+    let mut schedule = Schedule::new(data.parameters.clone(), &[]);
+    for (_, fact) in history.facts() {
+        if let Fact::Chain(_, ChainEvent::ParametersScheduled(change)) = fact {
+            schedule.set((**change).clone());
+        }
+    }
+    assert_eq!((&row.parameter_changes[..], schedule.changes().len()), (schedule.changes(), 1));
     let forks = chains::forks(pool, &stream.chain, Order::Oldest, &wide()).await.unwrap().items;
     let resolved = history.facts().filter_map(|(step, fact)| match fact {
         Fact::Chain(_, ChainEvent::ForkResolved(data)) => {

@@ -243,6 +243,9 @@ impl History {
         for text in [
             include_str!("../../../domain/tests/golden/state-snapshot-created.v1.json"),
             include_str!("../../../domain/tests/golden/state-pruned.v1.json"),
+            // The second time it replaces the first.
+            include_str!("../../../domain/tests/golden/parameters-scheduled.v1.json"),
+            include_str!("../../../domain/tests/golden/parameters-scheduled.v1.json"),
             include_str!("../../../domain/tests/golden/chain-halted.v1.json"),
         ] {
             self.of_chain(golden(text));

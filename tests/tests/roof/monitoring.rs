@@ -282,3 +282,35 @@ async fn an_alert_travels_from_prometheus_to_whoever_is_told() {
     drop(prometheus);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_an_id_or_a_key_is_found_by_whoever_may_see_it() {
+    let (app, admin) = start().await;
+    let viewer = admin.service("service-viewer", Role::Viewer).await;
+    let rule = rule("stuck-processes", "above", "0");
+    admin.post("/api/v1/alert-rules/busy/define-rule", &rule).await.expect(200);
+    admin.post("/api/v1/alert-rules/busy/enable-rule", &json!({})).await.expect(200);
+    let fired = json!({
+        "severity": "warning", "source": {"kind": "rule", "rule": "busy"}, "summary": "as a test",
+    });
+    admin.post("/api/v1/alerts/busy/fire", &fired).await.expect(200);
+    let flag = json!({"description": "as a test"});
+    admin.post("/api/v1/flags/server.busy/create-flag", &flag).await.expect(200);
+    let all: [&[&str]; 4] = [&["rule", "alert"], &["flag"], &["setting"], &["principal"]];
+    let seen = [all[0], all[1], all[2], &[]];
+    for (http, kinds) in [(&admin, all), (&viewer, seen)] {
+        let texts = ["busy", "server.busy", "network.peer_watch", "service-viewer"];
+        for (text, kinds) in texts.iter().zip(kinds) {
+            let path = format!("/api/v1/search?q={text}");
+            let count = |found: &Value| found["items"].as_array().unwrap().len();
+            let found = shown(http, &path, |found| count(found) == kinds.len()).await;
+            let found = found["items"].as_array().unwrap();
+            let is: Vec<&str> = found.iter().map(|item| item["kind"].as_str().unwrap()).collect();
+            assert_eq!(is, kinds, "{text}");
+            for item in found {
+                http.get(item["path"].as_str().unwrap()).await.expect(200);
+            }
+        }
+    }
+    app.stop().await;
+}

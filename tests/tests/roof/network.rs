@@ -269,6 +269,7 @@ async fn processes_say_how_far_they_are_and_a_parked_one_is_resumed() {
             "epoch-close",
             "eviction",
             "penalty",
+            "protocol-parameters",
             "validator-registration",
             "state-pruning"
         ]

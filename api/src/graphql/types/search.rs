@@ -13,9 +13,10 @@ use crate::{
 /// Something that is named by a text.
 #[derive(SimpleObject)]
 pub struct Found {
-    /// What it is: account, anchor, block, chain, header, transaction or validator.
+    /// What it is: account, alert, anchor, block, chain, flag, header, objective, peer, principal,
+    /// rule, setting, transaction or validator.
     kind: String,
-    /// Its name: a hash, an address, a chain's id.
+    /// Its name: a hash, an address, an id, a key.
     name: String,
     /// Where it is over REST.
     path: String,
@@ -39,7 +40,7 @@ impl SearchQueries {
             return Err(Problem::invalid_parameter("q", detail).into());
         }
         let asker = context::enter(context, MODELS, min_position).await?;
-        let found = search::find(asker.app(), text).await?.into_iter();
+        let found = search::find(asker.app(), asker.caller(), text).await?.into_iter();
         let found =
             found.map(|one| Found { kind: one.kind.to_owned(), name: one.id, path: one.path });
         Ok(found.collect())
