@@ -182,7 +182,7 @@ pub fn build(state: AppState) -> (Router, App) {
         database: breaker(),
         read_database: breaker(),
         places,
-        frames: live::Frames::new(),
+        frames: live::Frames::default(),
         turn,
         documents: graphql::Documents::default(),
         schema,

@@ -35,16 +35,17 @@ struct Stretch {
 /// The frames that are wanted again at once.
 pub struct Frames(Cache<Stretch, Arc<[Piece]>>);
 
-impl Frames {
-    /// Nothing yet.
-    pub fn new() -> Frames {
+impl Default for Frames {
+    fn default() -> Frames {
         let weigh = |_: &Stretch, pieces: &Arc<[Piece]>| {
             let bytes: usize = pieces.iter().map(|piece| piece.bytes.len()).sum();
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Frames(Cache::builder().max_capacity(KEPT_BYTES_MAX).weigher(weigh).build())
     }
+}
 
+impl Frames {
     /// Of the page that follows a position.
     pub fn of(&self, after: u64, page: &Page, filter: &Arc<Filter>) -> Arc<[Piece]> {
         if page.events.is_empty() {
