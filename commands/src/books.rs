@@ -183,18 +183,11 @@ impl Commands {
         if self.rooms.without_genesis.contains_key(chain) {
             return Ok(Parameters::default());
         }
-        let ledger = Box::pin(self.own_ledger()).await?;
-        let own = ledger.filter(|ledger| ledger.chain_id() == chain);
-        let parameters = match own {
-            Some(ledger) => ledger.parameters().clone(),
-            None => match self.schedule(chain).await? {
-                Some(schedule) => schedule.last().clone(),
-                None => {
-                    self.rooms.without_genesis.insert(chain.clone(), ());
-                    return Ok(Parameters::default());
-                }
-            },
+        let Some((schedule, next)) = self.schedule(chain).await? else {
+            self.rooms.without_genesis.insert(chain.clone(), ());
+            return Ok(Parameters::default());
         };
+        let parameters = schedule.at_height(next).clone();
         self.rooms.parameters.insert(chain.clone(), parameters.clone());
         Ok(parameters)
     }
@@ -206,18 +199,26 @@ impl Commands {
         height: Height,
     ) -> Result<Parameters, StoreError> {
         let schedule = self.schedule(chain).await?;
-        Ok(schedule.map_or_else(Parameters::default, |held| held.at_height(height).clone()))
+        Ok(schedule.map_or_else(Parameters::default, |(held, _)| held.at_height(height).clone()))
     }
 
-    /// Which protocol parameters hold when; none of a chain that is not our own.
-    async fn schedule(&self, chain: &ChainId) -> Result<Option<Schedule>, StoreError> {
+    /// Which protocol parameters hold when, and the height that comes next; none of a chain that is
+    /// not our own.
+    pub(crate) async fn schedule(
+        &self,
+        chain: &ChainId,
+    ) -> Result<Option<(Schedule, Height)>, StoreError> {
         let ledger = Box::pin(self.own_ledger()).await?;
         if let Some(ledger) = ledger.filter(|ledger| ledger.chain_id() == chain) {
-            return Ok(Some(ledger.schedule().clone()));
+            let next = ledger.next_height().or(ledger.height()).unwrap_or(Height::FIRST);
+            return Ok(Some((ledger.schedule().clone(), next)));
         }
         let newest = self.newest_stream(chain).await?;
         Ok(match &*self.state::<Chain>(&newest).await?.state {
-            Chain::Native(native) => Some(native.schedule.clone()),
+            Chain::Native(native) => {
+                let next = native.next_height().unwrap_or(native.initial_height);
+                Some((native.schedule.clone(), next))
+            }
             Chain::Unbegun | Chain::Observed(_) => None,
         })
     }

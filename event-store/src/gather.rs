@@ -26,7 +26,7 @@ use crate::store::EventStore;
 const BLOCK_EVENTS: u64 = 500;
 /// Who is further behind reads by itself: few others will want the same.
 const SHARED_EVENTS_MAX: u64 = 20_000;
-/// Record bytes kept for those who come a little later.
+/// Bytes kept for those who come a little later.
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Reads at the same time for those who are behind.
 const READS_MAX: usize = 2;
@@ -52,7 +52,7 @@ type Shared = Arc<OnceCell<Arc<Page>>>;
 #[derive(Default)]
 struct Kept {
     pages: BTreeMap<u64, (Shared, usize)>,
-    /// Of all their records.
+    /// Of all of them.
     bytes: usize,
 }
 
@@ -157,7 +157,7 @@ impl Gather {
             return Err(Miss::AtHead);
         }
         self.keep(start, page.bytes());
-        Ok(Arc::new(page))
+        Ok(Arc::new(page.compact()))
     }
 
     /// Waits until the followers have had the time for what they were given last.

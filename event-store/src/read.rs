@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what events mean: filters look at names, not at data.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
@@ -211,9 +211,22 @@ impl Page {
         Page { events: Vec::new(), scanned_to: after }
     }
 
-    /// Of all records in it.
+    /// What it takes up in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.events.iter().map(|event| event.record.len()).sum()
+        let size = |event: &StoredEvent| event.stream.as_str().len() + event.record.len();
+        self.events.iter().map(|event| size_of::<StoredEvent>() + size(event)).sum()
+    }
+
+    /// The same with its records in a piece of memory of their own: as they were read, each of them
+    /// holds a whole buffer of a connection.
+    pub(crate) fn compact(mut self) -> Page {
+        let mut all = BytesMut::with_capacity(self.events.iter().map(|one| one.record.len()).sum());
+        self.events.iter().for_each(|event| all.extend_from_slice(&event.record));
+        let mut all = all.freeze();
+        for event in &mut self.events {
+            event.record = all.split_to(event.record.len());
+        }
+        self
     }
 
     /// Keeps what matches of a scan that ended at `to`, up to the limit.

@@ -9,7 +9,6 @@ use domain::{
         setting::{self, Rule, SchemaFault, Setting},
     },
     parameters::{NOTICE_EPOCHS, Overrides, ParameterFault},
-    values::Height,
 };
 use event_store::StoreError;
 use serde::Deserialize as _;
@@ -90,10 +89,10 @@ async fn on_our_chain(
     value: &Document,
 ) -> Result<Vec<SchemaFault>, StoreError> {
     let Some(ledger) = Box::pin(commands.own_ledger()).await? else { return Ok(Vec::new()) };
-    let schedule = ledger.schedule();
+    let schedule = Box::pin(commands.schedule(ledger.chain_id())).await?;
+    let Some((schedule, next)) = schedule else { return Ok(Vec::new()) };
     let overrides = Overrides::deserialize(value.value()).unwrap_or_default();
-    let height = ledger.next_height().or(ledger.height()).unwrap_or(Height::FIRST);
-    let epoch = height.epoch(ledger.parameters().epoch_blocks).plus(NOTICE_EPOCHS);
+    let epoch = next.epoch(schedule.genesis().epoch_blocks).plus(NOTICE_EPOCHS);
     let faults = match schedule.overridden(&overrides) {
         Ok(parameters) => schedule.faults(epoch, &parameters),
         Err(faults) => faults,
