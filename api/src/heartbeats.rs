@@ -19,6 +19,8 @@ pub const KEPT_S: u32 = 900;
 pub const SHOWN_MAX: i64 = 1_000;
 /// How long the name of a version may be, in characters.
 pub const VERSION_CHARS_MAX: usize = 50;
+/// The most bytes a validator may say it has received: 2^53 - 1, what every JSON reader keeps.
+pub const RECEIVED_BYTES_MAX: u64 = 9_007_199_254_740_991;
 
 /// Where a validator says that it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

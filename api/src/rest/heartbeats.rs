@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::{auth::visit, reply::Asked};
 use crate::{
     body,
-    heartbeats::{self, Beat, Heartbeat, VERSION_CHARS_MAX},
+    heartbeats::{self, Beat, Heartbeat, RECEIVED_BYTES_MAX, VERSION_CHARS_MAX},
     params::{self, PathParams},
     problem::{Fault, Problem},
     server::App,
@@ -54,13 +54,18 @@ pub async fn take(
 }
 
 fn check(heartbeat: &Heartbeat) -> Result<(), Problem> {
+    let mut faults = Vec::new();
     let version = &heartbeat.version;
     let visible = version.bytes().all(|byte| byte.is_ascii_graphic());
-    if visible && (1..=VERSION_CHARS_MAX).contains(&version.len()) {
-        return Ok(());
+    if !visible || !(1..=VERSION_CHARS_MAX).contains(&version.len()) {
+        let detail = format!("must be 1 to {VERSION_CHARS_MAX} visible ASCII characters");
+        faults.push(Fault::at("/version", detail));
     }
-    let detail = format!("must be 1 to {VERSION_CHARS_MAX} visible ASCII characters");
-    Err(Problem::invalid_body(vec![Fault::at("/version", detail)]))
+    if heartbeat.received_bytes.is_some_and(|bytes| bytes > RECEIVED_BYTES_MAX) {
+        let detail = format!("must be at most {RECEIVED_BYTES_MAX}");
+        faults.push(Fault::at("/received_bytes", detail));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_body(faults)) }
 }
 
 /// `GET /api/v1/heartbeats`.

@@ -117,7 +117,8 @@ async fn a_sign_of_life_is_taken_whole_or_refused_and_the_newest_of_each_is_show
     assert_eq!(faults(&http.post(&path(1), &wrong).await), ["/height", "/round"]);
     wrong = beat("1");
     wrong["version"] = json!("a b");
-    assert_eq!(faults(&http.post(&path(1), &wrong).await), ["/version"]);
+    wrong["received_bytes"] = json!(9_007_199_254_740_992_u64);
+    assert_eq!(faults(&http.post(&path(1), &wrong).await), ["/received_bytes", "/version"]);
     // What is older than it is kept for goes with the next one, and is not shown any more.
     let aged = "update heartbeats set at = at - interval '1 hour'";
     sqlx::raw_sql(aged).execute(&pool).await.unwrap();
