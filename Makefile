@@ -39,7 +39,7 @@ crowd: ## let SUBSCRIBERS (default 1000) follow 1,000 events a second for a minu
 	@cargo build --workspace --release --locked --bin node0
 	@NODE0_TEST_PROGRAM=$$(realpath $${CARGO_TARGET_DIR:-target}/release/node0) \
 		NODE0_SUBSCRIBERS=$(or $(SUBSCRIBERS),1000) \
-		NODE0_EVENTS_S=1000 NODE0_SECONDS=60 scripts/test --profile campaign a_crowd_of
+		NODE0_EVENTS_S=1000 NODE0_SECONDS=60 scripts/test --profile campaign --test-threads 1 a_crowd_of
 
 lists: ## ask every list over tables of ROWS rows (default 1000000), and measure a page
 	@scripts/prepare with-tests
