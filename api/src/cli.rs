@@ -13,6 +13,7 @@ mod projections;
 mod settings;
 pub mod terminal;
 pub(crate) mod validator;
+mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -64,6 +65,8 @@ enum Verb {
     /// Look at the event log
     #[command(subcommand)]
     Events(events::Verb),
+    /// Verify a published log, offline or from its address, by its tiles and signatures alone
+    Verify(verify::Arguments),
     /// Look at the read models, or build them anew
     #[command(subcommand)]
     Projections(projections::Verb),
@@ -206,6 +209,7 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Import(verb) => import::run(verb, config).await,
         Verb::Validator(verb) => validator::run(verb).await,
         Verb::Events(verb) => events::run(verb, config).await,
+        Verb::Verify(arguments) => verify::run(&arguments).await,
         Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Admin(verb) => admin::run(verb, config).await,
         Verb::Config(verb) => configuration::run(verb, config),

@@ -13,10 +13,11 @@ use std::{
 const EDGES: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("agent", &["domain"]),
+    ("evidence", &[]),
     ("event-store", &[]),
     ("commands", &["domain", "event-store"]),
     ("projections", &["domain", "event-store"]),
-    ("api", &["agent", "commands", "domain", "event-store", "projections"]),
+    ("api", &["agent", "commands", "domain", "event-store", "evidence", "projections"]),
 ];
 /// The longest file of a context, in lines.
 const CONTEXT_FILE_LINES_MAX: usize = 400;

@@ -13,6 +13,7 @@ mod contract;
 mod crash;
 mod crowd;
 mod demo;
+mod evidence;
 mod finality;
 mod full;
 mod given_up;

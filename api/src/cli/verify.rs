@@ -1,0 +1,135 @@
+//! `node0 verify`: whether a published log is what it has signed.
+//!
+//! Needs neither a database nor a server of ours: the formats are those of the C2SP.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use evidence::{Checkpoint, Failure as Unverified, Keys, Report, Source};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::{
+    Failure,
+    terminal::{Paint, Terminal},
+};
+
+/// Where a log has its checkpoint.
+const CHECKPOINT: &str = "checkpoint";
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The log: a folder, or the address below which it is served
+    #[arg(value_name = "LOG")]
+    source: String,
+    /// A verifier key of the log, or of somebody who cosigns it; may be given several times
+    #[arg(long = "key", value_name = "VKEY", required = true)]
+    keys: Vec<String>,
+    /// The checkpoint to verify; the log's own when none is named
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// An older checkpoint that the log must go on from; may be given several times
+    #[arg(long, value_name = "FILE")]
+    older: Vec<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let terminal = Terminal::new(arguments.json);
+    let keys = Keys::parse(&arguments.keys)
+        .map_err(|error| Failure::usage(format!("A key is no verifier key: {error}")))?;
+    let source = Source::of(&arguments.source).map_err(Failure::usage)?;
+    let checkpoint = match &arguments.checkpoint {
+        Some(file) => read(file)?,
+        None => match source.get(CHECKPOINT).await.map_err(Failure::unreachable)? {
+            Some(bytes) => bytes.into(),
+            None => {
+                let log = &arguments.source;
+                return Err(Failure::unreachable(format!("There is no checkpoint in {log}")));
+            }
+        },
+    };
+    match verified(&source, &checkpoint, &keys, arguments, terminal).await {
+        Ok(report) => {
+            let mut object = json!({ "verified": true });
+            if let (Some(all), Ok(serde_json::Value::Object(report))) =
+                (object.as_object_mut(), serde_json::to_value(&report))
+            {
+                all.extend(report);
+            }
+            terminal.say(|paint| sentence(&report, paint), &object)
+        }
+        Err(Wrong::Found(found)) => {
+            if terminal.json {
+                terminal.say(|_| String::new(), &json!({ "verified": false, "found": found }))?;
+            }
+            Err(Failure::refused(format!("{} is not verified: {found}", arguments.source)))
+        }
+        Err(Wrong::Ends(failure)) => Err(failure),
+    }
+}
+
+/// Why there is no report.
+enum Wrong {
+    /// This is wrong with the log.
+    Found(String),
+    /// It could not be looked at.
+    Ends(Failure),
+}
+
+async fn verified(
+    source: &Source,
+    checkpoint: &[u8],
+    keys: &Keys,
+    arguments: &Arguments,
+    terminal: Terminal,
+) -> Result<Report, Wrong> {
+    let open = |name: &str, bytes: &[u8]| {
+        Checkpoint::open(bytes, keys).map_err(|fault| Wrong::Found(format!("{name}: {fault}")))
+    };
+    let now = open("the checkpoint", checkpoint)?;
+    let mut older = Vec::with_capacity(arguments.older.len());
+    for file in &arguments.older {
+        let bytes = read(file).map_err(Wrong::Ends)?;
+        older.push(open(&file.display().to_string(), &bytes)?);
+    }
+    let target = if terminal.is_watched() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(now.size), target);
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} entries  {per_sec}  {eta}")
+    {
+        bar.set_style(style);
+    }
+    let report = evidence::verify(source, &now, &older, |entries| bar.set_position(entries)).await;
+    bar.finish_and_clear();
+    report.map_err(|failure| match failure {
+        Unverified::Found(found) => Wrong::Found(found.to_string()),
+        Unverified::Unread(error) => Wrong::Ends(Failure::unreachable(error)),
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| Failure::unreachable(format!("Cannot read {}: {error}", file.display())))
+}
+
+fn sentence(report: &Report, paint: Paint) -> String {
+    let Report { origin, entries, entry_bytes, tiles, root, signed_by, older } = report;
+    let mut said = format!(
+        "{} {entries} entries ({entry_bytes} bytes) of {origin} in {tiles} tiles: their root is \
+         {root}, signed by {}",
+        paint.good("verified"),
+        signed_by.join(", ")
+    );
+    if !older.is_empty() {
+        let sizes: Vec<String> = older.iter().map(ToString::to_string).collect();
+        said.push_str(&format!("; it goes on from {} entries", sizes.join(", ")));
+    }
+    said
+}

@@ -1,0 +1,133 @@
+//! Where a log is read: a folder, or an address.
+//!
+//! Does not trust what it reads.
+
+use std::{io::ErrorKind, path::PathBuf, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, StatusCode, Url};
+
+use crate::{WIDTH, bundle::ENTRY_BYTES_MAX};
+
+/// The largest thing that a log serves, in bytes: a bundle of the longest entries.
+const PIECE_BYTES_MAX: usize = WIDTH as usize * (2 + ENTRY_BYTES_MAX);
+/// How long one request may take, in seconds.
+const REQUEST_S_MAX: u64 = 30;
+/// How often something is asked for before the server counts as away.
+const TRIES_MAX: u32 = 3;
+/// How long is waited between, in milliseconds.
+const RETRY_MS: u64 = 500;
+
+/// A log that can be read.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Files in a folder, named by their paths.
+    Folder(PathBuf),
+    /// What a server has below an address.
+    Address(Client, Url),
+}
+
+/// Why something cannot be read. (That it is not there is an answer.)
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what it and its values mean")]
+pub enum SourceError {
+    #[error("{0} is neither a folder nor an address that begins with https:// or http://")]
+    Unknown(String),
+    #[error("cannot read {path}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("cannot ask for {url}: {error}")]
+    Request { url: Url, error: reqwest::Error },
+    #[error("{url} was answered with {status}")]
+    Status { url: Url, status: StatusCode },
+    #[error("{name} has more than {PIECE_BYTES_MAX} bytes")]
+    TooLarge { name: String },
+}
+
+impl Source {
+    /// A folder that is there, or an address.
+    pub fn of(text: &str) -> Result<Source, SourceError> {
+        if let Ok(mut url) = Url::parse(text)
+            && matches!(url.scheme(), "http" | "https")
+        {
+            // Else the last part of the path would be replaced.
+            if !url.path().ends_with('/') {
+                let path = format!("{}/", url.path());
+                url.set_path(&path);
+            }
+            let client = Client::builder().timeout(Duration::from_secs(REQUEST_S_MAX)).build();
+            let error = |error| SourceError::Request { url: url.clone(), error };
+            return Ok(Source::Address(client.map_err(error)?, url));
+        }
+        let folder = PathBuf::from(text);
+        if folder.is_dir() {
+            return Ok(Source::Folder(folder));
+        }
+        Err(SourceError::Unknown(text.to_owned()))
+    }
+
+    /// What is at a path; none when nothing is.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>, SourceError> {
+        match self {
+            Source::Folder(folder) => {
+                let path = folder.join(path);
+                let read = match tokio::fs::metadata(&path).await {
+                    Ok(found) if found.len() > PIECE_BYTES_MAX as u64 => {
+                        return Err(SourceError::TooLarge { name: path.display().to_string() });
+                    }
+                    Ok(_) => tokio::fs::read(&path).await,
+                    Err(error) => Err(error),
+                };
+                let is_nowhere = |error: &std::io::Error| {
+                    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                };
+                match read {
+                    Ok(bytes) => Ok(Some(bytes.into())),
+                    Err(error) if is_nowhere(&error) => Ok(None),
+                    Err(error) => Err(SourceError::File { path, error }),
+                }
+            }
+            Source::Address(client, url) => {
+                let url = url.join(path).map_err(|_| SourceError::Unknown(path.to_owned()))?;
+                let mut tries = 1;
+                loop {
+                    match ask(client, &url).await {
+                        Err(error) if tries < TRIES_MAX && passes(&error) => {
+                            tries += 1;
+                            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+                        }
+                        answer => return answer,
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn ask(client: &Client, url: &Url) -> Result<Option<Bytes>, SourceError> {
+    let error = |error| SourceError::Request { url: url.clone(), error };
+    let mut response = client.get(url.clone()).send().await.map_err(error)?;
+    match response.status() {
+        StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+        status if status.is_success() => {}
+        status => return Err(SourceError::Status { url: url.clone(), status }),
+    }
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(error)? {
+        if bytes.len() + chunk.len() > PIECE_BYTES_MAX {
+            return Err(SourceError::TooLarge { name: url.to_string() });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
+}
+
+/// Whether it may be better in a moment.
+fn passes(error: &SourceError) -> bool {
+    match error {
+        SourceError::Request { .. } => true,
+        SourceError::Status { status, .. } => {
+            status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+        }
+        SourceError::Unknown(_) | SourceError::File { .. } | SourceError::TooLarge { .. } => false,
+    }
+}

@@ -1,0 +1,39 @@
+//! The Merkle tree of RFC 6962 over a log that only grows, by the few hashes that are needed to go
+//! on.
+//!
+//! Does not keep entries.
+
+use tlog_tiles::{EMPTY_HASH, Hash, node_hash};
+
+/// A tree of some entries. It takes as many hashes as its size has bits.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The roots of its full subtrees with their heights, the largest first.
+    full: Vec<(u32, Hash)>,
+    size: u64,
+}
+
+impl Tree {
+    /// How many entries it has.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds an entry by its hash.
+    pub fn push(&mut self, leaf: Hash) {
+        let (mut height, mut hash) = (0, leaf);
+        while let Some((_, left)) = self.full.pop_if(|(of, _)| *of == height) {
+            hash = node_hash(left, hash);
+            height += 1;
+        }
+        self.full.push((height, hash));
+        self.size += 1;
+    }
+
+    /// What commits to all of it.
+    pub fn root(&self) -> Hash {
+        let mut hashes = self.full.iter().rev().map(|(_, hash)| *hash);
+        let Some(last) = hashes.next() else { return EMPTY_HASH };
+        hashes.fold(last, |right, left| node_hash(left, right))
+    }
+}

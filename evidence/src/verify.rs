@@ -1,0 +1,269 @@
+//! Verifies a whole log: every entry against the tiles of level 0, every tile against those below
+//! it, the root against the checkpoint, and older checkpoints against what is there now.
+//!
+//! Does not know what entries mean. Nothing is believed of a log but what its signatures and
+//! hashes prove; what is found first in the order of the log is named.
+
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use serde::Serialize;
+use tlog_tiles::{HASH_SIZE, Hash, record_hash};
+
+use crate::{
+    Checkpoint, Kind, Piece, Source, SourceError, Tree, WIDTH,
+    bundle::{self, BundleFault},
+    pieces,
+};
+
+/// Pieces that are read and hashed at the same time.
+const PARALLEL: usize = 16;
+
+/// A log that is what its checkpoint says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Which log.
+    pub origin: String,
+    /// How many entries were verified: all of them.
+    pub entries: u64,
+    /// Their bytes.
+    pub entry_bytes: u64,
+    /// How many tiles were verified, on all levels.
+    pub tiles: u64,
+    /// The root that was computed, and is signed.
+    pub root: String,
+    /// Who has signed the checkpoint.
+    pub signed_by: Vec<String>,
+    /// The sizes of the older checkpoints that this log goes on from.
+    pub older: Vec<u64>,
+}
+
+/// What is wrong with a log.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what it and its values mean")]
+pub enum Found {
+    #[error("the checkpoint says that there are no entries: nothing was verified")]
+    Nothing,
+    #[error("{piece} is missing")]
+    Missing { piece: Piece },
+    #[error("{piece} cannot be read: {fault}")]
+    Bundle { piece: Piece, fault: BundleFault },
+    #[error("{piece} has {found} bytes, not {expected}")]
+    Tile { piece: Piece, found: usize, expected: usize },
+    #[error("entry {index} is not the one that {tile} names: one of the two was changed")]
+    Entry { index: u64, tile: Piece },
+    #[error("hash {nth} of {tile} is not that of the tile below it: one of the two was changed")]
+    Hash { nth: usize, tile: Piece },
+    #[error("the root of all {size} entries is {computed}, and {said} is signed")]
+    Root { size: u64, computed: Hash, said: Hash },
+    #[error(
+        "the first {size} entries have the root {computed}, and {said} was signed before: history \
+         was changed"
+    )]
+    Older { size: u64, computed: Hash, said: Hash },
+    #[error("an older checkpoint has {older} entries, and this one only {size}: some are gone")]
+    Shorter { size: u64, older: u64 },
+    #[error("an older checkpoint is of {older}, and this one of {origin}")]
+    Other { origin: String, older: String },
+}
+
+/// Why a log is not verified.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It is not what it says.
+    #[error(transparent)]
+    Found(#[from] Found),
+    /// It cannot be read.
+    #[error(transparent)]
+    Unread(#[from] SourceError),
+}
+
+/// The hashes of a bundle's entries, which are those of its tile.
+struct Leaves {
+    hashes: Vec<Hash>,
+    bytes: u64,
+}
+
+/// Verifies all of a log against a checkpoint, which is verified already, and older ones of it.
+/// Says how many entries it has come to, now and then.
+pub async fn verify(
+    source: &Source,
+    checkpoint: &Checkpoint,
+    older: &[Checkpoint],
+    progress: impl Fn(u64),
+) -> Result<Report, Failure> {
+    let size = checkpoint.size;
+    if size == 0 {
+        return Err(Found::Nothing.into());
+    }
+    let mut older: Vec<&Checkpoint> = older.iter().collect();
+    older.sort_unstable_by_key(|one| one.size);
+    for one in &older {
+        let (origin, of) = (checkpoint.origin.clone(), one.origin.clone());
+        if of != origin {
+            return Err(Found::Other { origin, older: of }.into());
+        }
+        if one.size > size {
+            return Err(Found::Shorter { size, older: one.size }.into());
+        }
+    }
+    let sizes = older.iter().map(|one| one.size).collect();
+    let mut climbing = Climbing { source, levels: Vec::new(), tiles: 0 };
+    let (mut tree, mut entry_bytes, mut before) =
+        (Tree::default(), 0, older.into_iter().peekable());
+    let read = pieces(Kind::Entries, size).map(|piece| leaves(source.clone(), piece));
+    let mut read = stream::iter(read).buffered(PARALLEL);
+    goes_on(&tree, &mut before)?;
+    while let Some(found) = read.next().await {
+        let Leaves { hashes, bytes } = found?;
+        climbing.tiles += 1;
+        entry_bytes += bytes;
+        for hash in &hashes {
+            tree.push(*hash);
+            goes_on(&tree, &mut before)?;
+        }
+        if hashes.len() as u64 == WIDTH {
+            climbing.climb(subtree(&hashes)).await?;
+        }
+        progress(tree.size());
+    }
+    climbing.finish().await?;
+    let (computed, said) = (tree.root(), checkpoint.root);
+    if computed != said {
+        return Err(Found::Root { size, computed, said }.into());
+    }
+    Ok(Report {
+        origin: checkpoint.origin.clone(),
+        entries: size,
+        entry_bytes,
+        tiles: climbing.tiles,
+        root: computed.to_string(),
+        signed_by: checkpoint.signed_by.clone(),
+        older: sizes,
+    })
+}
+
+/// The older checkpoints of this very size have its root.
+fn goes_on<'c>(
+    tree: &Tree,
+    before: &mut std::iter::Peekable<impl Iterator<Item = &'c Checkpoint>>,
+) -> Result<(), Found> {
+    while let Some(one) = before.next_if(|one| one.size == tree.size()) {
+        let (size, computed, said) = (one.size, tree.root(), one.root);
+        if computed != said {
+            return Err(Found::Older { size, computed, said });
+        }
+    }
+    Ok(())
+}
+
+/// Reads a bundle with its tile, and compares them.
+async fn leaves(source: Source, piece: Piece) -> Result<Leaves, Failure> {
+    let tile = Piece { kind: Kind::Hashes { level: 0 }, ..piece };
+    let (entries, said) = futures::try_join!(get(&source, piece), hashes_of(&source, tile))?;
+    let compared = tokio::task::spawn_blocking(move || compare(&entries, &said, piece, tile));
+    // It is not cancelled, and does not panic.
+    Ok(compared.await.unwrap_or(Err(Found::Missing { piece }))?)
+}
+
+fn compare(read: &Read, said: &[Hash], piece: Piece, tile: Piece) -> Result<Leaves, Found> {
+    let entries = bundle::read(&read.bytes, read.width);
+    let entries = entries.map_err(|fault| Found::Bundle { piece, fault })?;
+    let mut leaves = Leaves { hashes: Vec::with_capacity(said.len()), bytes: 0 };
+    for (nth, (entry, said)) in entries.iter().zip(said).enumerate() {
+        let hash = record_hash(entry);
+        if hash != *said {
+            return Err(Found::Entry { index: piece.index * WIDTH + nth as u64, tile });
+        }
+        leaves.hashes.push(hash);
+        leaves.bytes += entry.len() as u64;
+    }
+    Ok(leaves)
+}
+
+/// What was read of a piece: it may be the full one in place of a partial one.
+struct Read {
+    bytes: Bytes,
+    width: u64,
+}
+
+async fn get(source: &Source, piece: Piece) -> Result<Read, Failure> {
+    for one in [piece, piece.full()] {
+        if let Some(bytes) = source.get(&one.to_string()).await? {
+            return Ok(Read { bytes, width: one.width });
+        }
+    }
+    Err(Found::Missing { piece }.into())
+}
+
+/// As many hashes as the tile has by its name.
+async fn hashes_of(source: &Source, tile: Piece) -> Result<Vec<Hash>, Failure> {
+    let Read { bytes, width } = get(source, tile).await?;
+    let (count, all) = (as_usize(tile.width), as_usize(width) * HASH_SIZE);
+    if bytes.len() != all {
+        return Err(Found::Tile { piece: tile, found: bytes.len(), expected: all }.into());
+    }
+    let (hashes, _) = bytes.as_chunks::<HASH_SIZE>();
+    Ok(hashes.iter().take(count).copied().map(Hash).collect())
+}
+
+/// The levels above the entries' hashes.
+struct Climbing<'s> {
+    source: &'s Source,
+    /// For each level from 1 on: the hashes of its last tile, and how many tiles came before it.
+    levels: Vec<(Vec<Hash>, u64)>,
+    tiles: u64,
+}
+
+impl Climbing<'_> {
+    /// A tile of level 0 is full, and this is its root.
+    async fn climb(&mut self, mut root: Hash) -> Result<(), Failure> {
+        for level in 0.. {
+            if self.levels.len() == level {
+                self.levels.push((Vec::new(), 0));
+            }
+            self.levels[level].0.push(root);
+            if self.levels[level].0.len() < as_usize(WIDTH) {
+                return Ok(());
+            }
+            root = self.checked(level).await?;
+        }
+        Ok(())
+    }
+
+    /// What is left on each level is a partial tile.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        for level in 0..self.levels.len() {
+            if !self.levels[level].0.is_empty() {
+                self.checked(level).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the tile that these hashes are, and begins the next one; its root when it is full.
+    async fn checked(&mut self, level: usize) -> Result<Hash, Failure> {
+        let (hashes, index) = &mut self.levels[level];
+        let kind = Kind::Hashes { level: u8::try_from(level + 1).unwrap_or(u8::MAX) };
+        let tile = Piece { kind, index: *index, width: hashes.len() as u64 };
+        let said = hashes_of(self.source, tile).await?;
+        if let Some(nth) = hashes.iter().zip(&said).position(|(ours, said)| ours != said) {
+            return Err(Found::Hash { nth, tile }.into());
+        }
+        let root = subtree(hashes);
+        hashes.clear();
+        *index += 1;
+        self.tiles += 1;
+        Ok(root)
+    }
+}
+
+/// The root over a full tile's hashes.
+fn subtree(hashes: &[Hash]) -> Hash {
+    let mut tree = Tree::default();
+    hashes.iter().for_each(|hash| tree.push(*hash));
+    tree.root()
+}
+
+fn as_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
