@@ -171,6 +171,67 @@ async fn a_follower_sees_everything_once_across_the_seam_of_catch_up_and_live() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn followers_from_anywhere_see_the_same_as_whoever_reads_by_themselves() {
+    // More than followers share, and no multiple of what they are given at once.
+    const EVENTS: u64 = 21_234;
+    const MORE: u64 = 600;
+    let database = TestDatabase::create().await;
+    let (store, writer) = (open(&database.url()).await, open(&database.url()).await);
+    let mut positions: HashMap<&str, Vec<u64>> = HashMap::new();
+    let mut written: HashMap<&str, u64> = HashMap::new();
+    let mut position = 0;
+    while position < EVENTS {
+        let own = if position % 7 == 0 { "rare" } else { "often" };
+        let count = (EVENTS - position).min(if own == "rare" { 1 } else { 300 });
+        let version = written.entry(own).or_default();
+        let events = usize::try_from(count).expect("few");
+        writer.append(request(&stream(own), *version, events)).await.expect("appended");
+        *version += count;
+        positions.entry(own).or_default().extend(position + 1..=position + count);
+        position += count;
+    }
+    let of_stream = Filter { streams: vec![stream("rare")], ..Filter::all() };
+    let of_category = Filter { categories: vec!["test".to_owned()], ..Filter::all() };
+    let of_nothing = Filter { categories: vec!["nothing".to_owned()], ..Filter::all() };
+    let mut following = Vec::new();
+    for after in [0, 1, 499, 500, 501, 1_234, 20_000, EVENTS - 3, EVENTS] {
+        for filter in [&Filter::all(), &of_stream, &of_category, &of_nothing] {
+            let (store, filter) = (store.clone(), filter.clone());
+            following.push(tokio::spawn(async move {
+                let mut pages = Box::pin(store.follow(after, filter.clone()));
+                let (mut seen, mut scanned) = (Vec::new(), after);
+                while scanned < EVENTS + MORE {
+                    let page = pages.next().await.expect("it goes on").expect("it can be read");
+                    assert!(page.scanned_to > scanned, "a page goes further");
+                    scanned = page.scanned_to;
+                    seen.extend(page.events.iter().map(|event| event.position));
+                }
+                (after, filter, seen)
+            }));
+        }
+    }
+    for _ in 0..MORE {
+        let version = written.get_mut("often").expect("written");
+        writer.append(request(&stream("often"), *version, 1)).await.expect("appended");
+        *version += 1;
+    }
+    let all: Vec<u64> = (1..=EVENTS + MORE).collect();
+    for task in following {
+        let waited = tokio::time::timeout(Duration::from_secs(60), task).await;
+        let (after, filter, seen) = waited.expect("in time").expect("never panics");
+        let expected = if filter == of_stream {
+            positions["rare"].clone()
+        } else if filter == of_nothing {
+            Vec::new()
+        } else {
+            all.clone()
+        };
+        let expected: Vec<u64> = expected.into_iter().filter(|one| *one > after).collect();
+        assert_eq!(seen, expected, "after {after}, {filter:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_inside_a_batch_is_answered_alone_and_the_rest_stands() {
     let database = TestDatabase::create().await;
     let store = open(&database.url()).await;
