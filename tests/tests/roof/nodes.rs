@@ -114,6 +114,13 @@ async fn a_network_torn_apart_is_reported_with_the_power_of_its_parts() {
         "step": "propose", "version": "0.1.0"});
     let one = ValidatorKey::number(1).address();
     admin.post(&format!("/api/v1/validators/{one}/heartbeat"), &beat).await.expect(200);
+    // Names and power are other read models' than the partition: this waits for all of them.
+    let query = format!(
+        "{{ topology(chainId: \"{CHAIN}\", minPosition: \"{}\") {{ connectedPower knownPower \
+        nodes {{ peer group heartbeat {{ height receivedBytes }} }} partition {{ quorum }} }} }}",
+        reported["position"]
+    );
+    let told = admin.graphql(&query, json!({})).await;
     let topology = format!("/api/v1/chains/{CHAIN}/topology");
     let seen = shown(&admin, &topology, |seen| !seen["partition"].is_null()).await;
     let nodes = seen["nodes"].as_array().unwrap();
@@ -127,11 +134,6 @@ async fn a_network_torn_apart_is_reported_with_the_power_of_its_parts() {
         let heard = node["peer"] == id(1);
         assert_eq!(node["heartbeat"]["latency_ms"].is_number(), heard, "{node:#}");
     }
-    let query = format!(
-        "{{ topology(chainId: \"{CHAIN}\") {{ connectedPower knownPower \
-        nodes {{ peer group heartbeat {{ height receivedBytes }} }} partition {{ quorum }} }} }}"
-    );
-    let told = admin.graphql(&query, json!({})).await;
     let total = &seen["partition"]["total_power"];
     assert_eq!(&told["topology"]["connectedPower"], total, "{told:#}");
     assert_eq!(told["topology"]["nodes"].as_array().unwrap().len(), 3);
