@@ -95,13 +95,9 @@ impl Commands {
         chain: &ChainId,
         context: RequestContext,
     ) -> Answer<Chain> {
-        let own = self.own_ledger().await.map_err(CommandError::Unavailable)?;
-        let next = own.filter(|ledger| ledger.chain_id() == chain).and_then(|ledger| {
-            let epoch_blocks = ledger.parameters().epoch_blocks;
-            Some(ChainStream::of(chain.clone(), ledger.next_height()?, epoch_blocks))
-        });
-        let stream = match next {
-            Some(stream) => stream,
+        let schedule = self.schedule(chain).await.map_err(CommandError::Unavailable)?;
+        let stream = match schedule {
+            Some((held, next)) => ChainStream::of(chain.clone(), next, held.genesis().epoch_blocks),
             None => self.newest_stream(chain).await.map_err(CommandError::Unavailable)?,
         };
         self.execute::<Chain>(stream, Command::ScheduleParameters {}, context).await
@@ -204,14 +200,10 @@ impl Commands {
 
     /// Which protocol parameters hold when, and the height that comes next; none of a chain that is
     /// not our own.
-    pub(crate) async fn schedule(
-        &self,
-        chain: &ChainId,
-    ) -> Result<Option<(Schedule, Height)>, StoreError> {
+    async fn schedule(&self, chain: &ChainId) -> Result<Option<(Schedule, Height)>, StoreError> {
         let ledger = Box::pin(self.own_ledger()).await?;
         if let Some(ledger) = ledger.filter(|ledger| ledger.chain_id() == chain) {
-            let next = ledger.next_height().or(ledger.height()).unwrap_or(Height::FIRST);
-            return Ok(Some((ledger.schedule().clone(), next)));
+            return Ok(Some((ledger.schedule().clone(), ledger.coming_height())));
         }
         let newest = self.newest_stream(chain).await?;
         Ok(match &*self.state::<Chain>(&newest).await?.state {

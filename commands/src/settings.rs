@@ -223,7 +223,10 @@ fn whole(description: &str, minimum: u64, maximum: u64) -> Value {
 
 /// What each parameter that can be changed may be, by the bounds of the genesis document.
 fn protocol_parameters() -> Value {
-    let amount = |what: &str| json!({"description": what, "type": "string", "pattern": "^[1-9][0-9]{0,38}$"});
+    let amount = |what: &str| {
+        let pattern = "^[1-9][0-9]{0,38}$";
+        json!({"description": what, "type": "string", "pattern": pattern})
+    };
     let mut properties = json!({
         "bond_min": amount("The smallest bond a validator may have of its own"),
         "churn_per_epoch_max": {

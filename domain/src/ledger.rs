@@ -116,8 +116,7 @@ impl Ledger {
 
     /// The protocol parameters by which it executes the next block.
     pub fn parameters(&self) -> &Parameters {
-        let height = self.next_height().or(self.height);
-        self.schedule.at_height(height.unwrap_or(self.constants.initial_height))
+        self.schedule.at_height(self.coming_height())
     }
 
     /// Which protocol parameters hold when.
@@ -152,6 +151,11 @@ impl Ledger {
             Some(height) => height.next(),
             None => Some(self.constants.initial_height),
         }
+    }
+
+    /// The height of the next block; the last there can be when there is none.
+    pub fn coming_height(&self) -> Height {
+        self.next_height().or(self.height).unwrap_or(self.constants.initial_height)
     }
 
     /// What commits to the whole state.

@@ -5,7 +5,7 @@
 
 mod schedule;
 
-pub use schedule::{CHANGES_MAX, Change, FIXED, NOTICE_EPOCHS, Overrides, Schedule};
+pub use schedule::{CHANGES_MAX, Change, FIXED, NOTICE_EPOCHS, Overrides, Schedule, put};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::gather::{Followed, Gather};
 use crate::read::{Filter, Page, head_of};
 use crate::store::{EventStore, StoreOptions};
 
@@ -37,9 +36,8 @@ impl EventStore {
         filter: Filter,
     ) -> impl Stream<Item = Result<Arc<Page>, StoreError>> + Send + use<> {
         let (store, head) = (self.clone(), self.watch_head());
-        let followed = Gather::join(&store);
-        let follower =
-            Follower { store, head, after, filter, looks: true, ended: false, _followed: followed };
+        store.inner.gather.joins();
+        let follower = Follower { store, head, after, filter, looks: true, ended: false };
         futures::stream::unfold(follower, Follower::step)
     }
 
@@ -57,7 +55,12 @@ struct Follower {
     /// Whether it reads although nothing is known to follow.
     looks: bool,
     ended: bool,
-    _followed: Followed,
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.store.inner.gather.leaves();
+    }
 }
 
 impl Follower {

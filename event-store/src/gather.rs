@@ -65,15 +65,6 @@ pub(crate) struct Gather {
     read: Mutex<Instant>,
 }
 
-/// One who follows, for as long as it is held.
-pub(crate) struct Followed(EventStore);
-
-impl Drop for Followed {
-    fn drop(&mut self) {
-        self.0.inner.gather.followers.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Gather {
     pub(crate) fn new() -> Gather {
         Gather {
@@ -84,10 +75,14 @@ impl Gather {
         }
     }
 
-    /// Counts one more who follows.
-    pub(crate) fn join(store: &EventStore) -> Followed {
-        store.inner.gather.followers.fetch_add(1, Ordering::Relaxed);
-        Followed(store.clone())
+    /// One more follows.
+    pub(crate) fn joins(&self) {
+        self.followers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of them does not any longer.
+    pub(crate) fn leaves(&self) {
+        self.followers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The page that follows a position; one that ends there when nothing does.

@@ -6,10 +6,7 @@ use signed_note::{Note, NoteError, StandardVerifier, VerifierError, VerifierList
 use tlog_tiles::Hash;
 
 /// The keys whose signatures count.
-pub struct Keys {
-    names: Vec<String>,
-    known: VerifierList,
-}
+pub struct Keys(VerifierList);
 
 impl Keys {
     /// Of verifier keys as they are published, such as `example.com/log+33d7b496+AeHT...`.
@@ -18,8 +15,7 @@ impl Keys {
         for key in keys {
             verifiers.push(Box::new(StandardVerifier::new(key.as_ref())?));
         }
-        let names = verifiers.iter().map(|one| one.name().to_owned()).collect();
-        Ok(Keys { names, known: VerifierList::new(verifiers) })
+        Ok(Keys(VerifierList::new(verifiers)))
     }
 }
 
@@ -57,7 +53,7 @@ impl Checkpoint {
     /// signature by a given key must be good. Others' are passed over.
     pub fn open(bytes: &[u8], keys: &Keys) -> Result<Checkpoint, CheckpointFault> {
         let note = Note::from_bytes(bytes).map_err(CheckpointFault::NoNote)?;
-        let (good, _) = note.verify(&keys.known).map_err(|error| {
+        let (good, _) = note.verify(&keys.0).map_err(|error| {
             let is_unsigned = matches!(error, NoteError::UnverifiedNote);
             if is_unsigned {
                 CheckpointFault::Unsigned
@@ -73,11 +69,5 @@ impl Checkpoint {
             return Err(CheckpointFault::NotItsOwn { origin, signers: signed_by.join(", ") });
         }
         Ok(Checkpoint { origin, size: said.size(), root: *said.hash(), signed_by })
-    }
-}
-
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(&self.names).finish()
     }
 }

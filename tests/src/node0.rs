@@ -6,6 +6,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{BufRead, BufReader},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -23,6 +24,16 @@ pub const TOKEN: &str = "a-token-for-the-tests-and-nothing-else-0123456789";
 const ANYWHERE: &str = "127.0.0.1:0";
 /// Names another build of the program, for what is measured.
 const PROGRAM: &str = "NODE0_TEST_PROGRAM";
+
+/// A place that was free a moment ago: a server takes it, and takes it again whenever it was
+/// killed.
+///
+/// # Panics
+/// When there is none.
+pub fn free_place() -> String {
+    let free = TcpListener::bind(ANYWHERE).expect("a free port");
+    free.local_addr().expect("an address").to_string()
+}
 
 /// The program with nothing of this process's settings: what it needs is said by the caller.
 pub fn program() -> Command {

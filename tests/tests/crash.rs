@@ -18,7 +18,7 @@ use event_store::check;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::PgPool;
-use tests::{http::Http, keys::ValidatorKey, node0::Node0, own_cluster::OwnCluster};
+use tests::{campaign, http::Http, keys::ValidatorKey, node0::Node0, own_cluster::OwnCluster};
 use tokio::task::JoinSet;
 
 /// Rounds when nothing else is said.
@@ -56,8 +56,7 @@ enum Victim {
 }
 
 fn rounds() -> u32 {
-    let rounds = std::env::var("NODE0_CRASH_ROUNDS").ok();
-    rounds.map_or(ROUNDS_DEFAULT, |text| text.parse().expect("a number of rounds"))
+    campaign::number("NODE0_CRASH_ROUNDS", ROUNDS_DEFAULT)
 }
 
 /// A small generator of its own: which moment and which victim is all that is random here.

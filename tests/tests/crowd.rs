@@ -13,6 +13,7 @@ use std::{
 
 use tests::{
     app::SETUP_EVENTS,
+    campaign::number,
     database::TestDatabase,
     log::Writer,
     node0::{self, Node0},
@@ -33,11 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// GraphQL executes each subscriber's document for each event: so much less often they are told.
 const SUBSCRIPTIONS_RATE_PART: u64 = 10;
 
-fn number(name: &str, default: u64) -> u64 {
-    let text = std::env::var(name).ok();
-    text.map_or(default, |text| text.parse().expect("a number"))
-}
-
 /// Appends so many events a second for so long, and notes when each batch was there.
 async fn write(writer: &Writer, clock: &Clock, rate: u64, seconds: u64) -> u64 {
     let batch = vec!["thing-happened.v1"; usize::try_from(rate / BATCHES).unwrap()];
@@ -53,7 +49,7 @@ async fn write(writer: &Writer, clock: &Clock, rate: u64, seconds: u64) -> u64 {
 
 async fn a_crowd(way: Way, subscribers: u64, rate: u64, seconds: u64) {
     let database = TestDatabase::create().await;
-    let place = format!("127.0.0.1:{}", free_port());
+    let place = node0::free_place();
     let start = || {
         let mut command = node0::program();
         command.args(["--database-url", &database.url(), "--rate-queries-max", "0"]);
@@ -98,11 +94,6 @@ async fn a_crowd(way: Way, subscribers: u64, rate: u64, seconds: u64) {
     never_awake.abort();
     writer.close().await;
     assert!(restarted.stop().success());
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ use event_store::{EventStore, StoreOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
+    campaign,
     http::Http,
     network::{self, BALANCE, VALIDATORS, sender, transfer},
     node0::Node0,
@@ -40,8 +41,7 @@ const COUNTED: Duration = Duration::from_millis(100);
 const PATH: &str = "/api/v1/transactions";
 
 fn txs() -> u64 {
-    let txs = std::env::var("NODE0_MEMPOOL_TXS").ok();
-    txs.map_or(TXS_DEFAULT, |text| text.parse().expect("a number of transactions"))
+    campaign::number("NODE0_MEMPOOL_TXS", TXS_DEFAULT)
 }
 
 fn genesis(room_for: u64) -> Value {

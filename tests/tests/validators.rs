@@ -8,7 +8,6 @@ mod signing;
 
 use std::{
     collections::BTreeMap,
-    net::TcpListener,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -23,7 +22,7 @@ use tests::{
     light_client::{Made, made, verdict},
     member::{Home, Member},
     network::{self, BALANCE, VALIDATORS, sender, transfer},
-    node0::Node0,
+    node0::{Node0, free_place},
 };
 
 /// For how long rounds wait in these tests, in milliseconds.
@@ -48,10 +47,7 @@ impl Net {
     /// A chain that has begun, and validators that do not run yet.
     async fn begun() -> Net {
         let database = TestDatabase::create().await;
-        // Free a moment ago: the server takes it, and takes it again after it was killed.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = free.local_addr().unwrap().to_string();
-        drop(free);
+        let place = free_place();
         let server = Node0::on_database_at(&database.url(), &place);
         let folder = std::env::temp_dir().join(format!("node0-net-{}", database.name()));
         let mut homes = BTreeMap::new();

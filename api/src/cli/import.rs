@@ -10,7 +10,6 @@ use domain::{
     values::{ChainId, Hash},
 };
 use event_store::{EventStore, StoreOptions};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::{
@@ -105,19 +104,7 @@ pub(crate) async fn with_progress(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let actor = Actor::new(ACTOR, Role::SuperAdmin);
-    let bar = ProgressBar::with_draw_target(
-        Some(blocks.len() as u64),
-        if terminal.is_watched() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        },
-    );
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {pos}/{len} headers  {per_sec}  {eta}")
-    {
-        bar.set_style(style);
-    }
+    let bar = terminal.bar(blocks.len() as u64, "headers");
     let summary = import::headers(commands, &actor, options, blocks, |summary| {
         bar.set_position(summary.read)
     })

@@ -8,6 +8,7 @@ use std::{
     io::{ErrorKind, IsTerminal, Write, stderr, stdout},
 };
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
@@ -66,6 +67,21 @@ impl Terminal {
     /// Whether a person is looking.
     pub fn is_watched(&self) -> bool {
         !self.json && stderr().is_terminal()
+    }
+
+    /// A bar for so many of something, where a person is looking.
+    pub fn bar(&self, count: u64, what: &str) -> ProgressBar {
+        let target = if self.is_watched() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(count), target);
+        let template = format!("{{bar:40}} {{pos}}/{{len}} {what}  {{per_sec}}  {{eta}}");
+        match ProgressStyle::with_template(&template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     }
 
     /// The colours to use.

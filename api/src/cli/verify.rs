@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use evidence::{Checkpoint, Failure as Unverified, Keys, Report, Source};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
@@ -53,12 +53,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     match verified(&source, &checkpoint, &keys, arguments, terminal).await {
         Ok(report) => {
-            let mut object = json!({ "verified": true });
-            if let (Some(all), Ok(serde_json::Value::Object(report))) =
-                (object.as_object_mut(), serde_json::to_value(&report))
-            {
-                all.extend(report);
-            }
+            let object = Verified { verified: true, report: &report };
             terminal.say(|paint| sentence(&report, paint), &object)
         }
         Err(Wrong::Found(found)) => {
@@ -69,6 +64,14 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Err(Wrong::Ends(failure)) => Err(failure),
     }
+}
+
+/// What is said of a log that is verified.
+#[derive(Serialize)]
+struct Verified<'r> {
+    verified: bool,
+    #[serde(flatten)]
+    report: &'r Report,
 }
 
 /// Why there is no report.
@@ -95,17 +98,7 @@ async fn verified(
         let bytes = read(file).map_err(Wrong::Ends)?;
         older.push(open(&file.display().to_string(), &bytes)?);
     }
-    let target = if terminal.is_watched() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(now.size), target);
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {pos}/{len} entries  {per_sec}  {eta}")
-    {
-        bar.set_style(style);
-    }
+    let bar = terminal.bar(now.size, "entries");
     let report = evidence::verify(source, &now, &older, |entries| bar.set_position(entries)).await;
     bar.finish_and_clear();
     report.map_err(|failure| match failure {

@@ -2,7 +2,7 @@
 //!
 //! Does not know what events mean: their records are sent as they were written.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -91,25 +91,13 @@ enum Stage {
     Ended,
 }
 
-/// Pieces, and how many of them are handed over.
-#[derive(Default)]
-struct Waiting(Arc<[Piece]>, usize);
-
-impl Waiting {
-    fn next(&mut self) -> Option<Piece> {
-        let piece = self.0.get(self.1).cloned()?;
-        self.1 += 1;
-        Some(piece)
-    }
-}
-
 /// One client's stream.
 struct Following {
     stage: Stage,
     feed: Feed,
     filter: Arc<Filter>,
     /// Read, and not yet handed over.
-    waiting: Waiting,
+    waiting: VecDeque<Piece>,
     /// Where a client that has everything handed over goes on.
     handed: u64,
     /// How far the log went when it began, until everything up to there is handed over.
@@ -136,7 +124,7 @@ impl Following {
             catches_up: Some(feed.head()).filter(|head| *head > feed.position()),
             feed,
             filter,
-            waiting: Waiting::default(),
+            waiting: VecDeque::new(),
             app: app.clone(),
             pass,
             pace: Pace::new(&app.limits.live),
@@ -169,8 +157,9 @@ impl Following {
     /// Says where the stream begins, and in which log.
     fn beginning(&self) -> Bytes {
         let position = self.feed.position();
+        let incarnation = self.app.store.incarnation().to_string();
         let start = json!({
-            "position": position.to_string(), "incarnation": self.app.store.incarnation().to_string(),
+            "position": position.to_string(), "incarnation": incarnation,
             "head": self.feed.head().to_string(),
         });
         let mut piece = format!("retry: {}\n", sse::RETRY_MS).into_bytes();
@@ -185,7 +174,7 @@ impl Following {
                 return Err(problem);
             }
             self.pass.renew().await?;
-            if let Some(piece) = self.waiting.next() {
+            if let Some(piece) = self.waiting.pop_front() {
                 self.handed = piece.last;
                 self.heartbeat.reset();
                 return Ok(piece.bytes);
@@ -200,7 +189,8 @@ impl Following {
                 _ = self.heartbeat.tick() => return Ok(self.beat()),
                 page = self.feed.next() => {
                     let page = page?;
-                    self.waiting = Waiting(self.app.frames.of(after, &page, &self.filter), 0);
+                    let pieces = self.app.frames.of(after, &page, &self.filter);
+                    self.waiting.extend(pieces.iter().cloned());
                 }
             }
         }

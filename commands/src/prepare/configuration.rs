@@ -89,10 +89,10 @@ async fn on_our_chain(
     value: &Document,
 ) -> Result<Vec<SchemaFault>, StoreError> {
     let Some(ledger) = Box::pin(commands.own_ledger()).await? else { return Ok(Vec::new()) };
-    let schedule = Box::pin(commands.schedule(ledger.chain_id())).await?;
-    let Some((schedule, next)) = schedule else { return Ok(Vec::new()) };
+    let schedule = ledger.schedule();
     let overrides = Overrides::deserialize(value.value()).unwrap_or_default();
-    let epoch = next.epoch(schedule.genesis().epoch_blocks).plus(NOTICE_EPOCHS);
+    let epoch = ledger.coming_height().epoch(schedule.genesis().epoch_blocks);
+    let epoch = epoch.plus(NOTICE_EPOCHS);
     let faults = match schedule.overridden(&overrides) {
         Ok(parameters) => schedule.faults(epoch, &parameters),
         Err(faults) => faults,

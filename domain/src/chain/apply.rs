@@ -60,9 +60,7 @@ fn extend(chain: &Native, claim: &Claim, known: &Known) -> Result<Vec<Event>, Re
         }
         None => {}
     }
-    if let Some(halted) = &chain.halted {
-        return Err(Refusal::Halted { height: halted.height });
-    }
+    check_runs(chain)?;
     check_place(chain, height)?;
     let of_block =
         |executed: &&Executed| executed.applied.hash == block && executed.applied.height == height;
@@ -88,6 +86,19 @@ fn extend(chain: &Native, claim: &Claim, known: &Known) -> Result<Vec<Event>, Re
     Ok(vec![Event::BlockApplied(Box::new(applied.clone()))])
 }
 
+/// It was not halted.
+pub(super) fn check_runs(chain: &Native) -> Result<(), Refusal> {
+    match &chain.halted {
+        Some(halted) => Err(Refusal::Halted { height: halted.height }),
+        None => Ok(()),
+    }
+}
+
+/// The epoch's books are open.
+pub(super) fn check_open(chain: &Native) -> Result<(), Refusal> {
+    if chain.closed { Err(Refusal::EpochClosed { epoch: chain.epoch }) } else { Ok(()) }
+}
+
 /// The next height, in this epoch, while its books are open.
 fn check_place(chain: &Native, height: Height) -> Result<(), Refusal> {
     let epoch = chain.epoch;
@@ -98,9 +109,7 @@ fn check_place(chain: &Native, height: Height) -> Result<(), Refusal> {
     if belongs > epoch {
         return Err(Refusal::EpochOver { epoch, height, next: belongs });
     }
-    if chain.closed {
-        return Err(Refusal::EpochClosed { epoch });
-    }
+    check_open(chain)?;
     let expected = chain.next_height().unwrap_or(height);
     if height != expected {
         return Err(Refusal::HeightNotNext { expected, found: height });
@@ -127,9 +136,7 @@ pub(super) fn close(chain: &Native) -> Result<Vec<Event>, Refusal> {
     if chain.closed {
         return Ok(Vec::new());
     }
-    if let Some(halted) = &chain.halted {
-        return Err(Refusal::Halted { height: halted.height });
-    }
+    check_runs(chain)?;
     let epoch = chain.epoch;
     let head = chain.head.as_ref().map(|(head, _)| head).ok_or(Refusal::NothingApplied)?;
     // An epoch that reaches beyond the last height there can be never ends.
@@ -144,9 +151,7 @@ pub(super) fn close(chain: &Native) -> Result<Vec<Event>, Refusal> {
 
 /// Neither above the head, nor in closed books, whose state was carried over without it.
 fn check_state(chain: &Native, height: Height) -> Result<(), Refusal> {
-    if chain.closed {
-        return Err(Refusal::EpochClosed { epoch: chain.epoch });
-    }
+    check_open(chain)?;
     let head = chain.head.as_ref().map(|(head, _)| head.height).ok_or(Refusal::NothingApplied)?;
     if height > head {
         return Err(Refusal::AboveHead { head, height });

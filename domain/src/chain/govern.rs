@@ -11,12 +11,8 @@ pub(super) fn schedule(chain: &Chain, known: &Known) -> Result<Vec<Event>, Refus
 }
 
 fn change(native: &Native, known: &Known) -> Result<Vec<Event>, Refusal> {
-    if let Some(halted) = &native.halted {
-        return Err(Refusal::Halted { height: halted.height });
-    }
-    if native.closed {
-        return Err(Refusal::EpochClosed { epoch: native.epoch });
-    }
+    apply::check_runs(native)?;
+    apply::check_open(native)?;
     let schedule = &native.schedule;
     let faulty = |faults| Refusal::ParametersFaulty { faults };
     let parameters = schedule.overridden(&known.overrides).map_err(faulty)?;

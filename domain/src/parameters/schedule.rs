@@ -37,6 +37,14 @@ pub struct Schedule {
     changes: Vec<Change>,
 }
 
+/// Puts a change among others in the order of epochs; another one for the same epoch is replaced.
+pub fn put(changes: &mut Vec<Change>, change: Change) {
+    match changes.binary_search_by_key(&change.epoch, |known| known.epoch) {
+        Ok(place) => changes[place] = change,
+        Err(place) => changes.insert(place, change),
+    }
+}
+
 impl Schedule {
     /// Those of genesis, and what has changed since; in any order.
     pub fn new(genesis: Parameters, changes: &[Change]) -> Schedule {
@@ -83,10 +91,7 @@ impl Schedule {
 
     /// Takes in a change; another one for the same epoch is replaced.
     pub fn set(&mut self, change: Change) {
-        match self.changes.binary_search_by_key(&change.epoch, |known| known.epoch) {
-            Ok(place) => self.changes[place] = change,
-            Err(place) => self.changes.insert(place, change),
-        }
+        put(&mut self.changes, change);
     }
 
     /// The parameters of genesis with some of them changed.

@@ -11,7 +11,7 @@ use domain::{
         self, BlockApplied, ChainStream, EpochOpened, Event as Happened, ForkDetected,
         ForkResolved, GenesisInitialised, HeaderObserved, Kind, ObservationStarted,
     },
-    parameters::Change,
+    parameters::{self, Change},
     values::ChainId,
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -201,8 +201,7 @@ impl Stored {
 
     fn governed(&mut self, event: &Event, change: &Change) -> Result<(), ApplyError> {
         let mut changes = self.parameter_changes()?;
-        changes.retain(|known| known.epoch != change.epoch);
-        changes.push(change.clone());
+        parameters::put(&mut changes, change.clone());
         let changes =
             serde_json::to_string(&changes).map_err(|error| ApplyError::refused(event, error))?;
         self.parameter_changes = Some(changes);

@@ -2,53 +2,20 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
+use crate::{
+    counted::counting,
+    database::{Database, caught_up},
+    history::History,
+};
 use event_store::Filter;
 use projections::{
     Order, PageError, PageOf, PageRequest, ReadError, activity, attachment, chains, delegations,
     event::{Chunk, Event},
     headers, process_runs, reputation_history, slashing_history, validator_sets, validators,
 };
-use tracing::{
-    Metadata, Subscriber,
-    span::{Attributes, Id, Record},
-    subscriber::{DefaultGuard, set_default},
-};
-
-use crate::{
-    database::{Database, caught_up},
-    history::History,
-};
-
-/// Counts the statements of this thread.
-struct Counter(Arc<AtomicU64>);
-
-impl Subscriber for Counter {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &tracing::Event<'_>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-fn counting() -> (Arc<AtomicU64>, DefaultGuard) {
-    let count = Arc::new(AtomicU64::new(0));
-    let guard = set_default(Counter(count.clone()));
-    (count, guard)
-}
 
 /// What a read answers, when it is one statement.
 async fn one_statement<T>(

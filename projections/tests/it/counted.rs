@@ -1,46 +1,40 @@
-//! Counts the statements that this process sends to databases, by what sqlx says of each.
+//! Counts the statements that a test sends to its database, by what sqlx says of each.
 //!
-//! Does not know to which: with one test in a process, as nextest runs them, that is plain.
+//! Does not know what they ask.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tracing::{
     Event, Metadata, Subscriber,
     span::{Attributes, Id, Record},
+    subscriber::{DefaultGuard, set_default},
 };
 
-static STATEMENTS: AtomicU64 = AtomicU64::new(0);
-
-struct Counter;
+/// Counts the statements of this thread.
+struct Counter(Arc<AtomicU64>);
 
 impl Subscriber for Counter {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "sqlx::query"
     }
-
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
     }
-
     fn record(&self, _: &Id, _: &Record<'_>) {}
-
     fn record_follows_from(&self, _: &Id, _: &Id) {}
-
     fn event(&self, _: &Event<'_>) {
-        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
-
     fn enter(&self, _: &Id) {}
-
     fn exit(&self, _: &Id) {}
 }
 
-/// From now on statements are counted.
-pub fn begin() {
-    tracing::subscriber::set_global_default(Counter).expect("nobody else listens");
-}
-
-/// How many there were so far.
-pub fn statements() -> u64 {
-    STATEMENTS.load(Ordering::Relaxed)
+/// The count, for as long as the guard is held.
+pub fn counting() -> (Arc<AtomicU64>, DefaultGuard) {
+    let count = Arc::new(AtomicU64::new(0));
+    let guard = set_default(Counter(count.clone()));
+    (count, guard)
 }

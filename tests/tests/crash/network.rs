@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::TcpListener,
     time::{Duration, Instant},
 };
 
@@ -19,7 +18,7 @@ use event_store::{EventStore, StoreOptions};
 use tests::{
     member::{Home, Member},
     network::{self, SENDERS, VALIDATORS},
-    node0::{Node0, TOKEN},
+    node0::{Node0, TOKEN, free_place},
     own_cluster::OwnCluster,
 };
 use tokio_util::sync::CancellationToken;
@@ -48,10 +47,7 @@ struct Net {
 impl Net {
     async fn running() -> Net {
         let own = OwnCluster::initialised();
-        // Free a moment ago: the server takes it, and takes it again whenever it was killed.
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let place = free.local_addr().expect("an address").to_string();
-        drop(free);
+        let place = free_place();
         let server = Node0::on_folder_at(own.folder(), &place);
         let genesis = network::hasty_genesis(TIMEOUT_MS);
         server.http().post("/api/v1/chains", &genesis).await.expect(201);

@@ -14,6 +14,7 @@ use domain::{
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use tests::{
+    campaign,
     database::TestDatabase,
     network::{
         self, EPOCH_BLOCKS, as_admin, as_validator, chain, height, sender, submit, transfer,
@@ -253,8 +254,7 @@ async fn start(database: &TestDatabase) -> (Duration, Option<Height>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_costs_what_came_after_the_snapshot() {
-    let blocks = std::env::var("NODE0_BLOCKS").ok();
-    let blocks = blocks.map_or(BLOCKS_DEFAULT, |text| text.parse().expect("a number of blocks"));
+    let blocks = campaign::number("NODE0_BLOCKS", BLOCKS_DEFAULT);
     let database = TestDatabase::create().await;
     let commands = process(&database).await;
     network::begin(&commands).await;
