@@ -1,6 +1,6 @@
 # Node-0. `make run` shows it, `make test` checks it; both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help prepare run dev test crash attack mempool schemathesis crowd lists start bench lint sqlx clean
+.PHONY: help prepare run dev test crash seal attack mempool schemathesis crowd lists start bench lint sqlx clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,11 @@ test: ## run every test against a private PostgreSQL (TESTS="cluster" for those 
 crash: ## kill the server and its database under load, ROUNDS times (default 200), and compare
 	@scripts/prepare with-tests
 	@NODE0_CRASH_ROUNDS=$(or $(ROUNDS),200) scripts/test --profile campaign crash
+
+seal: ## kill whoever seals the log, ROUNDS times (default 200), and verify all that was published
+	@scripts/prepare with-tests
+	@NODE0_SEAL_ROUNDS=$(or $(ROUNDS),200) scripts/test --profile campaign \
+		a_sealer_that_is_killed_at_any_moment
 
 attack: ## lie, delay, repeat, forge and crash on thousands of schedules (SCHEDULES, default 5000)
 	@scripts/prepare with-tests

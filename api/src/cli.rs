@@ -10,12 +10,18 @@ mod genesis;
 pub(crate) mod import;
 mod manual;
 mod projections;
+mod receipt;
+mod seal;
 mod settings;
 pub mod terminal;
 pub(crate) mod validator;
 mod verify;
+mod witness;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use commands::CommandError;
@@ -29,6 +35,18 @@ use terminal::Terminal;
 
 /// The name of who acts on the command line, as it stands in events.
 pub const ACTOR: &str = "operator";
+
+/// The variable that holds a token, where none is in a file.
+const TOKEN_VARIABLE: &str = "NODE0_TOKEN";
+
+/// The token in a file; else the one that the environment holds, if any.
+fn token(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let Some(path) = file else { return Ok(std::env::var(TOKEN_VARIABLE).ok()) };
+    let text = std::fs::read_to_string(path).map_err(|fault| {
+        Failure::usage(format!("The token file {} cannot be read: {fault}", path.display()))
+    })?;
+    Ok(Some(text.trim().to_owned()))
+}
 
 /// The system of record of a validator network: an event log with commands and queries over it.
 #[derive(Debug, Parser)]
@@ -67,6 +85,13 @@ enum Verb {
     Events(events::Verb),
     /// Verify a published log, offline or from its address, by its tiles and signatures alone
     Verify(verify::Arguments),
+    /// Verify a receipt (.tlog-proof): that exactly this record is in a log
+    Receipt(receipt::Arguments),
+    /// The keys that sign the published log
+    #[command(subcommand)]
+    Seal(seal::Verb),
+    /// Witness other people's logs: cosign the checkpoints of those that have only grown
+    Witness(witness::Arguments),
     /// Look at the read models, or build them anew
     #[command(subcommand)]
     Projections(projections::Verb),
@@ -191,7 +216,7 @@ fn run(arguments: Arguments, flags: Vec<(&'static str, String)>) -> Result<(), F
         let faults: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
         Failure::usage(format!("The configuration is wrong:\n{}", faults.join("\n")))
     })?;
-    let serves = matches!(arguments.verb, Verb::Serve(_));
+    let serves = matches!(arguments.verb, Verb::Serve(_) | Verb::Witness(_));
     let filter = config.log_filter(serves);
     telemetry::start_logging(config.log_format, filter, terminal::colours_on_stderr())
         .map_err(Failure::usage)?;
@@ -210,6 +235,9 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Validator(verb) => validator::run(verb).await,
         Verb::Events(verb) => events::run(verb, config).await,
         Verb::Verify(arguments) => verify::run(&arguments).await,
+        Verb::Receipt(arguments) => receipt::run(&arguments),
+        Verb::Seal(verb) => seal::run(verb, config),
+        Verb::Witness(arguments) => witness::run(&arguments, config).await,
         Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Admin(verb) => admin::run(verb, config).await,
         Verb::Config(verb) => configuration::run(verb, config),

@@ -13,7 +13,7 @@ use crate::problem::{Fault, Problem};
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// `Dry-Run: true`: decide, append nothing.
 pub const DRY_RUN: HeaderName = HeaderName::from_static("dry-run");
-/// `Prefer: wait=<ms>`: reply when the read models show it.
+/// `Prefer: wait=<ms>`: reply when the read models show it; `wait=sealed`: with a receipt.
 pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// `Preference-Applied`: says that they do.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -33,6 +33,8 @@ pub struct Conditions {
     pub dry_run: bool,
     /// How long to wait for the read models.
     pub wait_ms: Option<u64>,
+    /// Whether to wait for the receipt.
+    pub wait_sealed: bool,
 }
 
 impl Conditions {
@@ -67,16 +69,27 @@ impl Conditions {
             }
         }
         for value in headers.get_all(PREFER) {
-            match value.to_str().map(wait) {
-                Ok(Ok(Some(ms))) => conditions.wait_ms = Some(ms),
-                // Preferences not known here are ignored, as RFC 7240 asks.
-                Ok(Ok(None)) => {}
-                Ok(Err(())) | Err(_) => {
-                    keep("Prefer", "wait must be a number of milliseconds".to_owned());
-                }
+            let preferred = value.to_str().map_err(drop);
+            if preferred.and_then(|value| conditions.prefer(value)).is_err() {
+                keep("Prefer", "wait must be a number of milliseconds, or sealed".to_owned());
             }
         }
         if faults.is_empty() { Ok(conditions) } else { Err(Problem::invalid_parameters(faults)) }
+    }
+
+    /// Preferences not known here are passed over, as RFC 7240 asks.
+    fn prefer(&mut self, preferences: &str) -> Result<(), ()> {
+        for preference in preferences.split(',') {
+            let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+            if !name.trim().eq_ignore_ascii_case("wait") {
+                continue;
+            }
+            match value.trim().trim_matches('"') {
+                "sealed" => self.wait_sealed = true,
+                ms => self.wait_ms = Some(ms.parse().map_err(drop)?),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -91,16 +104,6 @@ fn version(tag: &str) -> Option<u64> {
     let digits = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     (plain && (digits.len() == 1 || !digits.starts_with('0'))).then(|| digits.parse().ok())?
-}
-
-fn wait(preferences: &str) -> Result<Option<u64>, ()> {
-    for preference in preferences.split(',') {
-        let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
-        if name.trim().eq_ignore_ascii_case("wait") {
-            return value.trim().trim_matches('"').parse().map(Some).map_err(|_| ());
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -125,13 +128,14 @@ mod tests {
             ("idempotency-key", "order/7"),
             ("if-match", "\"12\""),
             ("dry-run", "true"),
-            ("prefer", "respond-async, wait=250"),
+            ("prefer", "respond-async, wait=250, wait=sealed"),
         ]);
         let expected = Conditions {
             idempotency_key: Some("order/7".into()),
             expected_version: Some(12),
             dry_run: true,
             wait_ms: Some(250),
+            wait_sealed: true,
         };
         assert_eq!(given, Ok(expected));
         assert_eq!(read(&[("dry-run", "false")]), Ok(Conditions::default()));

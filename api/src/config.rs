@@ -16,7 +16,7 @@ use domain::values::Website;
 use figment::{Figment, value::Value};
 use serde::Serialize;
 
-use crate::{identity::TokenAlgorithm, telemetry::LogForm};
+use crate::{identity::TokenAlgorithm, seal::Witness, telemetry::LogForm};
 use layer::Layer;
 pub use setting::{SETTINGS, Setting};
 
@@ -122,6 +122,18 @@ pub struct Config {
     pub default_rules: bool,
     /// Whether notices may go to addresses that are not public.
     pub private_webhooks: bool,
+    /// How often checkpoints of the log are signed at most, in milliseconds; 0 for never.
+    pub seal_interval_ms: u64,
+    /// Where the log is published: a folder, or s3://bucket/folder; None for the data folder's.
+    pub seal_storage: Option<String>,
+    /// The keys that sign checkpoints; None for those in the data folder.
+    pub seal_key: Option<String>,
+    /// The name of the log, for a key that is made; None for one by where we are reached.
+    pub seal_origin: Option<String>,
+    /// Who cosigns checkpoints.
+    pub witnesses: Vec<Witness>,
+    /// How many of them must have, before a checkpoint is published; None for most of them.
+    pub witness_quorum: Option<usize>,
     shown: Vec<Shown>,
 }
 
@@ -220,6 +232,9 @@ impl Config {
         if self.smtp_url.is_some() && self.mail_from.is_none() {
             faults.push(fault("mail_from", "it is needed with smtp_url"));
         }
+        if self.witness_quorum.is_some_and(|quorum| quorum > self.witnesses.len()) {
+            faults.push(fault("witness_quorum", "there are not so many witnesses"));
+        }
         if self.oidc_issuer.is_some() != self.oidc_client_id.is_some() {
             let keys = "oidc_issuer, oidc_client_id";
             faults.push(fault(keys, "one is of no use without the other"));
@@ -287,6 +302,12 @@ impl Config {
             monitor_ms: 0,
             default_rules: false,
             private_webhooks: false,
+            seal_interval_ms: 0,
+            seal_storage: None,
+            seal_key: None,
+            seal_origin: None,
+            witnesses: Vec::new(),
+            witness_quorum: None,
             shown: Vec::new(),
         }
     }

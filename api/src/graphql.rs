@@ -53,6 +53,7 @@ pub struct Query(
     types::flags::FlagQueries,
     types::rows::RowQueries,
     types::topology::TopologyQueries,
+    types::log::LogQueries,
 );
 
 /// The schema.

@@ -89,7 +89,7 @@ pub fn json() -> String {
 
 fn add(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Value) {
     // OpenAPI has no parameters that hold slashes: the page's files have none either.
-    let path = path.replace("{*file}", "{file}");
+    let path = path.replace("{*", "{");
     let item = paths.entry(path).or_insert_with(|| json!({}));
     item[method.to_lowercase()] = operation;
 }
@@ -103,6 +103,7 @@ fn tags() -> Value {
         {"name": "blocks", "description": "Blocks of our own chain: proposed, judged and final."},
         {"name": "heights", "description": "What a height's validators proposed and voted."},
         {"name": "log", "description": "The event log and what happened, in sentences."},
+        {"name": "evidence", "description": "The published log, and what it proves to anybody."},
         {"name": "processes", "description": "What follows from events by itself."},
         {"name": "projections", "description": "How the read models are."},
         {"name": "auth", "description": "Signing in and out, and who one is."},

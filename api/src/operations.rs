@@ -170,6 +170,13 @@ pub enum Operation {
     GetBlob,
     GetEvent,
     ReadStream,
+    GetCheckpoint,
+    GetTile,
+    GetEntries,
+    GetLog,
+    ProveInclusion,
+    ProveConsistency,
+    GetReceipt,
     ListProcesses,
     GetProcess,
     ListProcessRuns,
@@ -620,6 +627,29 @@ pub const TABLE: &[Entry] = &[
         "/api/v1/streams/{stream}",
         Access::Needs(Permission::EventRead),
     ),
+    file(Operation::GetCheckpoint, "get-checkpoint", "/log/checkpoint"),
+    file(Operation::GetTile, "get-tile", "/log/tile/{level}/{*index}"),
+    Entry {
+        access: Access::Needs(Permission::EventRead),
+        ..file(Operation::GetEntries, "get-entries", "/log/tile/entries/{*index}")
+    },
+    get(Operation::GetLog, "get-log", "/api/v1/log", Access::Public(Permission::ChainRead)),
+    get(
+        Operation::ProveInclusion,
+        "prove-inclusion",
+        "/api/v1/log/inclusion/{position}",
+        Access::Needs(Permission::EventProve),
+    ),
+    get(
+        Operation::ProveConsistency,
+        "prove-consistency",
+        "/api/v1/log/consistency",
+        Access::Needs(Permission::EventProve),
+    ),
+    Entry {
+        access: Access::Needs(Permission::EventProve),
+        ..file(Operation::GetReceipt, "get-receipt", "/api/v1/log/receipts/{position}")
+    },
     get(
         Operation::ListProcesses,
         "list-processes",

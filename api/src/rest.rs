@@ -22,6 +22,7 @@ pub mod health;
 pub mod heartbeats;
 pub mod keyed;
 pub mod light_blocks;
+pub mod log;
 pub mod principals;
 pub mod processes;
 pub mod projections;

@@ -32,7 +32,7 @@ use crate::{
         access_records, activity, alertmanager, anchors,
         auth::{self, browser},
         blobs, blocks, chains, delegations, documents, events, flags, follow, graphiql, headers,
-        health, heartbeats, keyed, light_blocks, principals, processes, projections, search,
+        health, heartbeats, keyed, light_blocks, log, principals, processes, projections, search,
         settings, slashings, topology, transactions, validator_sets, validators,
     },
     rpc,
@@ -129,6 +129,14 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/consensus/stream", get(follow::follow_consensus))
         .route("/api/v1/events/{position}", get(events::get))
         .route("/api/v1/streams/{stream}", get(events::stream))
+        // What proves it
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/tile/{level}/{*index}", get(log::tile))
+        .route("/log/tile/entries/{*index}", get(log::entries))
+        .route("/api/v1/log", get(log::get))
+        .route("/api/v1/log/inclusion/{position}", get(log::get_inclusion))
+        .route("/api/v1/log/consistency", get(log::get_consistency))
+        .route("/api/v1/log/receipts/{position}", get(log::get_receipt))
         // Processes
         .route("/api/v1/processes", get(processes::list))
         .route("/api/v1/processes/{process}", get(processes::get))

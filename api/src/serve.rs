@@ -8,6 +8,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use clap::Args;
 use commands::{Commands, CommandsOptions, Process, Reactions};
 use event_store::{EventStore, StoreError, StoreOptions};
+use evidence::Storage;
 use projections::{Projections, ProjectionsOptions};
 use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
@@ -16,6 +17,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::{
     access_records::Recorder,
@@ -35,6 +37,7 @@ use crate::{
     monitor::{self, notices},
     rates::{Quotas, Rates},
     read_replica::ReadReplica,
+    seal::{self, Witnesses},
     server::{self, AppState, Limits},
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -45,6 +48,8 @@ use crate::{
 pub(crate) const DAY_S: u64 = 86_400;
 /// The file of the master key, in a data folder of our own.
 const MASTER_KEY_FILE: &str = "master.key";
+/// Where the log is published, in a data folder of our own.
+const PUBLISHED_FOLDER: &str = "log";
 /// How long new requests are answered 503 before connections are closed: time for a load balancer
 /// to notice, and for requests on their way to arrive.
 const DRAIN_NOTICE: Duration = Duration::from_millis(100);
@@ -97,6 +102,9 @@ pub enum ServeError {
     /// TLS cannot be spoken.
     #[error("TLS cannot be spoken: {0}")]
     Tls(#[from] TlsError),
+    /// Nothing could be signed, or published.
+    #[error("The log cannot be sealed: {0}. Mend it, or set NODE0_SEAL_INTERVAL_MS=0.")]
+    Seal(String),
     /// Letters cannot be sent.
     #[error("Mail cannot be sent: {0}")]
     Mail(#[from] MailError),
@@ -125,6 +133,7 @@ pub struct Server {
 struct Parts {
     surface: server::App,
     reactions: Reactions,
+    sealing: Option<JoinHandle<()>>,
     store: EventStore,
     database: Database,
 }
@@ -142,9 +151,10 @@ impl Server {
         let address = listener.local_addr().map_err(ServeError::Serving)?;
         let database = Database::open(config, "serve", Use::Own).await?;
         match Server::open(config, &database).await {
-            Ok((state, setup_token)) => {
+            Ok((state, sealing, setup_token)) => {
                 let listener = (listener, tls);
-                Ok(Server::answer(config, address, listener, state, database, setup_token))
+                let told = (sealing, setup_token);
+                Ok(Server::answer(config, address, listener, state, database, told))
             }
             Err(error) => {
                 // The reason to fail is told; that closing failed too would only hide it.
@@ -157,7 +167,8 @@ impl Server {
     async fn open(
         config: &Config,
         database: &Database,
-    ) -> Result<(AppState, Option<String>), ServeError> {
+    ) -> Result<(AppState, Option<JoinHandle<()>>, Option<String>), ServeError> {
+        let sealed = sealing(config, database)?;
         for applied in database.migrate().await? {
             info!(version = applied.version, name = applied.name, "applied a migration");
         }
@@ -197,6 +208,8 @@ impl Server {
             Some(url) => Some(ReadReplica::open(url, pooled, &store, projections.clone()).await?),
             None => None,
         };
+        let (published, sealing) =
+            sealed.map(|options| seal::start(store.clone(), options, draining.clone())).unzip();
         let state = AppState {
             commands,
             projections,
@@ -210,10 +223,11 @@ impl Server {
             vital,
             limits: limits(config),
             data_folder: database.cluster().map(|cluster| cluster.folder().root().to_owned()),
+            published,
             telemetry: Telemetry::new(),
             draining,
         };
-        Ok((state, setup_token))
+        Ok((state, sealing, setup_token))
     }
 
     fn answer(
@@ -222,7 +236,7 @@ impl Server {
         (listener, tls): (TcpListener, Option<TlsAcceptor>),
         state: AppState,
         database: Database,
-        setup_token: Option<String>,
+        (sealing, setup_token): (Option<JoinHandle<()>>, Option<String>),
     ) -> Server {
         let (draining, closing) = (state.draining.clone(), CancellationToken::new());
         let url = url(address, tls.is_some());
@@ -250,7 +264,7 @@ impl Server {
         let signs_for = Duration::from_secs(config.signing_key_days * DAY_S);
         tokio::spawn(surface.identities.clone().tend_keys(signs_for, draining.clone()));
         let reactions = Reactions::start(&surface.commands, Process::ALL);
-        let parts = Parts { surface, reactions, store, database };
+        let parts = Parts { surface, reactions, sealing, store, database };
         let drain_max = Duration::from_millis(config.drain_ms_max);
         Server { address, url, setup_token, draining, closing, serving, parts, drain_max }
     }
@@ -311,6 +325,9 @@ impl Server {
         }
         self.parts.reactions.stop().await;
         self.parts.surface.projections.stop().await;
+        if let Some(sealing) = self.parts.sealing {
+            sealing.await.unwrap_or_else(|panic| warn!(%panic, "sealing"));
+        }
         self.parts.store.close().await;
         self.parts.surface.pool.close().await;
         self.parts.surface.tables.close().await;
@@ -329,6 +346,45 @@ pub(crate) fn vault(config: &Config, database: &Database) -> Result<Vault, Serve
     };
     let other = config.other_master_key.as_deref().and_then(vault::parse);
     Ok(other.iter().fold(vault, Vault::opening))
+}
+
+/// How the log is sealed: where the configuration says, or in a data folder of our own; none where
+/// neither is there, or nothing is to be sealed.
+fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>, ServeError> {
+    let fault = |fault: &dyn std::fmt::Display| ServeError::Seal(fault.to_string());
+    let folder = database.cluster().map(|cluster| cluster.folder().root());
+    let place = config
+        .seal_storage
+        .clone()
+        .or_else(|| folder.map(|folder| folder.join(PUBLISHED_FOLDER).display().to_string()));
+    let keys = match (&config.seal_key, folder) {
+        _ if config.seal_interval_ms == 0 => return Ok(None),
+        (Some(text), _) => seal::keys::parse(text, "NODE0_SEAL_KEY"),
+        (None, Some(folder)) => seal::keys::of_folder_or_new(folder, || origin(config)),
+        (None, None) if place.is_some() => {
+            return Err(fault(&"seal_storage is set, and no seal_key: `node0 seal new` makes one"));
+        }
+        (None, None) => return Ok(None),
+    };
+    let keys = keys.map_err(|error| fault(&error))?;
+    let Some(place) = place else {
+        return Err(fault(&"seal_key is set, and no seal_storage"));
+    };
+    let witnesses = Witnesses::new(config.witnesses.clone(), config.witness_quorum);
+    Ok(Some(seal::Options {
+        storage: Storage::open(&place).map_err(|error| fault(&error))?,
+        keys,
+        witnesses: witnesses.map_err(|error| fault(&error))?,
+        interval_ms: config.seal_interval_ms,
+    }))
+}
+
+/// What a log is called whose key is made: as it is reached from outside, else a name nobody has.
+fn origin(config: &Config) -> String {
+    let reached = config.public_url.as_deref().and_then(|url| url.split_once("://"));
+    let reached = reached.map(|(_, host)| format!("{}/log", host.trim_end_matches('/')));
+    let own = || format!("node0.invalid/{}", Uuid::now_v7().simple());
+    config.seal_origin.clone().or(reached).unwrap_or_else(own)
 }
 
 /// What speaks TLS; none when no certificate is configured.

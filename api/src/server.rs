@@ -34,6 +34,7 @@ use crate::{
     resilience::Breaker,
     rest::reply,
     router,
+    seal::Published,
     telemetry::Telemetry,
 };
 
@@ -124,6 +125,8 @@ pub struct AppState {
     pub limits: Limits,
     /// The folder of our own database; None where it is somebody else's.
     pub data_folder: Option<PathBuf>,
+    /// The published log; None where nothing is sealed.
+    pub published: Option<Published>,
     /// Counters and durations.
     pub telemetry: Telemetry,
     /// Cancelled when the server shuts down: from then on new requests are answered 503.

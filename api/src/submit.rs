@@ -17,7 +17,7 @@ pub mod transactions;
 mod validator_sets;
 mod validators;
 
-use std::{fmt::Display, future::Future, str::FromStr};
+use std::{fmt::Display, future::Future, str::FromStr, time::Duration};
 
 use axum::{
     body::Body,
@@ -39,6 +39,7 @@ use crate::{
     fields,
     params::{Params, PathParams},
     problem::{Kind, Problem},
+    rest,
     server::App,
 };
 
@@ -111,10 +112,13 @@ struct Reply<'a> {
     repeated: bool,
     dry_run: bool,
     events: &'a [OutcomeEvent],
+    /// What proves to anybody that its last event is in the log; only when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a str>,
 }
 
-impl Reply<'_> {
-    fn of(outcome: &Outcome) -> Reply<'_> {
+impl<'a> Reply<'a> {
+    fn of(outcome: &'a Outcome, receipt: Option<&'a str>) -> Reply<'a> {
         Reply {
             stream: outcome.stream.as_str(),
             version: outcome.version,
@@ -123,6 +127,7 @@ impl Reply<'_> {
             repeated: outcome.repeated,
             dry_run: outcome.dry_run,
             events: &outcome.events,
+            receipt,
         }
     }
 }
@@ -199,8 +204,8 @@ async fn submit<A: Collection>(
             None => problem,
         }
     })?;
-    let shown = wait(app, &conditions, &outcome).await?;
-    Ok(reply::<A>(app, spec, &conditions, &outcome, shown))
+    let waited = wait(app, &conditions, &outcome).await;
+    Ok(reply::<A>(app, spec, &conditions, &outcome, &waited))
 }
 
 /// What a visit says of its commands, before their own keys and conditions.
@@ -248,13 +253,33 @@ fn parse_tagged<C: serde::de::DeserializeOwned>(
     Err(Problem::invalid_body(fields::faults::<C>(&spec.example, &value, &error)))
 }
 
-/// Whether the read models show the outcome, when that was asked for.
-async fn wait(app: &App, conditions: &Conditions, outcome: &Outcome) -> Result<bool, Problem> {
-    let (Some(wait_ms), Some(position)) = (conditions.wait_ms, outcome.position) else {
-        return Ok(false);
-    };
-    // The command is done whatever the read models do: being behind is not an error of it.
-    Ok(app.all_reflect(position, wait_ms).await)
+/// What came of waiting, as far as it was asked for. The command is done whatever came of it.
+struct Waited {
+    /// Whether the read models show the outcome.
+    shown: bool,
+    /// What proves that it is in the log.
+    receipt: Option<String>,
+}
+
+async fn wait(app: &App, conditions: &Conditions, outcome: &Outcome) -> Waited {
+    let mut waited = Waited { shown: false, receipt: None };
+    let Some(position) = outcome.position else { return waited };
+    if let Some(wait_ms) = conditions.wait_ms {
+        waited.shown = app.all_reflect(position, wait_ms).await;
+    }
+    if conditions.wait_sealed {
+        waited.receipt = sealed(app, position).await;
+    }
+    waited
+}
+
+/// The receipt of an event, when it is published in time.
+async fn sealed(app: &App, position: u64) -> Option<String> {
+    let wait = Duration::from_millis(app.limits.wait_ms_max);
+    if !app.published.as_ref()?.reaches(position, wait).await {
+        return None;
+    }
+    rest::log::receipt(app, position).await.ok()
 }
 
 fn reply<A: Collection>(
@@ -262,9 +287,10 @@ fn reply<A: Collection>(
     spec: &CommandSpec,
     conditions: &Conditions,
     outcome: &Outcome,
-    shown: bool,
+    waited: &Waited,
 ) -> Response {
-    let mut response = json_reply(app, &Reply::of(outcome), outcome.position);
+    let told = Reply::of(outcome, waited.receipt.as_deref());
+    let mut response = json_reply(app, &told, outcome.position);
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", outcome.version)) {
         headers.insert(header::ETAG, tag);
@@ -273,9 +299,11 @@ fn reply<A: Collection>(
     if let Some(Ok(key)) = key.map(HeaderValue::from_str) {
         headers.insert(IDEMPOTENCY_KEY, key);
     }
-    if shown && let Some(wait_ms) = conditions.wait_ms {
-        let applied = HeaderValue::from_str(&format!("wait={wait_ms}"));
-        headers.extend(applied.ok().map(|value| (PREFERENCE_APPLIED, value)));
+    let ms = conditions.wait_ms.filter(|_| waited.shown).map(|ms| format!("wait={ms}"));
+    let sealed = waited.receipt.as_ref().map(|_| "wait=sealed".to_owned());
+    for applied in [ms, sealed].into_iter().flatten() {
+        let applied = HeaderValue::from_str(&applied).ok();
+        applied.map(|value| headers.append(PREFERENCE_APPLIED, value));
     }
     if spec.creates && !outcome.dry_run {
         let place = format!("/api/v1/{}/{}", A::COLLECTION, A::public_id(outcome.stream.id()));

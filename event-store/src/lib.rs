@@ -13,6 +13,7 @@ pub mod follow;
 mod gather;
 pub mod prunable;
 pub mod read;
+pub mod seal;
 mod store;
 
 pub use append::{AppendRequest, Appended, Lineage};
@@ -20,4 +21,5 @@ pub use checkpoint::{Checkpoint, Parked};
 pub use error::{AppendError, RecordError, StoreError};
 pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};
 pub use read::{Filter, Page};
+pub use seal::{Seal, Signed};
 pub use store::{EventStore, Head, StoreOptions};

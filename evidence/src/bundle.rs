@@ -38,11 +38,15 @@ pub fn read(bytes: &[u8], expected: u64) -> Result<Vec<&[u8]>, BundleFault> {
 /// A bundle of these entries.
 pub fn write<'e>(entries: impl IntoIterator<Item = &'e [u8]>) -> Result<Vec<u8>, BundleFault> {
     let mut bytes = Vec::new();
-    for entry in entries {
-        let length = u16::try_from(entry.len());
-        let length = length.map_err(|_| BundleFault::TooLong { bytes: entry.len() })?;
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(entry);
-    }
+    entries.into_iter().try_for_each(|entry| append(&mut bytes, entry))?;
     Ok(bytes)
+}
+
+/// Adds an entry to a bundle.
+pub fn append(bundle: &mut Vec<u8>, entry: &[u8]) -> Result<(), BundleFault> {
+    let length = u16::try_from(entry.len());
+    let length = length.map_err(|_| BundleFault::TooLong { bytes: entry.len() })?;
+    bundle.extend_from_slice(&length.to_be_bytes());
+    bundle.extend_from_slice(entry);
+    Ok(())
 }

@@ -1,23 +1,15 @@
-//! Signed checkpoints: how large a log is, and the root of its tree.
+//! Signed checkpoints: how large a log is, and the root of its tree (`tlog-checkpoint`).
 //!
 //! Does not know whether the log agrees.
 
-use signed_note::{Note, NoteError, StandardVerifier, VerifierError, VerifierList};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use signed_note::{Note, NoteError, Signature};
 use tlog_tiles::Hash;
 
-/// The keys whose signatures count.
-pub struct Keys(VerifierList);
+use crate::{Keys, Role, SignerKey};
 
-impl Keys {
-    /// Of verifier keys as they are published, such as `example.com/log+33d7b496+AeHT...`.
-    pub fn parse<K: AsRef<str>>(keys: &[K]) -> Result<Keys, VerifierError> {
-        let mut verifiers: Vec<Box<dyn signed_note::Verifier>> = Vec::new();
-        for key in keys {
-            verifiers.push(Box::new(StandardVerifier::new(key.as_ref())?));
-        }
-        Ok(Keys(VerifierList::new(verifiers)))
-    }
-}
+/// Where a log has its newest checkpoint.
+pub const CHECKPOINT: &str = "checkpoint";
 
 /// What a log says of itself, signed.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +20,10 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root of their tree.
     pub root: Hash,
-    /// Whose signatures were verified.
+    /// By whose keys of logs it is signed, as far as they were verified.
     pub signed_by: Vec<String>,
+    /// Who has cosigned it, as far as they were verified.
+    pub cosigned_by: Vec<String>,
 }
 
 /// Why a checkpoint proves nothing.
@@ -53,7 +47,7 @@ impl Checkpoint {
     /// signature by a given key must be good. Others' are passed over.
     pub fn open(bytes: &[u8], keys: &Keys) -> Result<Checkpoint, CheckpointFault> {
         let note = Note::from_bytes(bytes).map_err(CheckpointFault::NoNote)?;
-        let (good, _) = note.verify(&keys.0).map_err(|error| {
+        let (good, _) = note.verify(keys).map_err(|error| {
             let is_unsigned = matches!(error, NoteError::UnverifiedNote);
             if is_unsigned {
                 CheckpointFault::Unsigned
@@ -63,11 +57,40 @@ impl Checkpoint {
         })?;
         let said = tlog_tiles::Checkpoint::from_bytes(note.text());
         let said = said.map_err(|_| CheckpointFault::NoCheckpoint)?;
-        let signed_by: Vec<String> = good.iter().map(|one| one.name().to_owned()).collect();
+        let by = |role: Role| -> Vec<String> {
+            let good = good.iter().filter_map(|signature| keys.of(signature));
+            good.filter(|key| key.role() == role).map(|key| key.name().to_owned()).collect()
+        };
+        let (mut signed_by, cosigned_by) = (by(Role::Log), by(Role::Cosigner));
         let origin = said.origin().to_owned();
         if !signed_by.contains(&origin) {
-            return Err(CheckpointFault::NotItsOwn { origin, signers: signed_by.join(", ") });
+            let signers = [signed_by, cosigned_by].concat().join(", ");
+            return Err(CheckpointFault::NotItsOwn { origin, signers });
         }
-        Ok(Checkpoint { origin, size: said.size(), root: *said.hash(), signed_by })
+        // While one key of a log takes the place of another both sign, under one name.
+        signed_by.dedup();
+        Ok(Checkpoint { origin, size: said.size(), root: *said.hash(), signed_by, cosigned_by })
     }
+
+    /// Signs that a log has so many entries, with this root: by all of its keys, under the name of
+    /// the first, which is the log's.
+    pub fn sign(size: u64, root: Hash, keys: &[SignerKey]) -> Result<Vec<u8>, NoteError> {
+        let origin = keys.first().ok_or(NoteError::InvalidSigner)?.public().name();
+        // As `tlog-checkpoint` says: three lines, each with its end.
+        let text = format!("{origin}\n{size}\n{}\n", BASE64_STANDARD.encode(root.0));
+        let text = text.as_bytes();
+        let signatures: Result<Vec<Signature>, NoteError> =
+            keys.iter().map(|key| key.sign(text, 0)).collect();
+        Ok(Note::new(text, &signatures?)?.to_bytes())
+    }
+}
+
+/// Whether a note is signed well by one of the keys.
+pub fn is_signed(note: &str, keys: &Keys) -> bool {
+    Note::from_bytes(note.as_bytes()).is_ok_and(|note| note.verify(keys).is_ok())
+}
+
+/// What is signed by a note: all of it before its signatures; none when it is no note.
+pub fn note_text(note: &[u8]) -> Option<Vec<u8>> {
+    Note::from_bytes(note).ok().map(|note| note.text().to_vec())
 }

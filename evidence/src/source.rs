@@ -1,16 +1,16 @@
-//! Where a log is read: a folder, or an address.
+//! Where a log is read: where it is kept, or the address at which it is served.
 //!
 //! Does not trust what it reads.
 
-use std::{io::ErrorKind, path::PathBuf, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, StatusCode, Url};
 
-use crate::{WIDTH, bundle::ENTRY_BYTES_MAX};
+use crate::{Storage, StorageError, WIDTH, bundle::ENTRY_BYTES_MAX};
 
 /// The largest thing that a log serves, in bytes: a bundle of the longest entries.
-const PIECE_BYTES_MAX: usize = WIDTH as usize * (2 + ENTRY_BYTES_MAX);
+pub(crate) const PIECE_BYTES_MAX: usize = WIDTH as usize * (2 + ENTRY_BYTES_MAX);
 /// How long one request may take, in seconds.
 const REQUEST_S_MAX: u64 = 30;
 /// How often something is asked for before the server counts as away.
@@ -18,23 +18,23 @@ const TRIES_MAX: u32 = 3;
 /// How long is waited between, in milliseconds.
 const RETRY_MS: u64 = 500;
 
-/// A log that can be read.
+/// A log that can be read. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Files in a folder, named by their paths.
-    Folder(PathBuf),
-    /// What a server has below an address.
-    Address(Client, Url),
+    /// What is kept, by its paths.
+    Storage(Storage),
+    /// What a server has below an address, and the token that it is asked with.
+    Address(Client, Url, Option<Arc<str>>),
 }
 
 /// Why something cannot be read. (That it is not there is an answer.)
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's sentence says what it and its values mean")]
 pub enum SourceError {
-    #[error("{0} is neither a folder nor an address that begins with https:// or http://")]
+    #[error("{0} is neither a folder nor an address that begins with https://, http:// or s3://")]
     Unknown(String),
-    #[error("cannot read {path}: {error}")]
-    File { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     #[error("cannot ask for {url}: {error}")]
     Request { url: Url, error: reqwest::Error },
     #[error("{url} was answered with {status}")]
@@ -44,8 +44,8 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// A folder that is there, or an address.
-    pub fn of(text: &str) -> Result<Source, SourceError> {
+    /// A folder that is there, a bucket (`s3://`), or an address, which may ask for a token.
+    pub fn of(text: &str, token: Option<&str>) -> Result<Source, SourceError> {
         if let Ok(mut url) = Url::parse(text)
             && matches!(url.scheme(), "http" | "https")
         {
@@ -56,11 +56,11 @@ impl Source {
             }
             let client = Client::builder().timeout(Duration::from_secs(REQUEST_S_MAX)).build();
             let error = |error| SourceError::Request { url: url.clone(), error };
-            return Ok(Source::Address(client.map_err(error)?, url));
+            let client = client.map_err(error)?;
+            return Ok(Source::Address(client, url, token.map(Arc::from)));
         }
-        let folder = PathBuf::from(text);
-        if folder.is_dir() {
-            return Ok(Source::Folder(folder));
+        if Storage::is_bucket(text) || Path::new(text).is_dir() {
+            return Ok(Source::Storage(Storage::open(text)?));
         }
         Err(SourceError::Unknown(text.to_owned()))
     }
@@ -68,29 +68,17 @@ impl Source {
     /// What is at a path; none when nothing is.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, SourceError> {
         match self {
-            Source::Folder(folder) => {
-                let path = folder.join(path);
-                let read = match tokio::fs::metadata(&path).await {
-                    Ok(found) if found.len() > PIECE_BYTES_MAX as u64 => {
-                        return Err(SourceError::TooLarge { name: path.display().to_string() });
-                    }
-                    Ok(_) => tokio::fs::read(&path).await,
-                    Err(error) => Err(error),
-                };
-                let is_nowhere = |error: &std::io::Error| {
-                    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-                };
-                match read {
-                    Ok(bytes) => Ok(Some(bytes.into())),
-                    Err(error) if is_nowhere(&error) => Ok(None),
-                    Err(error) => Err(SourceError::File { path, error }),
+            Source::Storage(storage) => match storage.get(path).await? {
+                Some(bytes) if bytes.len() > PIECE_BYTES_MAX => {
+                    Err(SourceError::TooLarge { name: path.to_owned() })
                 }
-            }
-            Source::Address(client, url) => {
+                found => Ok(found),
+            },
+            Source::Address(client, url, token) => {
                 let url = url.join(path).map_err(|_| SourceError::Unknown(path.to_owned()))?;
                 let mut tries = 1;
                 loop {
-                    match ask(client, &url).await {
+                    match ask(client, &url, token.as_deref()).await {
                         Err(error) if tries < TRIES_MAX && passes(&error) => {
                             tries += 1;
                             tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
@@ -103,9 +91,15 @@ impl Source {
     }
 }
 
-async fn ask(client: &Client, url: &Url) -> Result<Option<Bytes>, SourceError> {
+async fn ask(
+    client: &Client,
+    url: &Url,
+    token: Option<&str>,
+) -> Result<Option<Bytes>, SourceError> {
     let error = |error| SourceError::Request { url: url.clone(), error };
-    let mut response = client.get(url.clone()).send().await.map_err(error)?;
+    let request = client.get(url.clone());
+    let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+    let mut response = request.send().await.map_err(error)?;
     match response.status() {
         StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
         status if status.is_success() => {}
@@ -128,6 +122,6 @@ fn passes(error: &SourceError) -> bool {
         SourceError::Status { status, .. } => {
             status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
         }
-        SourceError::Unknown(_) | SourceError::File { .. } | SourceError::TooLarge { .. } => false,
+        SourceError::Unknown(_) | SourceError::Storage(_) | SourceError::TooLarge { .. } => false,
     }
 }

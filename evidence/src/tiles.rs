@@ -2,7 +2,7 @@
 //!
 //! Does not know what they hold.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// How many hashes a full tile has, and how many entries a full bundle.
 pub const WIDTH: u64 = 256;
@@ -34,6 +34,47 @@ impl Piece {
     /// The same when it is full: a partial one may be gone when there is a full one.
     pub fn full(self) -> Piece {
         Piece { width: WIDTH, ..self }
+    }
+}
+
+impl Piece {
+    /// Whether a log of so many entries has it.
+    pub fn is_within(&self, entries: u64) -> bool {
+        let level = match self.kind {
+            Kind::Entries => 0,
+            Kind::Hashes { level } => u32::from(level),
+        };
+        let count = WIDTH.checked_pow(level).map_or(0, |each| entries / each);
+        let end = self.index.checked_mul(WIDTH).and_then(|first| first.checked_add(self.width));
+        end.is_some_and(|end| end <= count)
+    }
+}
+
+/// The text is no path of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is no path of a tile or of entries")]
+pub struct NoPiece;
+
+impl FromStr for Piece {
+    type Err = NoPiece;
+
+    /// Of its path, which must be written exactly as the specification says.
+    fn from_str(path: &str) -> Result<Piece, NoPiece> {
+        let rest = path.strip_prefix("tile/").ok_or(NoPiece)?;
+        let (of, rest) = rest.split_once('/').ok_or(NoPiece)?;
+        let kind = match of {
+            "entries" => Kind::Entries,
+            level => Kind::Hashes { level: level.parse().map_err(|_| NoPiece)? },
+        };
+        let (digits, width) = match rest.split_once(".p/") {
+            Some((digits, width)) => (digits, width.parse().map_err(|_| NoPiece)?),
+            None => (rest, WIDTH),
+        };
+        let digits = digits.replace("/", "").replace('x', "");
+        let piece = Piece { kind, index: digits.parse().map_err(|_| NoPiece)?, width };
+        let is_level = !matches!(kind, Kind::Hashes { level: 64.. });
+        let is_it = is_level && width > 0 && piece.to_string() == path;
+        if is_it { Ok(piece) } else { Err(NoPiece) }
     }
 }
 
@@ -74,4 +115,9 @@ pub fn pieces(kind: Kind, entries: u64) -> impl Iterator<Item = Piece> {
         let width = (count - index * WIDTH).min(WIDTH);
         Piece { kind, index, width }
     })
+}
+
+/// A width or a count of hashes as one of things in memory.
+pub(crate) fn as_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

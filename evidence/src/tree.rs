@@ -14,6 +14,13 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// One of these entries, by their hashes.
+    pub fn of(leaves: &[Hash]) -> Tree {
+        let mut tree = Tree::default();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        tree
+    }
+
     /// How many entries it has.
     pub fn size(&self) -> u64 {
         self.size
@@ -21,13 +28,19 @@ impl Tree {
 
     /// Adds an entry by its hash.
     pub fn push(&mut self, leaf: Hash) {
-        let (mut height, mut hash) = (0, leaf);
+        self.push_subtree(0, leaf);
+    }
+
+    /// Adds 2^`height` entries by the root of their subtree, which must be no higher than those
+    /// that are there.
+    pub fn push_subtree(&mut self, height: u32, root: Hash) {
+        self.size += 1 << height;
+        let (mut height, mut hash) = (height, root);
         while let Some((_, left)) = self.full.pop_if(|(of, _)| *of == height) {
             hash = node_hash(left, hash);
             height += 1;
         }
         self.full.push((height, hash));
-        self.size += 1;
     }
 
     /// What commits to all of it.

@@ -13,6 +13,7 @@ use crate::{
     Checkpoint, Kind, Piece, Source, SourceError, Tree, WIDTH,
     bundle::{self, BundleFault},
     pieces,
+    tiles::as_usize,
 };
 
 /// Pieces that are read and hashed at the same time.
@@ -31,8 +32,10 @@ pub struct Report {
     pub tiles: u64,
     /// The root that was computed, and is signed.
     pub root: String,
-    /// Who has signed the checkpoint.
+    /// By whose keys of logs the checkpoint is signed.
     pub signed_by: Vec<String>,
+    /// Who has cosigned it.
+    pub cosigned_by: Vec<String>,
     /// The sizes of the older checkpoints that this log goes on from.
     pub older: Vec<u64>,
 }
@@ -64,6 +67,10 @@ pub enum Found {
     Shorter { size: u64, older: u64 },
     #[error("an older checkpoint is of {older}, and this one of {origin}")]
     Other { origin: String, older: String },
+    #[error("there is no entry {index}: the log has {size}, from 0 on")]
+    NoEntry { index: u64, size: u64 },
+    #[error("the tiles are not those of the {size} entries with the root {root}")]
+    Tiles { size: u64, root: Hash },
 }
 
 /// Why a log is not verified.
@@ -122,7 +129,7 @@ pub async fn verify(
             goes_on(&tree, &mut before)?;
         }
         if hashes.len() as u64 == WIDTH {
-            climbing.climb(subtree(&hashes)).await?;
+            climbing.climb(Tree::of(&hashes).root()).await?;
         }
         progress(tree.size());
     }
@@ -138,6 +145,7 @@ pub async fn verify(
         tiles: climbing.tiles,
         root: computed.to_string(),
         signed_by: checkpoint.signed_by.clone(),
+        cosigned_by: checkpoint.cosigned_by.clone(),
         older: sizes,
     })
 }
@@ -196,7 +204,7 @@ async fn get(source: &Source, piece: Piece) -> Result<Read, Failure> {
 }
 
 /// As many hashes as the tile has by its name.
-async fn hashes_of(source: &Source, tile: Piece) -> Result<Vec<Hash>, Failure> {
+pub(crate) async fn hashes_of(source: &Source, tile: Piece) -> Result<Vec<Hash>, Failure> {
     let Read { bytes, width } = get(source, tile).await?;
     let (count, all) = (as_usize(tile.width), as_usize(width) * HASH_SIZE);
     if bytes.len() != all {
@@ -249,21 +257,10 @@ impl Climbing<'_> {
         if let Some(nth) = hashes.iter().zip(&said).position(|(ours, said)| ours != said) {
             return Err(Found::Hash { nth, tile }.into());
         }
-        let root = subtree(hashes);
+        let root = Tree::of(hashes).root();
         hashes.clear();
         *index += 1;
         self.tiles += 1;
         Ok(root)
     }
-}
-
-/// The root over a full tile's hashes.
-fn subtree(hashes: &[Hash]) -> Hash {
-    let mut tree = Tree::default();
-    hashes.iter().for_each(|hash| tree.push(*hash));
-    tree.root()
-}
-
-fn as_usize(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -130,12 +130,18 @@ impl Log {
         Checkpoint::open(checkpoint, &Keys::parse(&[&self.key.public]).unwrap())
     }
 
+    pub fn source(&self) -> Source {
+        Source::of(self.folder.to_str().unwrap(), None).unwrap()
+    }
+
+    pub fn root(&self) -> Hash {
+        root(&self.leaves)
+    }
+
     pub fn verified(&self, older: &[Vec<u8>]) -> Result<Report, Failure> {
         let now = self.open(&self.read("checkpoint")).unwrap();
         let older: Vec<_> = older.iter().map(|one| self.open(one).unwrap()).collect();
-        let source = Source::of(self.folder.to_str().unwrap()).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        runtime.block_on(verify(&source, &now, &older, |_| {}))
+        wait(verify(&self.source(), &now, &older, |_| {}))
     }
 }
 
@@ -143,6 +149,11 @@ impl Drop for Log {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.folder).unwrap_or_default();
     }
+}
+
+/// Runs it to its end.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// By hand, for indexes of up to six digits.

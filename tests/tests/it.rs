@@ -24,6 +24,7 @@ mod judges;
 mod promises;
 mod replica;
 mod roof;
+mod sealing;
 mod serving;
 mod tools;
 mod validators;

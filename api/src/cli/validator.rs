@@ -15,13 +15,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
-    ACTOR, Failure,
+    ACTOR, Failure, TOKEN_VARIABLE,
     terminal::{Paint, Terminal},
 };
 use crate::shutdown::Shutdown;
-
-/// The variable that holds a token, where none is in a file.
-const TOKEN_VARIABLE: &str = "NODE0_TOKEN";
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -134,15 +131,9 @@ pub async fn run(verb: Verb) -> Result<(), Failure> {
 
 impl Access {
     fn open(&self) -> Result<(Server, Key), Failure> {
-        let token = match &self.token_file {
-            Some(path) => std::fs::read_to_string(path).map_err(|fault| {
-                let path = path.display();
-                Failure::usage(format!("The token file {path} cannot be read: {fault}"))
-            })?,
-            None => std::env::var(TOKEN_VARIABLE).map_err(|_| {
-                Failure::usage(format!("A token is needed: --token-file, or {TOKEN_VARIABLE}"))
-            })?,
-        };
+        let token = super::token(self.token_file.as_deref())?.ok_or_else(|| {
+            Failure::usage(format!("A token is needed: --token-file, or {TOKEN_VARIABLE}"))
+        })?;
         let trust = Trust {
             authorities: self.server_ca.as_deref().map(read).transpose()?,
             identity: self.client_certificate.as_deref().map(read).transpose()?,

@@ -5,17 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use evidence::{Checkpoint, Failure as Unverified, Keys, Report, Source};
+use evidence::{CHECKPOINT, Checkpoint, Failure as Unverified, Keys, Report, Source};
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
     Failure,
     terminal::{Paint, Terminal},
+    token,
 };
-
-/// Where a log has its checkpoint.
-const CHECKPOINT: &str = "checkpoint";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -31,6 +29,12 @@ pub struct Arguments {
     /// An older checkpoint that the log must go on from; may be given several times
     #[arg(long, value_name = "FILE")]
     older: Vec<PathBuf>,
+    /// How many of those who cosign must have, at least
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    cosigned: usize,
+    /// The file with the token for an address that asks for one; else the variable NODE0_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -40,7 +44,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let terminal = Terminal::new(arguments.json);
     let keys = Keys::parse(&arguments.keys)
         .map_err(|error| Failure::usage(format!("A key is no verifier key: {error}")))?;
-    let source = Source::of(&arguments.source).map_err(Failure::usage)?;
+    let token = token(arguments.token_file.as_deref())?;
+    let source = Source::of(&arguments.source, token.as_deref()).map_err(Failure::usage)?;
     let checkpoint = match &arguments.checkpoint {
         Some(file) => read(file)?,
         None => match source.get(CHECKPOINT).await.map_err(Failure::unreachable)? {
@@ -93,6 +98,7 @@ async fn verified(
         Checkpoint::open(bytes, keys).map_err(|fault| Wrong::Found(format!("{name}: {fault}")))
     };
     let now = open("the checkpoint", checkpoint)?;
+    is_cosigned(&now, arguments.cosigned).map_err(Wrong::Found)?;
     let mut older = Vec::with_capacity(arguments.older.len());
     for file in &arguments.older {
         let bytes = read(file).map_err(Wrong::Ends)?;
@@ -107,19 +113,31 @@ async fn verified(
     })
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// Whether as many have cosigned as must have.
+pub(super) fn is_cosigned(checkpoint: &Checkpoint, least: usize) -> Result<(), String> {
+    match checkpoint.cosigned_by.len() {
+        count if count >= least => Ok(()),
+        count => Err(format!("{count} of the given witnesses have cosigned it, and {least} must")),
+    }
+}
+
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file)
         .map_err(|error| Failure::unreachable(format!("Cannot read {}: {error}", file.display())))
 }
 
 fn sentence(report: &Report, paint: Paint) -> String {
-    let Report { origin, entries, entry_bytes, tiles, root, signed_by, older } = report;
+    let Report { origin, entries, entry_bytes, tiles, root, signed_by, cosigned_by, older } =
+        report;
     let mut said = format!(
         "{} {entries} entries ({entry_bytes} bytes) of {origin} in {tiles} tiles: their root is \
          {root}, signed by {}",
         paint.good("verified"),
         signed_by.join(", ")
     );
+    if !cosigned_by.is_empty() {
+        said.push_str(&format!(", cosigned by {}", cosigned_by.join(", ")));
+    }
     if !older.is_empty() {
         let sizes: Vec<String> = older.iter().map(ToString::to_string).collect();
         said.push_str(&format!("; it goes on from {} entries", sizes.join(", ")));

@@ -14,6 +14,7 @@ use crate::{
     identity::{API_KEY_PREFIX, SETUP_TOKEN_CHARS_MIN, TokenAlgorithm, vault},
     live,
     mail::is_smtp_url,
+    seal::{self, Witness},
     server,
     telemetry::LogForm,
 };
@@ -414,6 +415,79 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, text| {
             parse(text, "true or false is expected").map(|is| config.private_webhooks = is)
         },
+    },
+    Setting {
+        key: "seal_interval_ms",
+        alias: None,
+        what: "How often checkpoints of the log are signed at most, in milliseconds; 0 for never",
+        default: Some(|| seal::SEAL_INTERVAL_MS.to_string()),
+        secret: false,
+        read: |config, text| between(text, 0, 600_000).map(|ms| config.seal_interval_ms = ms),
+    },
+    Setting {
+        key: "seal_storage",
+        alias: None,
+        what: "Where the log is published: a folder, or s3://bucket/folder with the usual AWS_ \
+               variables; the folder log in the data folder when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| not_empty(text).map(|place| config.seal_storage = Some(place)),
+    },
+    Setting {
+        key: "seal_key",
+        alias: None,
+        what: "The keys that sign checkpoints, the one in force first (PRIVATE+KEY+...); those in \
+               the file seal.key of the data folder when it is not set",
+        default: None,
+        secret: true,
+        read: |config, text| match seal::keys::parse(text, "this setting") {
+            Ok(_) => {
+                config.seal_key = Some(text.to_owned());
+                Ok(())
+            }
+            Err(fault) => Err(fault.to_string()),
+        },
+    },
+    Setting {
+        key: "seal_origin",
+        alias: None,
+        what: "The name of the log, such as node0.example/log, for a key that is made at the first \
+               start; by public_url, or made up, when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| {
+            let form =
+                "a name without spaces and plus signs is expected, such as node0.example/log";
+            let is_name =
+                !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '+');
+            if !is_name {
+                return Err(form.to_owned());
+            }
+            config.seal_origin = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "witnesses",
+        alias: None,
+        what: "Who cosigns checkpoints: <key>@<address>, separated by commas",
+        default: None,
+        secret: false,
+        read: |config, text| {
+            let each = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+            let all: Result<Vec<Witness>, String> = each.map(str::parse).collect();
+            config.witnesses = all?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "witness_quorum",
+        alias: None,
+        what: "How many witnesses must have cosigned a checkpoint before it is published; most of \
+               them when it is not set",
+        default: None,
+        secret: false,
+        read: |config, text| between(text, 0, 100).map(|most| config.witness_quorum = Some(most)),
     },
     Setting {
         key: "wait_ms_max",

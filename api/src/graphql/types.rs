@@ -14,6 +14,7 @@ pub mod heartbeats;
 pub mod histories;
 mod keyed;
 mod lists;
+pub mod log;
 pub mod processes;
 pub mod projections;
 pub mod rows;

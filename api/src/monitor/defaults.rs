@@ -46,6 +46,16 @@ fn rules() -> Vec<(&'static str, Value)> {
             })
         };
     vec![
+        (
+            "audit-divergence",
+            rule(
+                "audit-divergences",
+                ("above", 0),
+                0,
+                "critical",
+                "the log is not the one that was signed",
+            ),
+        ),
         ("disk-used", rule("disk-used-bps", ("above", 9_000), 60, "critical", "the disk fills up")),
         (
             "equivocation",

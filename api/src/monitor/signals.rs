@@ -20,8 +20,7 @@ pub(super) async fn measure(
     signal: Signal,
 ) -> Result<Option<u64>, Problem> {
     match signal {
-        // Nothing compares history with read models yet.
-        Signal::AuditDivergences => Ok(None),
+        Signal::AuditDivergences => Ok(audit_divergences(app)),
         Signal::ConnectedPowerBps => connected_power_bps(app).await,
         Signal::DiskUsedBps => Ok(disk_used_bps(app)),
         Signal::Equivocations => number(&app.vital, EQUIVOCATIONS).await,
@@ -59,6 +58,12 @@ const OLDEST_WAITING: &str = "select
 async fn number(pool: &PgPool, statement: &'static str) -> Result<Option<u64>, Problem> {
     let found: Option<i64> = sqlx::query_scalar(statement).fetch_one(pool).await?;
     Ok(found.map(|number| u64::try_from(number).unwrap_or(0)))
+}
+
+/// Whether the log is not the one that was signed; none where nothing is sealed.
+fn audit_divergences(app: &App) -> Option<u64> {
+    let published = app.published.as_ref()?;
+    Some(u64::from(published.seal().refused.is_some()))
 }
 
 /// None where no chain of our own has registered validators.

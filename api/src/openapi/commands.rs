@@ -242,6 +242,11 @@ pub(super) fn reply(events: &str) -> Value {
             "repeated": {"type": "boolean", "description": "Whether this is the first answer again."},
             "dry_run": {"type": "boolean", "description": "Whether nothing was meant to be stored."},
             "events": {"type": "array", "items": event, "description": "What happened, in order."},
+            "receipt": {
+                "type": "string",
+                "description": "The `.tlog-proof` of its last event: only with `Prefer: wait=sealed`, and \
+                                when it was published in time.",
+            },
         },
     })
 }

@@ -167,7 +167,7 @@ fn is_read(entry: &Entry) -> bool {
         && entry.path.starts_with("/api/v1/")
         && !matches!(entry.operation, Operation::ListProjections | Operation::Myself)
         && !follows(entry.operation)
-        && entry.operation != Operation::GetBlob
+        && !matches!(entry.operation, Operation::GetBlob | Operation::GetReceipt)
 }
 
 /// Whether who asks proves in it who they are.
@@ -243,6 +243,13 @@ pub fn path_parameter(name: &str) -> Value {
         ),
         "method" => ("A method of CometBFT's RPC.", one_of(Method::ALL.map(Method::as_str))),
         "epoch" => ("An epoch, from 0.", number),
+        "level" => ("A level of tiles, 0 to 63.", text("^([0-9]|[1-5][0-9]|6[0-3])$", "0")),
+        "index" => (
+            "Where a piece is among those of its kind, as tlog-tiles writes it: three digits a \
+             folder, each but the last behind an x; then, for a piece that is not full, `.p/` and \
+             how much of it there is.",
+            text("^(x[0-9]{3}/)*[0-9]{3}(\\.p/[1-9][0-9]{0,2})?$", "x001/x234/067"),
+        ),
         "position" => ("A position of the log, from 1.", number),
         "stream" => {
             ("A stream's name.", text(STREAM, "validator-D5B865BA26FDF5285105626B708E8556809737F7"))
@@ -738,6 +745,57 @@ fn doc(operation: Operation) -> Doc {
         ),
         Operation::GetEvent => plain("log", "The event at a position", Reply::One("Event")),
         Operation::ReadStream => plain("log", "The events of one stream", Reply::Log),
+        Operation::GetCheckpoint => plain(
+            "evidence",
+            "The signed checkpoint of the published log (C2SP tlog-checkpoint), with its \
+             cosignatures",
+            Reply::Form("text/plain"),
+        ),
+        Operation::GetTile => plain(
+            "evidence",
+            "A tile of hashes (C2SP tlog-tiles)",
+            Reply::Form("application/octet-stream"),
+        ),
+        Operation::GetEntries => plain(
+            "evidence",
+            "The records of up to 256 events, as tlog-tiles has them: each behind its length in two \
+             bytes",
+            Reply::Form("application/octet-stream"),
+        ),
+        Operation::GetLog => plain(
+            "evidence",
+            "The published log: its name, its keys, how far it is, and who witnesses it",
+            Reply::One("PublishedLog"),
+        ),
+        Operation::ProveInclusion => asked(
+            "evidence",
+            "That the event at a position is in the log",
+            vec![(
+                "size",
+                "When the log had so many events; now when it is not said.",
+                shared::position(),
+            )],
+            Reply::One("InclusionProof"),
+        ),
+        Operation::ProveConsistency => asked(
+            "evidence",
+            "That the log goes on from what it was",
+            vec![
+                (
+                    "from",
+                    "When the log had so many events; 0 when it is not said.",
+                    shared::position(),
+                ),
+                ("size", "When it had so many; now when it is not said.", shared::position()),
+            ],
+            Reply::One("ConsistencyProof"),
+        ),
+        Operation::GetReceipt => plain(
+            "evidence",
+            "The receipt of the event at a position (C2SP tlog-proof): with the log's key alone it \
+             shows that exactly this record is in the log",
+            Reply::Form("text/plain"),
+        ),
         Operation::ListProcesses => plain(
             "processes",
             "How far each process is, and which are parked",

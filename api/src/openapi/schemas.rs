@@ -26,7 +26,7 @@ use crate::{
     access_records, heartbeats,
     identity::listing,
     rest::{
-        alertmanager, auth, documents, events, flags as of_flags, health, heartbeats as beats,
+        alertmanager, auth, documents, events, flags as of_flags, health, heartbeats as beats, log,
         principals, processes, projections as status, search, settings as of_settings, topology,
         transactions as sent, validator_sets as sets,
     },
@@ -142,6 +142,9 @@ fn found() -> Found {
     with::<peer::Refusal>(&mut found);
     with::<peers::Peer>(&mut found);
     with::<topology::Topology>(&mut found);
+    with::<log::PublishedLog>(&mut found);
+    with::<log::InclusionProof>(&mut found);
+    with::<log::ConsistencyProof>(&mut found);
     with::<partition::Command>(&mut found);
     with::<partition::Event>(&mut found);
     with::<partition::Refusal>(&mut found);

@@ -82,7 +82,7 @@ pub fn headers() -> Value {
         "Link": text("The next page, as `rel=\"next\"`."),
         "Location": text("Where the new aggregate is."),
         "IdempotencyKey": text("The key the command was given."),
-        "PreferenceApplied": text("Says that the read models show the outcome."),
+        "PreferenceApplied": text("Which wait was to an end: the read models show it, or it is sealed."),
         "RetryAfter": number("Seconds to wait before trying again."),
         "RateLimit": text("How much of the limit is left, and for how long its window lasts."),
         "RateLimitPolicy": text("The limit: how many requests in how many seconds."),
@@ -140,6 +140,7 @@ pub fn parameters() -> Value {
         "Prefer": header(
             "Prefer",
             "`wait=<ms>`: answer only when the read models show the outcome, or the time is over. \
+             `wait=sealed`: answer with the `receipt`, when the outcome is in the published log. \
              What it does not know it passes over (RFC 7240).",
             json!({"type": "string", "example": "wait=500"}),
         ),

@@ -63,6 +63,10 @@ pub enum Kind {
     TimedOut,
     /// 503: who signs people in does not answer.
     IssuerUnavailable,
+    /// 503: it is stored, but not in the published log yet.
+    NotSealed,
+    /// 503: where the log is published does not answer, or lacks what it should have.
+    StorageUnavailable,
     /// 500: a fault of the server's own.
     Internal,
 }
@@ -98,6 +102,8 @@ impl Kind {
         Kind::Draining,
         Kind::TimedOut,
         Kind::IssuerUnavailable,
+        Kind::NotSealed,
+        Kind::StorageUnavailable,
         Kind::Internal,
     ];
 
@@ -141,6 +147,8 @@ impl Kind {
             Kind::Draining => "/problems/draining",
             Kind::TimedOut => "/problems/timed-out",
             Kind::IssuerUnavailable => "/problems/issuer-unavailable",
+            Kind::NotSealed => "/problems/not-sealed",
+            Kind::StorageUnavailable => "/problems/storage-unavailable",
             Kind::NotConfigured => "/problems/not-configured",
             Kind::Internal => "/problems/internal",
         }
@@ -170,7 +178,9 @@ impl Kind {
             | Kind::Overloaded
             | Kind::Draining
             | Kind::TimedOut
-            | Kind::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | Kind::IssuerUnavailable
+            | Kind::NotSealed
+            | Kind::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -210,6 +220,8 @@ impl Kind {
             Kind::Draining => "Shutting down",
             Kind::TimedOut => "Timed out",
             Kind::IssuerUnavailable => "Issuer unavailable",
+            Kind::NotSealed => "Not sealed yet",
+            Kind::StorageUnavailable => "Storage unavailable",
             Kind::NotConfigured => "Not configured",
             Kind::Internal => "Internal fault",
         }
@@ -317,6 +329,16 @@ impl Kind {
             Kind::IssuerUnavailable => {
                 "The OpenID Connect issuer that signs people in cannot be reached. Try again after \
                  `Retry-After`, or sign in with a password."
+            }
+            Kind::NotSealed => {
+                "What was asked for is stored, but not in the published log yet: it is signed within \
+                 a second while all is well; `refused` in `/api/v1/log` says when it is not. Try \
+                 again after `Retry-After`."
+            }
+            Kind::StorageUnavailable => {
+                "The place where the log is published does not answer, or what it has does not prove \
+                 what it should. Events and commands are not concerned. Try again after \
+                 `Retry-After`."
             }
             Kind::NotConfigured => {
                 "The server lacks a setting that this needs; `detail` names it. Whoever runs it \

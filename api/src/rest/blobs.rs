@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// What never changes may be kept as long as anybody keeps anything: a year.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(super) const FOR_EVER: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// `GET /api/v1/blobs/{hash}`.
 pub async fn get(

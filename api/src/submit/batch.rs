@@ -194,7 +194,8 @@ pub(super) fn reply(app: &App, visit: &Visit, outcomes: &[Result<Outcome, Proble
         .iter()
         .map(|outcome| {
             let (status, problem) = done(outcome);
-            Done { status, reply: outcome.as_ref().ok().map(Reply::of), problem }
+            let reply = outcome.as_ref().ok().map(|outcome| Reply::of(outcome, None));
+            Done { status, reply, problem }
         })
         .collect();
     let mut response = super::json_reply(app, &Results { items }, last_position(outcomes));

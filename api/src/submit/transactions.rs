@@ -66,7 +66,12 @@ pub async fn submit(State(app): State<App>, request: Request) -> Result<Response
     match outcomes.pop() {
         Some(outcome) if alone => {
             let outcome = outcome?;
-            Ok(super::json_reply(&app, &Reply::of(&outcome), outcome.position))
+            let receipt = match outcome.position.filter(|_| conditions.wait_sealed) {
+                Some(position) => super::sealed(&app, position).await,
+                None => None,
+            };
+            let told = Reply::of(&outcome, receipt.as_deref());
+            Ok(super::json_reply(&app, &told, outcome.position))
         }
         last => {
             outcomes.extend(last);

@@ -85,14 +85,14 @@ async fn what_everybody_wants_is_defined_once_and_whoever_changes_it_is_not_cont
     for _ in 0..100 {
         rules = admin.get("/api/v1/alert-rules?standing=enabled").await.expect(200);
         let slos = admin.get("/api/v1/slos").await.expect(200);
-        if rules["items"].as_array().unwrap().len() == 8
+        if rules["items"].as_array().unwrap().len() == 9
             && slos["items"].as_array().unwrap().len() == 4
         {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(rules["items"].as_array().unwrap().len(), 8, "{rules:#}");
+    assert_eq!(rules["items"].as_array().unwrap().len(), 9, "{rules:#}");
     let disk = "/api/v1/alert-rules/disk-used";
     admin.post(&format!("{disk}/disable-rule"), &json!({"reason": "ours"})).await.expect(200);
     let TestApp { server, database } = app;

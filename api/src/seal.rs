@@ -1,0 +1,178 @@
+//! The seal: the log as a published, signed, witnessed log of tiles, in the formats of the C2SP.
+//!
+//! Does not know what is in an event. Whoever holds the seal grows the tiles and signs
+//! ([`sealer`]); every server knows how far that is, reads the tiles, and proves by them.
+
+pub mod keys;
+mod sealer;
+pub mod witnesses;
+
+use std::{sync::Arc, time::Duration};
+
+use event_store::{EventStore, Seal};
+use evidence::{
+    Checkpoint, Failure, Hash, Keys, Receipt, SignerKey, Source, Storage, VerifierKey,
+    proof::{self, Consistency, Inclusion, Tiles},
+};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::problem::{Kind, Problem};
+use sealer::Sealer;
+pub use witnesses::{Witness, Witnesses};
+
+/// How often checkpoints are signed at most, in milliseconds.
+pub const SEAL_INTERVAL_MS: u64 = 500;
+
+/// How the log is sealed.
+pub struct Options {
+    /// Where tiles, entries and the checkpoint are kept.
+    pub storage: Storage,
+    /// What signs: the log's key first.
+    pub keys: Vec<SignerKey>,
+    /// Who else must have seen it.
+    pub witnesses: Witnesses,
+    /// How often checkpoints are signed at most, in milliseconds.
+    pub interval_ms: u64,
+}
+
+/// The published log, as this server knows it. Cheap to clone.
+#[derive(Clone)]
+pub struct Published {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: Source,
+    keys: Vec<VerifierKey>,
+    witnesses: Vec<Witness>,
+    quorum: usize,
+    seal: watch::Receiver<Seal>,
+}
+
+/// How large the published log is, its root, and the checkpoint that says so.
+#[derive(Clone, Debug)]
+pub struct Now {
+    /// So many entries.
+    pub size: u64,
+    /// Their root.
+    pub root: Hash,
+    /// As it was signed, and cosigned.
+    pub checkpoint: String,
+}
+
+/// Seals until it is cancelled; what others learn of it, and what to wait for when it ends.
+pub fn start(
+    store: EventStore,
+    options: Options,
+    closing: CancellationToken,
+) -> (Published, JoinHandle<()>) {
+    let (state, seal) = watch::channel(Seal::default());
+    let inner = Inner {
+        source: Source::Storage(options.storage.clone()),
+        keys: options.keys.iter().map(|key| key.public().clone()).collect(),
+        witnesses: options.witnesses.list().to_vec(),
+        quorum: options.witnesses.quorum(),
+        seal,
+    };
+    let sealer = Sealer::new(store, options, state);
+    (Published { inner: Arc::new(inner) }, tokio::spawn(sealer.run(closing)))
+}
+
+impl Published {
+    /// Its name.
+    pub fn origin(&self) -> &str {
+        self.inner.keys.first().map_or("", VerifierKey::name)
+    }
+
+    /// By what its checkpoints are verified: the key in force first.
+    pub fn keys(&self) -> &[VerifierKey] {
+        &self.inner.keys
+    }
+
+    /// Who cosigns.
+    pub fn witnesses(&self) -> &[Witness] {
+        &self.inner.witnesses
+    }
+
+    /// How many of them must have.
+    pub fn quorum(&self) -> usize {
+        self.inner.quorum
+    }
+
+    /// How far it is.
+    pub fn seal(&self) -> Seal {
+        self.inner.seal.borrow().clone()
+    }
+
+    /// Where its pieces are read.
+    pub fn source(&self) -> &Source {
+        &self.inner.source
+    }
+
+    /// What is published now.
+    pub fn now(&self) -> Result<Now, Problem> {
+        let seal = self.inner.seal.borrow();
+        let Some(checkpoint) = seal.published.clone() else {
+            let detail = "nothing is signed yet: ask again in a second";
+            return Err(Problem::new(Kind::NotSealed, detail));
+        };
+        let keys: Keys = self.inner.keys.iter().cloned().collect();
+        let read = Checkpoint::open(checkpoint.as_bytes(), &keys);
+        let read = read.map_err(|fault| Problem::internal(format!("our checkpoint: {fault}")))?;
+        Ok(Now { size: read.size, root: read.root, checkpoint })
+    }
+
+    /// Waits until an event is in the published log.
+    pub async fn reaches(&self, position: u64, wait: Duration) -> bool {
+        let mut seal = self.inner.seal.clone();
+        let reached = seal.wait_for(|seal| seal.published_size >= position);
+        matches!(timeout(wait, reached).await, Ok(Ok(_)))
+    }
+
+    /// The tiles of what is published.
+    fn tiles(&self, now: &Now) -> Tiles<'_> {
+        Tiles { source: &self.inner.source, size: now.size }
+    }
+
+    /// That the event at a position is in the tree that the log has or had.
+    pub async fn inclusion(
+        &self,
+        now: &Now,
+        tree: (u64, Hash),
+        position: u64,
+    ) -> Result<Inclusion, Problem> {
+        let index = position.checked_sub(1);
+        let index = index.ok_or_else(|| Problem::not_found("event at position", position))?;
+        let proved = proof::inclusion(self.tiles(now), tree, index).await;
+        proved.map_err(unproved)
+    }
+
+    /// That the tree that the log has or had goes on from its first entries.
+    pub async fn consistency(
+        &self,
+        now: &Now,
+        tree: (u64, Hash),
+        from: u64,
+    ) -> Result<Consistency, Problem> {
+        proof::consistency(self.tiles(now), tree, from).await.map_err(unproved)
+    }
+
+    /// What shows to anybody that the event at a position is in what is published.
+    pub async fn receipt(&self, now: &Now, position: u64) -> Result<Receipt, Problem> {
+        let proved = self.inclusion(now, (now.size, now.root), position).await?;
+        let (index, checkpoint) = (position.saturating_sub(1), now.checkpoint.clone());
+        Ok(Receipt { index, hashes: proved.hashes, checkpoint })
+    }
+}
+
+/// Why there is no proof.
+fn unproved(failure: Failure) -> Problem {
+    match failure {
+        Failure::Found(found) => {
+            tracing::error!(%found, "the published log cannot prove what it should");
+            Problem::new(Kind::StorageUnavailable, found.to_string())
+        }
+        Failure::Unread(error) => Problem::new(Kind::StorageUnavailable, error.to_string()),
+    }
+}

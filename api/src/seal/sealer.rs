@@ -1,0 +1,430 @@
+//! Who seals: takes the log up where it was signed last, grows its tiles, and signs.
+//!
+//! Does not hold up who appends: it reads what is committed. Tiles are kept before the checkpoint
+//! that needs them is signed; a checkpoint is recorded under the lease's fence before it is
+//! published. Nothing is signed that does not go on from what was signed before: then it is said
+//! why, and somebody must look.
+
+use std::time::Duration;
+
+use event_store::{EventStore, Filter, Seal, StoreError, StoredEvent};
+use evidence::{
+    CHECKPOINT, Checkpoint, Edge, Failure, Filled, Found, Hash, Keys, Piece, SignerKey, Source,
+    SourceError, Storage, StorageError,
+    proof::{self, Tiles},
+    record_hash,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::{
+    Options,
+    witnesses::{Cosigning, Witnesses},
+};
+
+/// For how long the seal is held without a word of its holder, in milliseconds.
+const LEASE_MS: u64 = 10_000;
+/// Events that are read at once.
+const PAGE_EVENTS: usize = 10_000;
+/// Events between two checkpoints, while there are many to catch up with.
+const ROUND_EVENTS_MAX: u64 = 100_000;
+/// Pieces that are kept at the same time.
+const PARALLEL: usize = 16;
+
+/// What seals, while it holds the seal.
+pub(super) struct Sealer {
+    store: EventStore,
+    storage: Storage,
+    source: Source,
+    keys: Vec<SignerKey>,
+    public: Keys,
+    witnesses: Witnesses,
+    interval: Duration,
+    holder: Uuid,
+    state: watch::Sender<Seal>,
+}
+
+/// The seal in our hand.
+struct Held {
+    fence: u64,
+    edge: Edge,
+    /// The newest checkpoint that is signed and not published yet.
+    unpublished: Option<Signed>,
+    /// The pieces that were kept although they were not full.
+    partials: Vec<Piece>,
+}
+
+/// A checkpoint of ours.
+#[derive(Clone)]
+struct Signed {
+    size: u64,
+    root: Hash,
+    text: String,
+}
+
+/// Why a round came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum SealError {
+    /// Somebody must look.
+    #[error("{0}")]
+    Refused(String),
+    #[error("another process holds the seal")]
+    Lost,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Unread(#[from] SourceError),
+    #[error("{0}")]
+    Unwitnessed(String),
+    #[error("it cannot be signed: {0}")]
+    Unsigned(String),
+}
+
+impl Sealer {
+    pub(super) fn new(store: EventStore, options: Options, state: watch::Sender<Seal>) -> Sealer {
+        Sealer {
+            store,
+            source: Source::Storage(options.storage.clone()),
+            storage: options.storage,
+            public: options.keys.iter().map(|key| key.public().clone()).collect(),
+            keys: options.keys,
+            witnesses: options.witnesses,
+            interval: Duration::from_millis(options.interval_ms),
+            holder: Uuid::now_v7(),
+            state,
+        }
+    }
+
+    /// Seals until it is cancelled; then it lets another take the seal.
+    pub(super) async fn run(self, closing: CancellationToken) {
+        let mut held = None;
+        let mut said = None;
+        let mut ticks = tokio::time::interval(self.interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while closing.run_until_cancelled(ticks.tick()).await.is_some() {
+            let Err(error) = self.round(&mut held).await else {
+                said = None;
+                continue;
+            };
+            if let SealError::Refused(because) = &error
+                && let Some(fence) =
+                    self.store.hold_seal(self.holder, LEASE_MS).await.ok().flatten()
+                && self.store.refuse_seal(fence, because).await.is_ok()
+            {
+                self.tell().await.unwrap_or_default();
+            }
+            // It comes back each time: said once.
+            let text = error.to_string();
+            if said.as_ref() != Some(&text) {
+                if matches!(error, SealError::Refused(_)) {
+                    error!(because = %text, "the log is not sealed on");
+                } else {
+                    warn!(because = %text, "the log is sealed at the next try");
+                }
+                said = Some(text);
+            }
+            held = None;
+        }
+        if let Some(Held { fence, .. }) = held {
+            self.store.release_seal(fence).await.unwrap_or_default();
+        }
+    }
+
+    async fn round(&self, held: &mut Option<Held>) -> Result<(), SealError> {
+        match self.store.hold_seal(self.holder, LEASE_MS).await? {
+            None => *held = None,
+            Some(fence) => {
+                let mut mine = match held.take() {
+                    Some(before) if before.fence == fence => before,
+                    _ => self.take_up(fence).await?,
+                };
+                self.go_on(&mut mine).await?;
+                *held = Some(mine);
+            }
+        }
+        Ok(self.tell().await?)
+    }
+
+    /// Lets everybody here know how far it is.
+    async fn tell(&self) -> Result<(), StoreError> {
+        let seal = self.store.seal().await?;
+        self.state.send_if_modified(|known| {
+            let differs = *known != seal;
+            *known = seal;
+            differs
+        });
+        Ok(())
+    }
+
+    /// Goes on from what was signed last, by the database, by what is published and by the
+    /// witnesses: the most of it counts, and the log must have all of it.
+    async fn take_up(&self, fence: u64) -> Result<Held, SealError> {
+        let seal = self.store.seal().await?;
+        let recorded = seal.signed.map(|signed| Signed {
+            size: signed.size,
+            root: Hash(signed.root),
+            text: signed.checkpoint,
+        });
+        let published = self.published().await?;
+        if let (Some(one), Some(other)) = (&recorded, &published)
+            && one.size == other.size
+            && one.root != other.root
+        {
+            return Err(SealError::Refused(format!(
+                "two roots of {} entries are signed: {} is recorded in the database, {} is \
+                 published in {}",
+                one.size, one.root, other.root, self.storage
+            )));
+        }
+        let (published_size, recorded_size) = (size_of(&published), size_of(&recorded));
+        let newest = if published_size >= recorded_size { published } else { recorded };
+        let newest_size = size_of(&newest);
+        self.compare_with_witnesses(newest.as_ref()).await?;
+        let edge = match &newest {
+            None => Edge::default(),
+            Some(newest) => self.edge_at(newest).await?,
+        };
+        if let Some(newest) = &newest {
+            let Signed { size, root, text } = newest;
+            let recorded = self.store.record_signed(fence, *size, &root.0, text).await?;
+            if !recorded {
+                return Err(SealError::Lost);
+            }
+        }
+        info!(entries = newest_size, "took up the seal");
+        let partials = edge.partials().into_iter().map(|(piece, _)| piece).collect();
+        // Published or not, it is said again: the record of it may be missing.
+        Ok(Held { fence, edge, unpublished: newest, partials })
+    }
+
+    /// The checkpoint that is published, which must be ours.
+    async fn published(&self) -> Result<Option<Signed>, SealError> {
+        let Some(bytes) = self.source.get(CHECKPOINT).await? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match Checkpoint::open(&bytes, &self.public) {
+            Ok(Checkpoint { size, root, .. }) => Ok(Some(Signed { size, root, text })),
+            Err(fault) => Err(SealError::Refused(format!(
+                "the checkpoint in {} is none of ours: {fault}. It belongs to another log, or it \
+                 was changed; nothing is written over it",
+                self.storage
+            ))),
+        }
+    }
+
+    async fn compare_with_witnesses(&self, newest: Option<&Signed>) -> Result<(), SealError> {
+        let asked = match newest {
+            Some(newest) => newest.text.clone(),
+            // That there is nothing is true of every log at first.
+            None => self.sign(0, Edge::default().root())?,
+        };
+        let size = newest.map_or(0, |newest| newest.size);
+        match self.witnesses.seen(&asked, size).await {
+            Cosigning::Done(_) => Ok(()),
+            Cosigning::Missing(because) => Err(SealError::Unwitnessed(because)),
+            Cosigning::Contradicted(because) => Err(SealError::Refused(because)),
+        }
+    }
+
+    /// The edge of the log as it was signed: by its tiles, or, when they are not all there, by the
+    /// log itself, which must have that root.
+    async fn edge_at(&self, signed: &Signed) -> Result<Edge, SealError> {
+        let size = signed.size;
+        let head = self.store.head().await?.position;
+        if head < size {
+            return Err(SealError::Refused(format!(
+                "the database has {head} events, and {size} were signed: the last {} are lost. \
+                 Nothing is signed until the database has them again",
+                size - head
+            )));
+        }
+        match self.edge_of_tiles(signed).await {
+            Ok(edge) => Ok(edge),
+            Err(Either::Failed(error)) => Err(error),
+            Err(Either::Differs(found)) => {
+                warn!(%found, "the tiles are not those of the log: they are made anew");
+                self.made_anew(signed).await
+            }
+        }
+    }
+
+    async fn edge_of_tiles(&self, signed: &Signed) -> Result<Edge, Either> {
+        let Signed { size, root, .. } = *signed;
+        let partial = Edge::partial(size);
+        // The last event at least: its hash stands for all before it, as nothing is ever changed.
+        let first = size - partial.max(1).min(size);
+        let events = self.events(first, size).await.map_err(Either::Failed)?;
+        if let Some(last) = events.last() {
+            let tiles = Tiles { source: &self.source, size };
+            let proved = proof::inclusion(tiles, (size, root), size - 1).await?;
+            if proved.leaf != record_hash(&last.record) {
+                let tile = Piece {
+                    kind: evidence::Kind::Hashes { level: 0 },
+                    index: (size - 1) / evidence::WIDTH,
+                    width: evidence::WIDTH,
+                };
+                return Err(Either::Differs(Found::Entry { index: size - 1, tile }));
+            }
+        }
+        let skipped = events.len() - usize::try_from(partial).unwrap_or(0).min(events.len());
+        let entries = events.iter().skip(skipped).map(|event| &event.record[..]);
+        Ok(Edge::load(&self.source, size, root, entries).await?)
+    }
+
+    /// The events after one position up to another.
+    async fn events(&self, after: u64, to: u64) -> Result<Vec<StoredEvent>, SealError> {
+        let limit = usize::try_from(to - after).unwrap_or(PAGE_EVENTS).min(PAGE_EVENTS);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.read_all(after, &Filter::all(), limit).await?.events)
+    }
+
+    /// All tiles up to what was signed, out of the log. Nothing is written unless the log has the
+    /// root that was signed: what is there may be all the evidence there is.
+    async fn made_anew(&self, signed: &Signed) -> Result<Edge, SealError> {
+        let (edge, _) = self.grow(Edge::default(), signed.size, false).await?;
+        if edge.root() != signed.root {
+            return Err(SealError::Refused(format!(
+                "the log in the database is not the one that was signed: its first {} events have \
+                 the root {}, and {} was signed. Events were changed, or were lost and followed by \
+                 others",
+                signed.size,
+                edge.root(),
+                signed.root
+            )));
+        }
+        let (edge, _) = self.grow(Edge::default(), signed.size, true).await?;
+        self.keep(edge.partials()).await?;
+        Ok(edge)
+    }
+
+    /// Adds the events up to a position; what is full by them is kept, if it is to be.
+    async fn grow(
+        &self,
+        mut edge: Edge,
+        to: u64,
+        keeps: bool,
+    ) -> Result<(Edge, Vec<Piece>), SealError> {
+        let mut pieces = Vec::new();
+        while edge.size() < to {
+            // Its holder lives, however much there is to do.
+            if self.store.hold_seal(self.holder, LEASE_MS).await?.is_none() {
+                return Err(SealError::Lost);
+            }
+            let events = self.events(edge.size(), to).await?;
+            let grown = tokio::task::spawn_blocking(move || {
+                let mut full = Vec::new();
+                for event in &events {
+                    // A record is never longer than an entry may be.
+                    edge.push(&event.record, &mut full).map_err(|fault| fault.to_string())?;
+                }
+                Ok::<_, String>((edge, full))
+            });
+            let grown = grown.await.map_err(|panic| SealError::Unsigned(panic.to_string()))?;
+            let (grown, full) = grown.map_err(SealError::Unsigned)?;
+            edge = grown;
+            pieces.extend(full.iter().map(|(piece, _)| *piece));
+            if keeps {
+                self.keep(full).await?;
+            }
+        }
+        Ok((edge, pieces))
+    }
+
+    async fn keep(&self, pieces: Vec<Filled>) -> Result<(), SealError> {
+        let kept = stream::iter(pieces)
+            .map(|(piece, bytes)| async move { self.storage.put(&piece.to_string(), bytes).await });
+        Ok(kept.buffer_unordered(PARALLEL).try_collect::<()>().await?)
+    }
+
+    /// What was committed since: tiles, then the checkpoint.
+    async fn go_on(&self, held: &mut Held) -> Result<(), SealError> {
+        let head = self.store.head().await?.position;
+        let to = head.min(held.edge.size() + ROUND_EVENTS_MAX);
+        let mut full = Vec::new();
+        if to > held.edge.size() {
+            let (edge, pieces) = self.grow(std::mem::take(&mut held.edge), to, true).await?;
+            full = pieces;
+            let partials = edge.partials();
+            let kept: Vec<Piece> = partials.iter().map(|(piece, _)| *piece).collect();
+            self.keep(partials).await?;
+            let (size, root) = (edge.size(), edge.root());
+            let text = self.sign(size, root)?;
+            if !self.store.record_signed(held.fence, size, &root.0, &text).await? {
+                return Err(SealError::Lost);
+            }
+            held.edge = edge;
+            held.unpublished = Some(Signed { size, root, text });
+            held.partials.extend(kept);
+        }
+        if let Some(signed) = &held.unpublished
+            && self.publish(held.fence, signed).await?
+        {
+            held.unpublished = None;
+        }
+        self.tidy(held, &full).await
+    }
+
+    fn sign(&self, size: u64, root: Hash) -> Result<String, SealError> {
+        let signed = Checkpoint::sign(size, root, &self.keys);
+        let signed = signed.map_err(|fault| SealError::Unsigned(fault.to_string()))?;
+        String::from_utf8(signed).map_err(|fault| SealError::Unsigned(fault.to_string()))
+    }
+
+    /// Publishes a checkpoint when enough witnesses have cosigned it.
+    async fn publish(&self, fence: u64, signed: &Signed) -> Result<bool, SealError> {
+        let Signed { size, root, text } = signed;
+        let text = match self.witnesses.cosign(&self.source, (*size, *root), text).await {
+            Cosigning::Done(text) => text,
+            Cosigning::Missing(because) => {
+                warn!(%because, "not published yet");
+                return Ok(false);
+            }
+            Cosigning::Contradicted(because) => return Err(SealError::Refused(because)),
+        };
+        self.storage.put(CHECKPOINT, text.clone().into()).await?;
+        if self.store.record_published(fence, *size, &text).await? {
+            Ok(true)
+        } else {
+            Err(SealError::Lost)
+        }
+    }
+
+    /// Removes the partial pieces of what is full by now: nobody needs them any more.
+    async fn tidy(&self, held: &mut Held, full: &[Piece]) -> Result<(), SealError> {
+        for piece in full {
+            let is_of = |partial: &Piece| partial.full() == *piece;
+            if held.partials.iter().any(is_of) {
+                self.storage.remove_below(&format!("{piece}.p")).await?;
+                held.partials.retain(|partial| !is_of(partial));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn size_of(signed: &Option<Signed>) -> u64 {
+    signed.as_ref().map_or(0, |signed| signed.size)
+}
+
+/// Why there is no edge.
+enum Either {
+    /// It could not be read.
+    Failed(SealError),
+    /// The tiles are not those of the log.
+    Differs(Found),
+}
+
+impl From<Failure> for Either {
+    fn from(failure: Failure) -> Either {
+        match failure {
+            Failure::Found(found) => Either::Differs(found),
+            Failure::Unread(error) => Either::Failed(error.into()),
+        }
+    }
+}

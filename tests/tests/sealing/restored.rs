@@ -1,0 +1,160 @@
+//! A database that is put back, events that are changed, tiles that are lost: nothing is signed
+//! that does not go on from what was signed.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde_json::json;
+use sqlx::PgPool;
+use tests::{
+    http::Http,
+    node0::{Node0, program},
+    own_cluster::OwnCluster,
+    pristine,
+};
+
+use super::{PATIENCE, grow, key, published, size, text, until, until_size, verified};
+
+/// The database of a data folder, kept beside it.
+struct Backup(OwnCluster);
+
+impl Backup {
+    fn of(own: &OwnCluster) -> Backup {
+        let kept = OwnCluster::empty();
+        pristine::copy(own.folder(), kept.folder()).unwrap();
+        Backup(kept)
+    }
+
+    fn put_back(&self, own: &OwnCluster) {
+        fs::remove_dir_all(own.folder().join("pg")).unwrap();
+        pristine::copy(self.0.folder(), own.folder()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_lacks_what_was_signed_is_not_sealed_on_until_it_is_there_again() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    let last = grow(&server.http(), 0, 10).await;
+    until_size(&server.http(), last).await;
+    server.stop();
+    let before = Backup::of(&own);
+
+    let server = Node0::on_folder(own.folder());
+    let last = grow(&server.http(), 10, 40).await;
+    until_size(&server.http(), last).await;
+    server.stop();
+    let after = Backup::of(&own);
+    let signed = fs::read(published(&own).join("checkpoint")).unwrap();
+
+    // Fewer events than were signed.
+    before.put_back(&own);
+    let server = Node0::on_folder(own.folder());
+    let log = until(&server.http(), |log| log["refused"].is_string()).await;
+    let refused = log["refused"].as_str().unwrap();
+    assert!(refused.contains("the last 40 are lost"), "{refused}");
+    // As many, and more: but others.
+    grow(&server.http(), 100, 60).await;
+    let log = until(&server.http(), |log| {
+        log["refused"].as_str().is_some_and(|refused| refused.contains("is not the one"))
+    })
+    .await;
+    assert!(size(&log) < last, "{log:#}");
+    // Commands are done all the same; nothing more is signed.
+    assert_eq!(fs::read(published(&own).join("checkpoint")).unwrap(), signed);
+    server.stop();
+    let older = own.folder().join("older");
+    fs::write(&older, &signed).unwrap();
+    verified(&published(&own), &key(&own), &["--checkpoint", text(&older)]);
+
+    // The right one is put back: it goes on.
+    after.put_back(&own);
+    let server = Node0::on_folder(own.folder());
+    let last = grow(&server.http(), 200, 3).await;
+    let log = until_size(&server.http(), last).await;
+    assert_eq!(log["refused"], json!(null));
+    verified(&published(&own), &key(&own), &["--older", text(&older)]);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    let last = grow(&server.http(), 0, 300).await;
+    until_size(&server.http(), last).await;
+    server.stop();
+    let older = own.folder().join("older");
+    fs::copy(published(&own).join("checkpoint"), &older).unwrap();
+    // All of them, with the checkpoint; then the edge alone; then one that was cut.
+    for (round, lose) in ["everything", "the edge", "a half"].into_iter().enumerate() {
+        let folder = published(&own);
+        match lose {
+            "everything" => fs::remove_dir_all(&folder).unwrap(),
+            "the edge" => fs::remove_dir_all(folder.join("tile/0/001.p")).unwrap(),
+            _ => fs::write(folder.join("tile/1/000.p/1"), [0; 16]).unwrap(),
+        }
+        let server = Node0::on_folder(own.folder());
+        let last = grow(&server.http(), 1_000 + round * 10, 2).await;
+        until_size(&server.http(), last).await;
+        server.stop();
+        let report = verified(&folder, &key(&own), &["--older", text(&older)]);
+        assert_eq!(report["entries"], last, "{lose}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_changed_is_not_signed_again() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    let last = grow(&server.http(), 0, 10).await;
+    until_size(&server.http(), last).await;
+    let cluster = api::cluster::Cluster::attach(&own.options()).unwrap().unwrap();
+    let pool = PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.unwrap();
+    let change = "alter table events disable trigger all;
+                  update events set record = overlay(record placing '!'::bytea from 30 for 1)
+                   where position = (select max(position) from events);
+                  alter table events enable trigger all;";
+    sqlx::raw_sql(change).execute(&pool).await.unwrap();
+    pool.close().await;
+    server.kill();
+    let server = Node0::on_folder(own.folder());
+    let log = until(&server.http(), |log| log["refused"].is_string()).await;
+    assert!(log["refused"].as_str().unwrap().contains("is not the one that was signed"), "{log}");
+    verified(&published(&own), &key(&own), &[]);
+    server.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checkpoint_of_another_log_is_never_written_over() {
+    let (own, other) = (OwnCluster::initialised(), OwnCluster::initialised());
+    let server = Node0::on_folder(other.folder());
+    until_size(&server.http(), 3).await;
+    server.stop();
+    let theirs = fs::read(published(&other).join("checkpoint")).unwrap();
+    fs::create_dir_all(published(&own)).unwrap();
+    fs::write(published(&own).join("checkpoint"), &theirs).unwrap();
+    let mut command = program();
+    command.env("NODE0_MONITOR_MS", "100").env("NODE0_DEFAULT_RULES", "true");
+    let server = Node0::serve(command.arg("--data").arg(own.folder()));
+    let http = server.http();
+    let log = until(&http, |log| log["refused"].is_string()).await;
+    assert!(log["refused"].as_str().unwrap().contains("is none of ours"), "{log}");
+    grow(&http, 0, 3).await;
+    // And somebody is called.
+    let alerts = || http.request(Method::GET, "/api/v1/alerts?first=100");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let told = Http::send(alerts()).await.unwrap().body.to_string();
+        if told.contains("the log is not the one that was signed") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no alert among {told}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(fs::read(published(&own).join("checkpoint")).unwrap(), theirs);
+    server.stop();
+}
