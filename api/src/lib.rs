@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod access_records;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod bulkheads;

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use event_store::{EventStore, Seal};
 use evidence::{
-    Checkpoint, Failure, Hash, Keys, Receipt, SignerKey, Source, Storage, VerifierKey,
+    Checkpoint, Failure, Hash, Keys, Receipt, SignerKey, Source, SourceError, Storage, VerifierKey,
     proof::{self, Consistency, Inclusion, Tiles},
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -173,6 +173,12 @@ fn unproved(failure: Failure) -> Problem {
             tracing::error!(%found, "the published log cannot prove what it should");
             Problem::new(Kind::StorageUnavailable, found.to_string())
         }
-        Failure::Unread(error) => Problem::new(Kind::StorageUnavailable, error.to_string()),
+        Failure::Unread(error) => away(error),
     }
+}
+
+/// The storage does not answer. Where it is, is nobody's affair outside.
+pub fn away(error: SourceError) -> Problem {
+    let detail = "the place where the log is published does not answer";
+    Problem::new(Kind::StorageUnavailable, detail).caused_by(error)
 }

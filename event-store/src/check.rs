@@ -3,12 +3,13 @@
 //! Knows no appender and trusts no index: it would find what a broken appender left behind. Holds
 //! the version of every stream and the id of every command while it runs, about 100 bytes an event.
 
-use std::collections::{HashMap, HashSet};
-
 use sqlx::{PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::{canonical, error::StoreError, event::Record};
+use crate::{
+    error::StoreError,
+    history::{History, Line},
+};
 
 /// Events read at once.
 const CHECK_PAGE_EVENTS: i64 = 5_000;
@@ -60,7 +61,7 @@ pub async fn check_log(pool: &PgPool) -> Result<LogReport, StoreError> {
     let mut check = Check::default();
     loop {
         let rows = sqlx::query(
-            "select e.position, e.version, e.stream_no, s.stream, e.command, e.record
+            "select e.position, e.version, s.stream, e.command, e.record
                from events e left join streams s on s.no = e.stream_no
               where e.position > $1 order by e.position limit $2",
         )
@@ -80,8 +81,8 @@ pub async fn check_log(pool: &PgPool) -> Result<LogReport, StoreError> {
         let sentence = format!("the head says {head}, the last event is at {}", check.last);
         check.report.fault(check.last.unsigned_abs(), sentence);
     }
-    check.report.streams = check.versions.len() as u64;
-    check.report.commands = check.commands.len() as u64;
+    check.report.streams = check.history.streams();
+    check.report.commands = check.history.commands();
     Ok(check.report)
 }
 
@@ -89,7 +90,6 @@ pub async fn check_log(pool: &PgPool) -> Result<LogReport, StoreError> {
 struct Stored {
     position: i64,
     version: i64,
-    stream_no: i64,
     stream: Option<String>,
     command: Option<Uuid>,
     record: Vec<u8>,
@@ -100,10 +100,9 @@ impl Stored {
         Ok(Stored {
             position: row.try_get(0)?,
             version: row.try_get(1)?,
-            stream_no: row.try_get(2)?,
-            stream: row.try_get(3)?,
-            command: row.try_get(4)?,
-            record: row.try_get(5)?,
+            stream: row.try_get(2)?,
+            command: row.try_get(3)?,
+            record: row.try_get(4)?,
         })
     }
 }
@@ -112,11 +111,7 @@ impl Stored {
 struct Check {
     report: LogReport,
     last: i64,
-    versions: HashMap<i64, i64>,
-    commands: HashSet<Uuid>,
-    /// The command and the stream of the event before: what follows it without a command is its
-    /// own.
-    current: Option<(Uuid, i64)>,
+    history: History,
 }
 
 impl Check {
@@ -128,55 +123,36 @@ impl Check {
             self.report.fault(position, sentence);
         }
         self.last = row.position;
-        let version = self.versions.entry(row.stream_no).or_default();
-        if row.version != *version + 1 {
-            let sentence =
-                format!("stream {} goes from version {version} to {}", row.stream_no, row.version);
-            self.report.fault(position, sentence);
-        }
-        *version = row.version;
-        self.command(row, position);
-        self.record(row, position);
-    }
-
-    fn command(&mut self, row: &Stored, position: u64) {
-        match (row.command, self.current) {
-            (Some(command), _) => {
-                if !self.commands.insert(command) {
-                    self.report.fault(position, format!("command {command} stands here again"));
-                }
-                self.current = Some((command, row.stream_no));
-            }
-            (None, Some((_, stream_no))) if stream_no == row.stream_no => {}
-            (None, _) => {
-                self.current = None;
-                self.report.fault(position, "the event belongs to no command");
-            }
-        }
-    }
-
-    fn record(&mut self, row: &Stored, position: u64) {
-        let record = match Record::parse(&row.record) {
-            Ok(record) => record,
+        let line = match Line::of(&row.record) {
+            Ok((line, _)) => line,
             Err(error) => return self.report.fault(position, error.to_string()),
         };
-        match canonical::canonicalise(row.record.clone()) {
-            Ok(text) if text.as_bytes() == row.record => {}
-            Ok(_) => self.report.fault(position, "the record is not in RFC 8785 form"),
-            Err(error) => self.report.fault(position, error.to_string()),
+        self.compare(row, &line, position);
+        let report = &mut self.report;
+        let command = line.command;
+        let is_first = self.history.take(line, |sentence| report.fault(position, sentence));
+        // A row names the command on the first event of a request alone.
+        let expected = is_first.then_some(command);
+        if row.command != expected {
+            let named = |command: Option<Uuid>| match command {
+                Some(command) => format!("command {command}"),
+                None => "no command".to_owned(),
+            };
+            let sentence = format!("its row names {}, not {}", named(row.command), named(expected));
+            self.report.fault(position, sentence);
         }
-        if Some(record.stream) != row.stream.as_deref() {
+    }
+
+    /// The columns of a row say what its record says.
+    fn compare(&mut self, row: &Stored, line: &Line, position: u64) {
+        if Some(&*line.stream) != row.stream.as_deref() {
             let named = row.stream.as_deref().unwrap_or("a stream without a name");
-            let sentence = format!("the record is of {}, its row of {named}", record.stream);
+            let sentence = format!("the record is of {}, its row of {named}", line.stream);
             self.report.fault(position, sentence);
         }
-        if record.version != row.version.to_string() {
+        if u64::try_from(row.version) != Ok(line.version) {
             let sentence =
-                format!("the record is version {}, its row {}", record.version, row.version);
-            self.report.fault(position, sentence);
-        }
-        if self.current.is_some_and(|(command, _)| command != record.command) {
-            let sentence = format!("the record is of command {}, its row is not", record.command);
+                format!("the record is version {}, its row {}", line.version, row.version);
             self.report.fault(position, sentence);
         }
     }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod follow;
 mod gather;
+pub mod history;
 pub mod prunable;
 pub mod read;
 pub mod seal;

@@ -25,4 +25,4 @@ pub use storage::{Storage, StorageError};
 pub use tiles::{Kind, NoPiece, Piece, WIDTH, pieces};
 pub use tlog_tiles::{Hash, record_hash};
 pub use tree::Tree;
-pub use verify::{Failure, Found, Report, verify};
+pub use verify::{Failure, Found, Judge, Nobody, Report, verify};

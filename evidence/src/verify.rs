@@ -1,8 +1,8 @@
 //! Verifies a whole log: every entry against the tiles of level 0, every tile against those below
 //! it, the root against the checkpoint, and older checkpoints against what is there now.
 //!
-//! Does not know what entries mean. Nothing is believed of a log but what its signatures and
-//! hashes prove; what is found first in the order of the log is named.
+//! Does not know what entries mean: a [`Judge`] does. Nothing is believed of a log but what its
+//! signatures and hashes prove; what is found first in the order of the log is named.
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
@@ -67,6 +67,8 @@ pub enum Found {
     Shorter { size: u64, older: u64 },
     #[error("an older checkpoint is of {older}, and this one of {origin}")]
     Other { origin: String, older: String },
+    #[error("entry {index}, position {}: {because}", index + 1)]
+    Wrong { index: u64, because: String },
     #[error("there is no entry {index}: the log has {size}, from 0 on")]
     NoEntry { index: u64, size: u64 },
     #[error("the tiles are not those of the {size} entries with the root {root}")]
@@ -84,18 +86,45 @@ pub enum Failure {
     Unread(#[from] SourceError),
 }
 
-/// The hashes of a bundle's entries, which are those of its tile.
-struct Leaves {
-    hashes: Vec<Hash>,
-    bytes: u64,
+/// Who knows what entries mean.
+pub trait Judge {
+    /// What is made of a bundle's entries by themselves.
+    type Read: Send + 'static;
+
+    /// Reads a bundle's entries: beside other bundles, in any order.
+    fn read(entries: &[&[u8]]) -> Self::Read;
+
+    /// Judges what was read, bundle after bundle: the index of an entry that is wrong, and why.
+    fn judge(&mut self, first: u64, read: Self::Read) -> Result<(), (u64, String)>;
 }
 
-/// Verifies all of a log against a checkpoint, which is verified already, and older ones of it.
-/// Says how many entries it has come to, now and then.
-pub async fn verify(
+/// Nobody: entries are bytes.
+pub struct Nobody;
+
+impl Judge for Nobody {
+    type Read = ();
+
+    fn read(_: &[&[u8]]) {}
+
+    fn judge(&mut self, _: u64, (): ()) -> Result<(), (u64, String)> {
+        Ok(())
+    }
+}
+
+/// The hashes of a bundle's entries, which are those of its tile, and what was made of them.
+struct Leaves<R> {
+    hashes: Vec<Hash>,
+    bytes: u64,
+    read: R,
+}
+
+/// Verifies all of a log against a checkpoint, which is verified already, and older ones of it, and
+/// has its entries judged. Says how many entries it has come to, now and then.
+pub async fn verify<J: Judge>(
     source: &Source,
     checkpoint: &Checkpoint,
     older: &[Checkpoint],
+    judge: &mut J,
     progress: impl Fn(u64),
 ) -> Result<Report, Failure> {
     let size = checkpoint.size;
@@ -117,11 +146,13 @@ pub async fn verify(
     let mut climbing = Climbing { source, levels: Vec::new(), tiles: 0 };
     let (mut tree, mut entry_bytes, mut before) =
         (Tree::default(), 0, older.into_iter().peekable());
-    let read = pieces(Kind::Entries, size).map(|piece| leaves(source.clone(), piece));
+    let read = pieces(Kind::Entries, size).map(|piece| leaves::<J>(source.clone(), piece));
     let mut read = stream::iter(read).buffered(PARALLEL);
     goes_on(&tree, &mut before)?;
     while let Some(found) = read.next().await {
-        let Leaves { hashes, bytes } = found?;
+        let Leaves { hashes, bytes, read } = found?;
+        let judged = judge.judge(tree.size(), read);
+        judged.map_err(|(index, because)| Found::Wrong { index, because })?;
         climbing.tiles += 1;
         entry_bytes += bytes;
         for hash in &hashes {
@@ -165,27 +196,32 @@ fn goes_on<'c>(
 }
 
 /// Reads a bundle with its tile, and compares them.
-async fn leaves(source: Source, piece: Piece) -> Result<Leaves, Failure> {
+async fn leaves<J: Judge>(source: Source, piece: Piece) -> Result<Leaves<J::Read>, Failure> {
     let tile = Piece { kind: Kind::Hashes { level: 0 }, ..piece };
     let (entries, said) = futures::try_join!(get(&source, piece), hashes_of(&source, tile))?;
-    let compared = tokio::task::spawn_blocking(move || compare(&entries, &said, piece, tile));
+    let compared = tokio::task::spawn_blocking(move || compare::<J>(&entries, &said, piece, tile));
     // It is not cancelled, and does not panic.
     Ok(compared.await.unwrap_or(Err(Found::Missing { piece }))?)
 }
 
-fn compare(read: &Read, said: &[Hash], piece: Piece, tile: Piece) -> Result<Leaves, Found> {
+fn compare<J: Judge>(
+    read: &Read,
+    said: &[Hash],
+    piece: Piece,
+    tile: Piece,
+) -> Result<Leaves<J::Read>, Found> {
     let entries = bundle::read(&read.bytes, read.width);
     let entries = entries.map_err(|fault| Found::Bundle { piece, fault })?;
-    let mut leaves = Leaves { hashes: Vec::with_capacity(said.len()), bytes: 0 };
+    let (mut hashes, mut bytes) = (Vec::with_capacity(said.len()), 0);
     for (nth, (entry, said)) in entries.iter().zip(said).enumerate() {
         let hash = record_hash(entry);
         if hash != *said {
             return Err(Found::Entry { index: piece.index * WIDTH + nth as u64, tile });
         }
-        leaves.hashes.push(hash);
-        leaves.bytes += entry.len() as u64;
+        hashes.push(hash);
+        bytes += entry.len() as u64;
     }
-    Ok(leaves)
+    Ok(Leaves { hashes, bytes, read: J::read(&entries) })
 }
 
 /// What was read of a piece: it may be the full one in place of a partial one.

@@ -9,7 +9,7 @@ use std::{
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ed25519_dalek::SigningKey;
-use evidence::{Checkpoint, CheckpointFault, Failure, Keys, Report, Source, verify};
+use evidence::{Checkpoint, CheckpointFault, Failure, Keys, Nobody, Report, Source, verify};
 use signed_note::{Note, Signer, StandardSigner, new_ed25519_verifier_key};
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
 
@@ -141,7 +141,7 @@ impl Log {
     pub fn verified(&self, older: &[Vec<u8>]) -> Result<Report, Failure> {
         let now = self.open(&self.read("checkpoint")).unwrap();
         let older: Vec<_> = older.iter().map(|one| self.open(one).unwrap()).collect();
-        wait(verify(&self.source(), &now, &older, |_| {}))
+        wait(verify(&self.source(), &now, &older, &mut Nobody, |_| {}))
     }
 }
 

@@ -36,8 +36,16 @@ fn every_checkpoint_that_others_signed_is_verified_and_goes_on_from_those_before
         if !now.exists() {
             continue;
         }
-        let mut arguments =
-            vec!["verify", text(&log), "--json", "--key", KEY, "--checkpoint", text(&now)];
+        let mut arguments = vec![
+            "verify",
+            text(&log),
+            "--foreign",
+            "--json",
+            "--key",
+            KEY,
+            "--checkpoint",
+            text(&now),
+        ];
         let before: Vec<PathBuf> = (0..size).map(|size| checkpoint(&log, size)).collect();
         let before: Vec<&PathBuf> = before.iter().filter(|file| file.exists()).collect();
         for file in &before {
@@ -51,7 +59,8 @@ fn every_checkpoint_that_others_signed_is_verified_and_goes_on_from_those_before
         assert_eq!(report["older"].as_array().unwrap().len(), before.len());
     }
     let nothing = checkpoint(&log, 0);
-    let output = run(["verify", text(&log), "--key", KEY, "--checkpoint", text(&nothing)]);
+    let output =
+        run(["verify", text(&log), "--foreign", "--key", KEY, "--checkpoint", text(&nothing)]);
     assert_eq!(output.status.code(), Some(1), "an empty log proves nothing");
     assert!(complaint(&output).contains("nothing was verified"), "{}", complaint(&output));
 }
@@ -91,7 +100,7 @@ fn copy(from: &Path, to: &Path) {
 fn what_was_changed_is_named_and_ends_with_1() {
     let Some(log) = fixtures::path(LOG) else { return };
     let copied = Copied::of(&log, "changed");
-    let whole = run(["verify", text(&copied.0), "--key", KEY]);
+    let whole = run(["verify", text(&copied.0), "--foreign", "--key", KEY]);
     assert_eq!(whole.status.code(), Some(0), "{}", complaint(&whole));
     let said = String::from_utf8_lossy(&whole.stdout).into_owned();
     assert!(said.starts_with("verified 15 entries"), "{said}");
@@ -99,13 +108,13 @@ fn what_was_changed_is_named_and_ends_with_1() {
     let mut bytes = fs::read(&bundle).unwrap();
     bytes[2] ^= 1;
     fs::write(&bundle, &bytes).unwrap();
-    let changed = run(["verify", text(&copied.0), "--json", "--key", KEY]);
+    let changed = run(["verify", text(&copied.0), "--foreign", "--json", "--key", KEY]);
     assert_eq!(changed.status.code(), Some(1));
     assert_eq!(lines(&changed)[0]["verified"], false);
     assert!(complaint(&changed).contains("entry 0 is not the one"), "{}", complaint(&changed));
     let other = "log.example/one+7cbfe7ef+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     for (key, code, says) in [("no key", 2, "no verifier key"), (other, 2, "no verifier key")] {
-        let output = run(["verify", text(&copied.0), "--key", key]);
+        let output = run(["verify", text(&copied.0), "--foreign", "--key", key]);
         assert_eq!(output.status.code(), Some(code), "{}", complaint(&output));
         assert!(complaint(&output).contains(says), "{}", complaint(&output));
     }
@@ -134,7 +143,8 @@ async fn a_log_is_verified_from_where_it_is_served() {
     });
     for (path, code) in [("some/log", 0), ("some/log/", 0), ("other", 3)] {
         let url = format!("http://{address}/{path}");
-        let output = tokio::task::spawn_blocking(move || run(["verify", &url, "--key", KEY]));
+        let output =
+            tokio::task::spawn_blocking(move || run(["verify", &url, "--foreign", "--key", KEY]));
         let output = output.await.unwrap();
         assert_eq!(output.status.code(), Some(code), "{path}: {}", complaint(&output));
     }

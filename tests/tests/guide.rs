@@ -8,12 +8,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use serde_json::Value;
 use tests::{
     database::TestDatabase,
+    http::Http,
     node0::{Node0, TOKEN, program},
+    own_cluster::OwnCluster,
 };
 
 /// What stands between the outputs of two examples.
@@ -170,6 +173,29 @@ async fn every_example_of_the_guide_to_the_api_does_what_it_shows() {
     let server = Node0::on_database(&database.url());
     let folder = Folder(std::env::temp_dir().join(format!("node0-guide-{}", database.name())));
     run(&["docs/api/guide.md"], 12, &folder, &[("BASE", server.address()), ("TOKEN", TOKEN)]);
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_who_has_never_seen_us_proves_history_with_the_tools_of_others() {
+    let own = OwnCluster::initialised();
+    let mut command = program();
+    command.arg("--data").arg(own.folder()).args(["--seal-origin", "node0.example/log"]);
+    let server = Node0::serve(&mut command);
+    let auditor = server.http().service("service-auditor", commands::Role::Auditor).await;
+    let published = "/api/v1/log/receipts/2";
+    let ask = || auditor.request(reqwest::Method::GET, published);
+    Http::until(200, Duration::from_secs(20), ask).await;
+    let folder = Folder(own.folder().join("auditor"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = Path::new(program().get_program()).parent().unwrap().display().to_string();
+    let environment = [
+        ("BASE", server.address()),
+        ("TOKEN", auditor.token()),
+        ("NODE0_TOKEN", auditor.token()),
+        ("PATH", &format!("{path}:{programs}")),
+    ];
+    run(&["docs/audit/README.md"], 6, &folder, &environment);
     assert!(server.stop().success());
 }
 

@@ -3,6 +3,7 @@
 
 mod judges;
 mod restored;
+mod tampered;
 mod witnessed;
 
 use std::{

@@ -1,11 +1,11 @@
-//! `node0 verify`: whether a published log is what it has signed.
+//! `node0 verify`: whether a published log is what it has signed, and its records are whole.
 //!
 //! Needs neither a database nor a server of ours: the formats are those of the C2SP.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use evidence::{CHECKPOINT, Checkpoint, Failure as Unverified, Keys, Report, Source};
+use evidence::{CHECKPOINT, Checkpoint, Failure as Unverified, Keys, Nobody, Report, Source};
 use serde::Serialize;
 use serde_json::json;
 
@@ -14,6 +14,7 @@ use super::{
     terminal::{Paint, Terminal},
     token,
 };
+use crate::audit::Records;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// How many of those who cosign must have, at least
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     cosigned: usize,
+    /// The log is not one of ours: its entries are bytes, and nothing is asked of what they say
+    #[arg(long)]
+    foreign: bool,
     /// The file with the token for an address that asks for one; else the variable NODE0_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -57,9 +61,9 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
     };
     match verified(&source, &checkpoint, &keys, arguments, terminal).await {
-        Ok(report) => {
-            let object = Verified { verified: true, report: &report };
-            terminal.say(|paint| sentence(&report, paint), &object)
+        Ok((report, records)) => {
+            let object = Verified { verified: true, report: &report, records: records.as_ref() };
+            terminal.say(|paint| sentence(&report, records.as_ref(), paint), &object)
         }
         Err(Wrong::Found(found)) => {
             if terminal.json {
@@ -77,6 +81,15 @@ struct Verified<'r> {
     verified: bool,
     #[serde(flatten)]
     report: &'r Report,
+    /// None for a log of others.
+    records: Option<&'r Said>,
+}
+
+/// What the records of a log of ours say.
+#[derive(Serialize)]
+struct Said {
+    streams: u64,
+    commands: u64,
 }
 
 /// Why there is no report.
@@ -93,7 +106,7 @@ async fn verified(
     keys: &Keys,
     arguments: &Arguments,
     terminal: Terminal,
-) -> Result<Report, Wrong> {
+) -> Result<(Report, Option<Said>), Wrong> {
     let open = |name: &str, bytes: &[u8]| {
         Checkpoint::open(bytes, keys).map_err(|fault| Wrong::Found(format!("{name}: {fault}")))
     };
@@ -105,12 +118,19 @@ async fn verified(
         older.push(open(&file.display().to_string(), &bytes)?);
     }
     let bar = terminal.bar(now.size, "entries");
-    let report = evidence::verify(source, &now, &older, |entries| bar.set_position(entries)).await;
+    let progress = |entries| bar.set_position(entries);
+    let mut records = Records::default();
+    let report = match arguments.foreign {
+        true => evidence::verify(source, &now, &older, &mut Nobody, progress).await,
+        false => evidence::verify(source, &now, &older, &mut records, progress).await,
+    };
     bar.finish_and_clear();
-    report.map_err(|failure| match failure {
+    let report = report.map_err(|failure| match failure {
         Unverified::Found(found) => Wrong::Found(found.to_string()),
         Unverified::Unread(error) => Wrong::Ends(Failure::unreachable(error)),
-    })
+    })?;
+    let said = Said { streams: records.streams(), commands: records.commands() };
+    Ok((report, (!arguments.foreign).then_some(said)))
 }
 
 /// Whether as many have cosigned as must have.
@@ -126,7 +146,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::unreachable(format!("Cannot read {}: {error}", file.display())))
 }
 
-fn sentence(report: &Report, paint: Paint) -> String {
+fn sentence(report: &Report, records: Option<&Said>, paint: Paint) -> String {
     let Report { origin, entries, entry_bytes, tiles, root, signed_by, cosigned_by, older } =
         report;
     let mut said = format!(
@@ -135,6 +155,9 @@ fn sentence(report: &Report, paint: Paint) -> String {
         paint.good("verified"),
         signed_by.join(", ")
     );
+    if let Some(Said { streams, commands }) = records {
+        said.push_str(&format!("; they are {streams} streams and {commands} commands, whole"));
+    }
     if !cosigned_by.is_empty() {
         said.push_str(&format!(", cosigned by {}", cosigned_by.join(", ")));
     }

@@ -20,7 +20,7 @@ use crate::{
     graphql::Component,
     params::{self, Params, PathParams},
     problem::{Kind, Problem},
-    seal::{Now, Published},
+    seal::{self, Now, Published},
     server::App,
 };
 
@@ -327,7 +327,7 @@ async fn piece(app: &App, path: &str, kept: HeaderValue) -> Result<Response, Pro
         return Err(missing());
     }
     let read = published.source().get(&piece.to_string()).await;
-    let read = read.map_err(|error| Problem::new(Kind::StorageUnavailable, error.to_string()))?;
+    let read = read.map_err(seal::away)?;
     let mut response = Response::new(Body::from(read.ok_or_else(missing)?));
     let form = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, form);

@@ -5,6 +5,7 @@
 
 use commands::{Outcome, RequestContext};
 use domain::{
+    aggregate,
     block::Block,
     chain::Chain,
     configuration::{flag::Flag, setting::Setting},
@@ -44,6 +45,10 @@ pub struct Entry {
     pub commands: fn() -> &'static [CommandSpec],
     /// Does one of them.
     pub run: Run,
+    /// The category of its streams.
+    category: &'static str,
+    /// Whether a stored event of one of them can be read: its stream's id, its name, its data.
+    reads: fn(&str, &str, &str) -> Result<(), String>,
 }
 
 /// Every collection.
@@ -71,7 +76,23 @@ const fn entry<A: Collection>() -> Entry {
         id_parameter: A::ID_PARAMETER,
         commands: A::commands,
         run: run::<A>,
+        category: A::CATEGORY,
+        reads: can_read::<A>,
     }
+}
+
+/// Whether a stored event can be read, whatever it is of: its stream, its name, its data.
+pub fn reads(stream: &str, name: &str, data: &str) -> Result<(), String> {
+    let (category, id) = stream.split_once('-').unwrap_or((stream, ""));
+    let entry = COLLECTIONS.iter().find(|entry| entry.category == category);
+    let unknown = || format!("no context of this program has the category {category:?}");
+    (entry.ok_or_else(unknown)?.reads)(id, name, data)
+}
+
+fn can_read<A: Collection>(id: &str, name: &str, data: &str) -> Result<(), String> {
+    id.parse::<A::Id>().map_err(|error| format!("the stream's id is none: {error}"))?;
+    let read = aggregate::read::<A::Event>(name, data);
+    read.map(drop).map_err(|error| format!("{name} cannot be read: {error}"))
 }
 
 fn run<'a, A: Collection>(

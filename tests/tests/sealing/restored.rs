@@ -158,3 +158,28 @@ async fn the_checkpoint_of_another_log_is_never_written_over() {
     assert_eq!(fs::read(published(&own).join("checkpoint")).unwrap(), theirs);
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_does_not_answer_holds_up_no_command_and_is_caught_up_with() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    let http = server.http();
+    let last = grow(&http, 0, 3).await;
+    until_size(&http, last).await;
+    let (folder, away) = (published(&own), own.folder().join("away"));
+    fs::rename(&folder, &away).unwrap();
+    fs::write(&folder, "no folder").unwrap();
+    let last = grow(&http, 3, 3).await;
+    let answer = http.get("/api/v1/log/receipts/1").await;
+    let kind = &answer.body["type"];
+    assert_eq!((answer.status, kind), (503, &json!("/problems/storage-unavailable")));
+    let told = answer.body.to_string();
+    assert!(!told.contains(text(own.folder())), "where it is kept is nobody's affair: {told}");
+    assert_eq!(http.get("/log/tile/0/000.p/3").await.status, 503);
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    let log = until_size(&http, last).await;
+    assert_eq!(log["refused"], json!(null));
+    verified(&folder, &key(&own), &[]);
+    server.stop();
+}
