@@ -99,20 +99,21 @@ impl Folder {
         let kept = Kept { address: self.address, last_signed: *last_signed, v: FORM.to_owned() };
         let mut text = serde_json::to_vec(&kept).map_err(Failure::refused)?;
         text.push(b'\n');
-        self.replace(LAST_SIGNED_FILE, &text).map_err(|fault| {
+        replace(&self.root, LAST_SIGNED_FILE, &text).map_err(|fault| {
             let shown = self.root.display();
             Failure::Refused(format!("What is to be signed cannot be kept in {shown}: {fault}"))
         })
     }
+}
 
-    /// Either the old content is there, or all of the new one.
-    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let (path, new) = (self.root.join(name), self.root.join(format!("{name}.new")));
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(&self.root)?.sync_all()
-    }
+/// Puts content in place of a file of a folder, for its owner alone, durably: either the old one is
+/// there, or all of the new one.
+pub fn replace(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&new, &path)?;
+    File::open(folder)?.sync_all()
 }

@@ -19,7 +19,7 @@ mod speech;
 mod verifier;
 
 pub use failure::Failure;
-pub use folder::{Folder, LAST_SIGNED_FILE, LOCK_FILE};
+pub use folder::{Folder, LAST_SIGNED_FILE, LOCK_FILE, replace};
 pub use key::Key;
 pub use mind::{Options, run};
 pub use news::News;

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use event_store::{EventStore, Seal};
 use evidence::{
-    Checkpoint, Failure, Hash, Keys, Receipt, SignerKey, Source, SourceError, Storage, VerifierKey,
+    Failure, Hash, Receipt, SignerKey, Source, SourceError, Storage, VerifierKey,
     proof::{self, Consistency, Inclusion, Tiles},
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -47,7 +47,15 @@ struct Inner {
     keys: Vec<VerifierKey>,
     witnesses: Vec<Witness>,
     quorum: usize,
-    seal: watch::Receiver<Seal>,
+    known: watch::Receiver<Known>,
+}
+
+/// What a server knows of the published log.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    seal: Seal,
+    /// What the published checkpoint says; none while nothing of ours is published.
+    now: Option<Now>,
 }
 
 /// How large the published log is, its root, and the checkpoint that says so.
@@ -67,13 +75,13 @@ pub fn start(
     options: Options,
     closing: CancellationToken,
 ) -> (Published, JoinHandle<()>) {
-    let (state, seal) = watch::channel(Seal::default());
+    let (state, known) = watch::channel(Known::default());
     let inner = Inner {
         source: Source::Storage(options.storage.clone()),
         keys: options.keys.iter().map(|key| key.public().clone()).collect(),
         witnesses: options.witnesses.list().to_vec(),
         quorum: options.witnesses.quorum(),
-        seal,
+        known,
     };
     let sealer = Sealer::new(store, options, state);
     (Published { inner: Arc::new(inner) }, tokio::spawn(sealer.run(closing)))
@@ -102,7 +110,7 @@ impl Published {
 
     /// How far it is.
     pub fn seal(&self) -> Seal {
-        self.inner.seal.borrow().clone()
+        self.inner.known.borrow().seal.clone()
     }
 
     /// Where its pieces are read.
@@ -112,21 +120,15 @@ impl Published {
 
     /// What is published now.
     pub fn now(&self) -> Result<Now, Problem> {
-        let seal = self.inner.seal.borrow();
-        let Some(checkpoint) = seal.published.clone() else {
-            let detail = "nothing is signed yet: ask again in a second";
-            return Err(Problem::new(Kind::NotSealed, detail));
-        };
-        let keys: Keys = self.inner.keys.iter().cloned().collect();
-        let read = Checkpoint::open(checkpoint.as_bytes(), &keys);
-        let read = read.map_err(|fault| Problem::internal(format!("our checkpoint: {fault}")))?;
-        Ok(Now { size: read.size, root: read.root, checkpoint })
+        let now = self.inner.known.borrow().now.clone();
+        let detail = "nothing is signed yet: ask again in a second";
+        now.ok_or_else(|| Problem::new(Kind::NotSealed, detail))
     }
 
     /// Waits until an event is in the published log.
     pub async fn reaches(&self, position: u64, wait: Duration) -> bool {
-        let mut seal = self.inner.seal.clone();
-        let reached = seal.wait_for(|seal| seal.published_size >= position);
+        let mut known = self.inner.known.clone();
+        let reached = known.wait_for(|known| known.seal.published_size >= position);
         matches!(timeout(wait, reached).await, Ok(Ok(_)))
     }
 
@@ -135,17 +137,14 @@ impl Published {
         Tiles { source: &self.inner.source, size: now.size }
     }
 
-    /// That the event at a position is in the tree that the log has or had.
+    /// That the entry at an index is in the tree that the log has or had.
     pub async fn inclusion(
         &self,
         now: &Now,
         tree: (u64, Hash),
-        position: u64,
+        index: u64,
     ) -> Result<Inclusion, Problem> {
-        let index = position.checked_sub(1);
-        let index = index.ok_or_else(|| Problem::not_found("event at position", position))?;
-        let proved = proof::inclusion(self.tiles(now), tree, index).await;
-        proved.map_err(unproved)
+        proof::inclusion(self.tiles(now), tree, index).await.map_err(unproved)
     }
 
     /// That the tree that the log has or had goes on from its first entries.
@@ -158,11 +157,10 @@ impl Published {
         proof::consistency(self.tiles(now), tree, from).await.map_err(unproved)
     }
 
-    /// What shows to anybody that the event at a position is in what is published.
-    pub async fn receipt(&self, now: &Now, position: u64) -> Result<Receipt, Problem> {
-        let proved = self.inclusion(now, (now.size, now.root), position).await?;
-        let (index, checkpoint) = (position.saturating_sub(1), now.checkpoint.clone());
-        Ok(Receipt { index, hashes: proved.hashes, checkpoint })
+    /// What shows to anybody that the entry at an index is in what is published.
+    pub async fn receipt(&self, now: Now, index: u64) -> Result<Receipt, Problem> {
+        let proved = self.inclusion(&now, (now.size, now.root), index).await?;
+        Ok(Receipt { index, hashes: proved.hashes, checkpoint: now.checkpoint })
     }
 }
 

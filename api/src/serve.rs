@@ -351,6 +351,9 @@ pub(crate) fn vault(config: &Config, database: &Database) -> Result<Vault, Serve
 /// How the log is sealed: where the configuration says, or in a data folder of our own; none where
 /// neither is there, or nothing is to be sealed.
 fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>, ServeError> {
+    if config.seal_interval_ms == 0 {
+        return Ok(None);
+    }
     let fault = |fault: &dyn std::fmt::Display| ServeError::Seal(fault.to_string());
     let folder = database.cluster().map(|cluster| cluster.folder().root());
     let place = config
@@ -358,7 +361,6 @@ fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>
         .clone()
         .or_else(|| folder.map(|folder| folder.join(PUBLISHED_FOLDER).display().to_string()));
     let keys = match (&config.seal_key, folder) {
-        _ if config.seal_interval_ms == 0 => return Ok(None),
         (Some(text), _) => seal::keys::parse(text, "NODE0_SEAL_KEY"),
         (None, Some(folder)) => seal::keys::of_folder_or_new(folder, || origin(config)),
         (None, None) if place.is_some() => {

@@ -204,7 +204,7 @@ async fn submit<A: Collection>(
             None => problem,
         }
     })?;
-    let waited = wait(app, &conditions, &outcome).await;
+    let waited = wait(app, &conditions, outcome.position).await;
     Ok(reply::<A>(app, spec, &conditions, &outcome, &waited))
 }
 
@@ -261,9 +261,9 @@ struct Waited {
     receipt: Option<String>,
 }
 
-async fn wait(app: &App, conditions: &Conditions, outcome: &Outcome) -> Waited {
+async fn wait(app: &App, conditions: &Conditions, position: Option<u64>) -> Waited {
     let mut waited = Waited { shown: false, receipt: None };
-    let Some(position) = outcome.position else { return waited };
+    let Some(position) = position else { return waited };
     if let Some(wait_ms) = conditions.wait_ms {
         waited.shown = app.all_reflect(position, wait_ms).await;
     }

@@ -4,8 +4,7 @@
 //! durably before it says so, and cosigns none that does not go on from it.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -19,16 +18,15 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use evidence::{Checkpoint, Hash, Keys, SignerKey, Tree, VerifierKey, note_text, proof};
+use evidence::{
+    Checkpoint, Hash, Keys, SignerKey, Submission, Tree, VerifierKey, note_text, proof,
+};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 /// The largest request, in bytes: 63 hashes, and a checkpoint with some signatures.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
-/// The most lines a proof may have.
-const PROOF_LINES_MAX: usize = 63;
 /// The media type of a size (`tlog-witness`).
 const SIZE: HeaderValue = HeaderValue::from_static("text/x.tlog.size");
 
@@ -55,7 +53,7 @@ pub enum WitnessError {
 
 /// Why a checkpoint is not cosigned.
 enum Refusal {
-    Malformed(&'static str),
+    Malformed(String),
     UnknownLog(String),
     Unsigned(String),
     /// What was cosigned last has this size.
@@ -69,7 +67,7 @@ impl Refusal {
     fn reply(self) -> Response {
         let said = |status: StatusCode, text: String| (status, format!("{text}\n")).into_response();
         match self {
-            Refusal::Malformed(what) => said(StatusCode::BAD_REQUEST, what.to_owned()),
+            Refusal::Malformed(what) => said(StatusCode::BAD_REQUEST, what),
             Refusal::UnknownLog(origin) => {
                 said(StatusCode::NOT_FOUND, format!("the log {origin:?} is not witnessed here"))
             }
@@ -84,39 +82,6 @@ impl Refusal {
             ),
             Refusal::Failed(fault) => said(StatusCode::SERVICE_UNAVAILABLE, fault),
         }
-    }
-}
-
-/// What was asked.
-struct Asked<'b> {
-    old: u64,
-    proof: Vec<Hash>,
-    checkpoint: &'b [u8],
-}
-
-impl<'b> Asked<'b> {
-    fn parse(body: &'b [u8]) -> Result<Asked<'b>, &'static str> {
-        let end = body.windows(2).position(|pair| pair == b"\n\n");
-        let end = end.ok_or("no empty line stands before the checkpoint")?;
-        let (head, checkpoint) = (&body[..end], &body[end + 2..]);
-        let head = std::str::from_utf8(head).map_err(|_| "it is no text")?;
-        let mut lines = head.split('\n');
-        let old = lines.next().and_then(|line| line.strip_prefix("old "));
-        let old = old.filter(|digits| *digits == "0" || !digits.starts_with(['0', '+']));
-        let old = old.and_then(|digits| digits.parse().ok());
-        let old = old.ok_or("its first line is not: old, a space and a size")?;
-        let proof: Result<Vec<Hash>, &str> = lines
-            .map(|line| {
-                let bytes = STANDARD.decode(line).ok();
-                let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-                bytes.map(Hash).ok_or("a line of its proof is no hash in base64")
-            })
-            .collect();
-        let proof = proof?;
-        if proof.len() > PROOF_LINES_MAX {
-            return Err("its proof has more than 63 lines");
-        }
-        Ok(Asked { old, proof, checkpoint })
     }
 }
 
@@ -146,20 +111,22 @@ impl Witness {
     }
 
     async fn cosign(&self, body: &[u8]) -> Result<String, Refusal> {
-        let asked = Asked::parse(body).map_err(Refusal::Malformed)?;
-        let origin = asked.checkpoint.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let origin = String::from_utf8_lossy(origin).into_owned();
+        let asked =
+            Submission::parse(body).map_err(|fault| Refusal::Malformed(fault.to_string()))?;
+        let checkpoint = asked.checkpoint.as_bytes();
+        let origin = asked.checkpoint.split('\n').next().unwrap_or_default();
         let keys: Keys = self.logs.iter().filter(|key| key.name() == origin).cloned().collect();
         if keys.iter().next().is_none() {
-            return Err(Refusal::UnknownLog(origin));
+            return Err(Refusal::UnknownLog(origin.to_owned()));
         }
-        let said = Checkpoint::open(asked.checkpoint, &keys);
+        let said = Checkpoint::open(checkpoint, &keys);
         let said = said.map_err(|fault| Refusal::Unsigned(fault.to_string()))?;
         if asked.old > said.size {
-            return Err(Refusal::Malformed("the old size is larger than the checkpoint's"));
+            let fault = "the old size is larger than the checkpoint's";
+            return Err(Refusal::Malformed(fault.to_owned()));
         }
         let _turn = self.turn.lock().await;
-        let known = self.known(&origin, &keys)?;
+        let known = self.known(origin, &keys)?;
         let (known_size, known_root) = known.unwrap_or((0, Tree::default().root()));
         if asked.old != known_size || (asked.old == said.size && said.root != known_root) {
             return Err(Refusal::Knows(known_size));
@@ -168,27 +135,24 @@ impl Witness {
         // From nothing, and from the same, there is nothing to prove.
         let needs_none = known_size == 0 || known_size == said.size;
         let is_shown = match needs_none {
-            true => asked.proof.is_empty(),
-            false => proof::is_consistent(&asked.proof, new, old),
+            true => asked.hashes.is_empty(),
+            false => proof::is_consistent(&asked.hashes, new, old),
         };
         if !is_shown {
             return Err(Refusal::Inconsistent);
         }
         let failed = |what: &dyn std::fmt::Display| Refusal::Failed(what.to_string());
-        self.remember(&origin, asked.checkpoint).map_err(|error| failed(&error))?;
-        let text = note_text(asked.checkpoint).ok_or(Refusal::Malformed("it is no note"))?;
+        let kept = agent::replace(&self.folder, &file(origin), checkpoint);
+        kept.map_err(|error| failed(&error))?;
+        let text = note_text(checkpoint).ok_or(Refusal::Malformed("it is no note".to_owned()))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| failed(&error))?;
         let line = self.key.sign(&text, now.as_secs()).map_err(|error| failed(&error))?;
         Ok(String::from_utf8_lossy(&line.to_bytes()).into_owned())
     }
 
-    fn file(&self, origin: &str) -> PathBuf {
-        self.folder.join(format!("{}.checkpoint", hex::encode(Sha256::digest(origin))))
-    }
-
     /// What was cosigned last of a log.
     fn known(&self, origin: &str, keys: &Keys) -> Result<Option<(u64, Hash)>, Refusal> {
-        let file = self.file(origin);
+        let file = self.folder.join(file(origin));
         let failed = |what: &dyn std::fmt::Display| {
             Refusal::Failed(format!("what was cosigned is in {}: {what}", file.display()))
         };
@@ -200,17 +164,11 @@ impl Witness {
         let known = Checkpoint::open(&bytes, keys).map_err(|fault| failed(&fault))?;
         Ok(Some((known.size, known.root)))
     }
+}
 
-    /// Durable when it returns.
-    fn remember(&self, origin: &str, checkpoint: &[u8]) -> io::Result<()> {
-        let file = self.file(origin);
-        let new = file.with_extension("new");
-        let mut written = fs::File::create(&new)?;
-        written.write_all(checkpoint)?;
-        written.sync_all()?;
-        fs::rename(&new, &file)?;
-        fs::File::open(&self.folder)?.sync_all()
-    }
+/// Where it is kept what was cosigned last of a log.
+fn file(origin: &str) -> String {
+    format!("{}.checkpoint", hex::encode(Sha256::digest(origin)))
 }
 
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {

@@ -55,7 +55,7 @@ impl History {
         let Line { stream, version, command } = line;
         match self.versions.get_mut(&stream) {
             Some(before) => {
-                if version != *before + 1 {
+                if Some(version) != before.checked_add(1) {
                     fault(format!("stream {stream} goes from version {before} to {version}"));
                 }
                 *before = version;

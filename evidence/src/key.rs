@@ -237,8 +237,11 @@ impl Keys {
 
     /// The key that a signature is by.
     pub(crate) fn of(&self, signature: &Signature) -> Option<&VerifierKey> {
-        let is_it = |key: &&VerifierKey| key.name == signature.name() && key.id() == signature.id();
-        self.0.iter().find(is_it)
+        self.named(signature.name(), signature.id())
+    }
+
+    fn named(&self, name: &str, id: u32) -> Option<&VerifierKey> {
+        self.0.iter().find(|key| key.name == name && key.id() == id)
     }
 }
 
@@ -250,8 +253,7 @@ impl FromIterator<VerifierKey> for Keys {
 
 impl Verifiers for Keys {
     fn verifier(&self, name: &str, id: u32) -> Result<&dyn Verifier, VerificationError> {
-        let found = self.0.iter().find(|key| key.name == name && key.id() == id);
         let unknown = || VerificationError::UnknownKey { name: name.to_owned(), id };
-        found.map(|key| key as &dyn Verifier).ok_or_else(unknown)
+        self.named(name, id).map(|key| key as &dyn Verifier).ok_or_else(unknown)
     }
 }

@@ -126,10 +126,9 @@ async fn read<P>(
     wanted.sort_unstable_by_key(|tile| (tile.level(), tile.level_index(), tile.width()));
     wanted.dedup_by_key(|tile| (tile.level(), tile.level_index()));
     let tiles = wanted.iter().map(|tile| {
-        let (level, index) = (tile.level(), tile.level_index());
-        let all = size / WIDTH.pow(u32::from(level));
-        let width = all.saturating_sub(index * WIDTH).min(WIDTH);
-        let tile = Piece { kind: Kind::Hashes { level }, index, width };
+        let (kind, index) = (Kind::Hashes { level: tile.level() }, tile.level_index());
+        let width = kind.count(size).saturating_sub(index * WIDTH).min(WIDTH);
+        let tile = Piece { kind, index, width };
         async move { Ok::<_, Failure>((tile, hashes_of(source, tile).await?)) }
     });
     hashes.read = Some(futures::future::try_join_all(tiles).await?);

@@ -8,7 +8,11 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use tlog_tiles::{Hash, record_hash};
 
-use crate::{Checkpoint, CheckpointFault, Keys, proof};
+use crate::{
+    Checkpoint, CheckpointFault, Keys,
+    lines::{decimal, hashes, write_hashes},
+    proof,
+};
 
 /// The first line of a receipt.
 const FORMAT: &str = "c2sp.org/tlog-proof@v1";
@@ -59,11 +63,8 @@ impl Receipt {
             data.map_err(|_| fault("its extra data are no base64"))?;
         }
         let index = lines.next().and_then(|line| line.strip_prefix("index "));
-        let index = index.filter(|digits| *digits == "0" || !digits.starts_with(['0', '+']));
-        let index = index.and_then(|digits| digits.parse().ok());
-        let index = index.ok_or(fault("it does not say at which index"))?;
-        let hashes: Result<Vec<Hash>, _> = lines.map(Hash::parse_hash).collect();
-        let hashes = hashes.map_err(|_| fault("a line of its proof is no hash in base64"))?;
+        let index = index.and_then(decimal).ok_or(fault("it does not say at which index"))?;
+        let hashes = hashes(lines).ok_or(fault("a line of its proof is no hash in base64"))?;
         Ok(Receipt { index, hashes, checkpoint: checkpoint.to_owned() })
     }
 
@@ -83,9 +84,7 @@ impl Receipt {
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{FORMAT}\nindex {}", self.index)?;
-        for hash in &self.hashes {
-            writeln!(f, "{}", BASE64_STANDARD.encode(hash.0))?;
-        }
+        write_hashes(f, &self.hashes)?;
         write!(f, "\n{}", self.checkpoint)
     }
 }

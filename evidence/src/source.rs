@@ -68,12 +68,7 @@ impl Source {
     /// What is at a path; none when nothing is.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, SourceError> {
         match self {
-            Source::Storage(storage) => match storage.get(path).await? {
-                Some(bytes) if bytes.len() > PIECE_BYTES_MAX => {
-                    Err(SourceError::TooLarge { name: path.to_owned() })
-                }
-                found => Ok(found),
-            },
+            Source::Storage(storage) => Ok(storage.get(path).await?),
             Source::Address(client, url, token) => {
                 let url = url.join(path).map_err(|_| SourceError::Unknown(path.to_owned()))?;
                 let mut tries = 1;

@@ -13,6 +13,8 @@ use object_store::{
 };
 use reqwest::Url;
 
+use crate::source::PIECE_BYTES_MAX;
+
 /// How an address of a bucket begins.
 const BUCKET: &str = "s3://";
 
@@ -46,6 +48,8 @@ pub enum StorageError {
     NoBucket { name: String },
     #[error("cannot make the folder {name}: {error}")]
     NoFolder { name: String, error: io::Error },
+    #[error("{path} in {place} has more than {PIECE_BYTES_MAX} bytes")]
+    TooLarge { place: String, path: String },
     #[error("{place} does not answer for {path}: {error}")]
     Away { place: String, path: String, error: Error },
 }
@@ -86,12 +90,16 @@ impl Storage {
         |error| StorageError::Away { place, path, error }
     }
 
-    /// What is at a path; none when nothing is.
+    /// What is at a path; none when nothing is. What is larger than any piece is not read.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
         let found = match self.store.get(&self.at(path)).await {
             Err(Error::NotFound { .. }) => return Ok(None),
             found => found.map_err(self.away(path))?,
         };
+        if found.meta.size > PIECE_BYTES_MAX as u64 {
+            let (place, path) = (self.name.to_string(), path.to_owned());
+            return Err(StorageError::TooLarge { place, path });
+        }
         found.bytes().await.map(Some).map_err(self.away(path))
     }
 

@@ -19,6 +19,18 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// How many entries, or hashes of this level, a log of so many entries has.
+    pub(crate) fn count(self, entries: u64) -> u64 {
+        match self {
+            Kind::Entries => entries,
+            Kind::Hashes { level } => {
+                WIDTH.checked_pow(level.into()).map_or(0, |each| entries / each)
+            }
+        }
+    }
+}
+
 /// A tile or a bundle of entries. Written as its path below the log's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -35,18 +47,11 @@ impl Piece {
     pub fn full(self) -> Piece {
         Piece { width: WIDTH, ..self }
     }
-}
 
-impl Piece {
     /// Whether a log of so many entries has it.
     pub fn is_within(&self, entries: u64) -> bool {
-        let level = match self.kind {
-            Kind::Entries => 0,
-            Kind::Hashes { level } => u32::from(level),
-        };
-        let count = WIDTH.checked_pow(level).map_or(0, |each| entries / each);
         let end = self.index.checked_mul(WIDTH).and_then(|first| first.checked_add(self.width));
-        end.is_some_and(|end| end <= count)
+        end.is_some_and(|end| end <= self.kind.count(entries))
     }
 }
 
@@ -106,11 +111,7 @@ impl fmt::Display for Piece {
 
 /// All pieces of a kind that a log with so many entries has, from the left to the right.
 pub fn pieces(kind: Kind, entries: u64) -> impl Iterator<Item = Piece> {
-    let level = match kind {
-        Kind::Entries => 0,
-        Kind::Hashes { level } => u32::from(level),
-    };
-    let count = WIDTH.checked_pow(level).map_or(0, |each| entries / each);
+    let count = kind.count(entries);
     (0..count.div_ceil(WIDTH)).map(move |index| {
         let width = (count - index * WIDTH).min(WIDTH);
         Piece { kind, index, width }

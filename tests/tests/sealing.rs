@@ -84,6 +84,12 @@ async fn until_size(http: &Http, least: u64) -> Value {
     until(http, |log| size(log) >= least).await
 }
 
+/// As many events more, published; the position of the last, and what is published then.
+async fn grow_sealed(http: &Http, from: usize, count: usize) -> (u64, Value) {
+    let last = grow(http, from, count).await;
+    (last, until_size(http, last).await)
+}
+
 /// What `node0 verify` says of a published log.
 fn verified(folder: &Path, key: &str, more: &[&str]) -> Value {
     let arguments = [&["verify", text(folder), "--json", "--key", key][..], more].concat();
@@ -101,8 +107,7 @@ async fn a_log_is_published_as_it_grows_and_anybody_can_verify_it() {
     let first = own.folder().join("first");
     fs::write(&first, before["checkpoint"].as_str().unwrap()).unwrap();
     // Past the end of the first tile.
-    let last = grow(&http, 0, 300).await;
-    let log = until_size(&http, last).await;
+    let (_, log) = grow_sealed(&http, 0, 300).await;
     let key = key(&own);
     assert_eq!(log["keys"], json!([key]));
     let report = verified(&published(&own), &key, &["--older", text(&first)]);
@@ -132,8 +137,7 @@ async fn pieces_are_served_as_the_specification_asks() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
     let http = server.http();
-    let last = grow(&http, 0, 260).await;
-    let log = until_size(&http, last).await;
+    let (_, log) = grow_sealed(&http, 0, 260).await;
     let checkpoint = http.get("/log/checkpoint").await;
     assert_eq!(checkpoint.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(checkpoint.header("cache-control"), "no-cache");
@@ -223,8 +227,7 @@ async fn proofs_are_made_for_every_size_that_the_log_had() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
     let http = server.http();
-    let last = grow(&http, 0, 12).await;
-    let log = until_size(&http, last).await;
+    let (_, log) = grow_sealed(&http, 0, 12).await;
     let now = size(&log);
     let hash = |text: &Value| evidence::Hash::parse_hash(text.as_str().unwrap()).unwrap();
     let hashes = |list: &Value| list.as_array().unwrap().iter().map(hash).collect::<Vec<_>>();
@@ -309,8 +312,7 @@ async fn of_two_servers_one_seals_and_the_other_takes_over_when_it_is_killed() {
     let older = own.folder().join("older");
     fs::copy(published(&own).join("checkpoint"), &older).unwrap();
     first.kill();
-    let last = grow(&second.http(), 5, 5).await;
-    until_size(&second.http(), last).await;
+    grow_sealed(&second.http(), 5, 5).await;
     verified(&published(&own), &key(&own), &["--older", text(&older)]);
     second.stop();
 }
@@ -319,8 +321,7 @@ async fn of_two_servers_one_seals_and_the_other_takes_over_when_it_is_killed() {
 async fn one_key_takes_the_place_of_another_while_receipts_go_on_to_hold() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 0, 3).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), 0, 3).await;
     let old = key(&own);
     let older = own.folder().join("older");
     fs::copy(published(&own).join("checkpoint"), &older).unwrap();
@@ -328,8 +329,7 @@ async fn one_key_takes_the_place_of_another_while_receipts_go_on_to_hold() {
     let both = keys(&own, "rotate");
     assert_eq!((both.len(), &both[1]), (2, &old));
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 3, 3).await;
-    let log = until_size(&server.http(), last).await;
+    let (_, log) = grow_sealed(&server.http(), 3, 3).await;
     assert_eq!(log["keys"], json!(both));
     // Whoever knows one of the two is content.
     for key in &both {
@@ -341,8 +341,7 @@ async fn one_key_takes_the_place_of_another_while_receipts_go_on_to_hold() {
     assert_eq!(keys(&own, "retire"), both[..1]);
     // What the old key alone has signed is ours no more: the newest is signed by both.
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 6, 3).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), 6, 3).await;
     verified(&published(&own), &both[0], &[]);
     let output = run(["verify", text(&published(&own)), "--key", &old]);
     assert_eq!(output.status.code(), Some(1));
@@ -382,8 +381,7 @@ async fn a_sealer_that_is_killed_at_any_moment_never_signs_two_roots_of_one_size
         }
     }
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), next, 1).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), next, 1).await;
     let older: Vec<&str> = kept.iter().flat_map(|file| ["--older", text(file)]).collect();
     let report = verified(&published(&own), &key(&own), &older);
     assert!(report["older"].as_array().unwrap().len() > 4, "{report}");

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use evidence::{Keys, Receipt};
+use evidence::Receipt;
 use serde_json::json;
 
 use super::{Failure, terminal::Terminal, verify};
@@ -32,8 +32,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let terminal = Terminal::new(arguments.json);
-    let keys = Keys::parse(&arguments.keys)
-        .map_err(|error| Failure::usage(format!("A key is no verifier key: {error}")))?;
+    let keys = verify::keys(&arguments.keys)?;
     let text = verify::read(&arguments.receipt)?;
     let record = verify::read(&arguments.record)?;
     let name = arguments.receipt.display();

@@ -46,8 +46,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let terminal = Terminal::new(arguments.json);
-    let keys = Keys::parse(&arguments.keys)
-        .map_err(|error| Failure::usage(format!("A key is no verifier key: {error}")))?;
+    let keys = keys(&arguments.keys)?;
     let token = token(arguments.token_file.as_deref())?;
     let source = Source::of(&arguments.source, token.as_deref()).map_err(Failure::usage)?;
     let checkpoint = match &arguments.checkpoint {
@@ -131,6 +130,11 @@ async fn verified(
     })?;
     let said = Said { streams: records.streams(), commands: records.commands() };
     Ok((report, (!arguments.foreign).then_some(said)))
+}
+
+/// The keys that were given.
+pub(super) fn keys(given: &[String]) -> Result<Keys, Failure> {
+    Keys::parse(given).map_err(|error| Failure::usage(format!("A key is no verifier key: {error}")))
 }
 
 /// Whether as many have cosigned as must have.

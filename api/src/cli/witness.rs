@@ -2,18 +2,20 @@
 //!
 //! Needs neither a database nor a log of ours.
 
-use std::{fs, io, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use evidence::{Role, SignerKey, VerifierKey};
+use evidence::{KeyFault, Role, VerifierKey};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{Failure, terminal::Terminal};
-use crate::{config::Config, seal::keys, shutdown::Shutdown, witness::Witness};
-
-/// The file of its key, in its folder.
-const KEY_FILE: &str = "witness.key";
+use crate::{
+    config::Config,
+    seal::keys::{self, KeysError},
+    shutdown::Shutdown,
+    witness::Witness,
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -37,7 +39,17 @@ pub async fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure> 
     if let Some(other) = logs.iter().find(|key| key.role() != Role::Log) {
         return Err(Failure::usage(format!("{other} is a witness's key, not a log's")));
     }
-    let key = key(arguments)?;
+    let key = keys::of_witness(&arguments.folder, arguments.name.clone());
+    let key = key.map_err(|error| match error {
+        KeysError::Nameless(_) => Failure::usage(format!("{error}: --name says what it is called")),
+        KeysError::Malformed(KeyFault::Name) => Failure::usage(error),
+        KeysError::Malformed(_)
+        | KeysError::Count { .. }
+        | KeysError::OfWitness(_)
+        | KeysError::OfLog(_)
+        | KeysError::Names { .. } => Failure::refused(error),
+        KeysError::File { .. } => Failure::unreachable(error),
+    })?;
     let public = key.public().to_string();
     let witness = Witness::open(key, logs, &arguments.folder).map_err(Failure::unreachable)?;
     let mut shutdown = Shutdown::listen().map_err(Failure::unreachable)?;
@@ -57,31 +69,4 @@ pub async fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure> 
         })
         .await
         .map_err(Failure::unreachable)
-}
-
-/// Its key; one is made where there is none.
-fn key(arguments: &Arguments) -> Result<SignerKey, Failure> {
-    let path = arguments.folder.join(KEY_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            let key: SignerKey = text.trim().parse().map_err(|fault| {
-                Failure::refused(format!("{} holds no key: {fault}", path.display()))
-            })?;
-            match key.public().role() {
-                Role::Cosigner => Ok(key),
-                Role::Log => Err(Failure::refused(format!("{} holds a log's key", path.display()))),
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let Some(name) = &arguments.name else {
-                return Err(Failure::usage("It has no key yet: --name says what it is called"));
-            };
-            let key = SignerKey::generate(Role::Cosigner, name).map_err(Failure::usage)?;
-            fs::create_dir_all(&arguments.folder).map_err(Failure::unreachable)?;
-            keys::keep(&arguments.folder, KEY_FILE, std::slice::from_ref(&key))
-                .map_err(Failure::unreachable)?;
-            Ok(key)
-        }
-        Err(error) => Err(Failure::unreachable(format!("Cannot read {}: {error}", path.display()))),
-    }
 }

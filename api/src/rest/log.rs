@@ -162,13 +162,11 @@ pub async fn inclusion(
 ) -> Result<InclusionProof, Problem> {
     let published = published(app)?;
     let (now, size, root) = tree(published, size).await?;
-    if position == 0 || position > size {
-        return Err(beyond(app, &now, position));
-    }
-    let proved = published.inclusion(&now, (size, root), position).await?;
+    let index = index(app, &now, size, position)?;
+    let proved = published.inclusion(&now, (size, root), index).await?;
     Ok(InclusionProof {
         position: position.to_string(),
-        leaf_index: (position - 1).to_string(),
+        leaf_index: index.to_string(),
         leaf_hash: base64(proved.leaf),
         tree_size: size.to_string(),
         root: base64(root),
@@ -202,10 +200,8 @@ pub async fn consistency(
 pub async fn receipt(app: &App, position: u64) -> Result<String, Problem> {
     let published = published(app)?;
     let now = published.now()?;
-    if position == 0 || position > now.size {
-        return Err(beyond(app, &now, position));
-    }
-    Ok(published.receipt(&now, position).await?.to_string())
+    let index = index(app, &now, now.size, position)?;
+    Ok(published.receipt(now, index).await?.to_string())
 }
 
 /// The tree of a size: its root is proved by what is published.
@@ -224,13 +220,16 @@ async fn tree(published: &Published, size: Option<u64>) -> Result<(Now, u64, Has
     Ok((now, size, root))
 }
 
-/// There is no such event in the tree: not yet, or not at all.
-fn beyond(app: &App, now: &Now, position: u64) -> Problem {
-    if position > now.size && position <= app.head() {
-        let detail = format!("the event at {position} is not published yet: {} are", now.size);
-        return Problem::new(Kind::NotSealed, detail);
+/// Where the event at a position is in the tree of a size; if it is not, not yet or not at all.
+fn index(app: &App, now: &Now, size: u64, position: u64) -> Result<u64, Problem> {
+    match position.checked_sub(1) {
+        Some(index) if index < size => Ok(index),
+        Some(_) if position > now.size && position <= app.head() => {
+            let detail = format!("the event at {position} is not published yet: {} are", now.size);
+            Err(Problem::new(Kind::NotSealed, detail))
+        }
+        Some(_) | None => Err(Problem::not_found("event at position", position)),
     }
-    Problem::not_found("event at position", position)
 }
 
 /// `GET /api/v1/log`.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use event_store::{EventStore, Filter, Seal, StoreError, StoredEvent};
+use event_store::{EventStore, Filter, StoreError, StoredEvent};
 use evidence::{
     CHECKPOINT, Checkpoint, Edge, Failure, Filled, Found, Hash, Keys, Piece, SignerKey, Source,
     SourceError, Storage, StorageError,
@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::{
-    Options,
+    Known, Now, Options,
     witnesses::{Cosigning, Witnesses},
 };
 
@@ -44,7 +44,7 @@ pub(super) struct Sealer {
     witnesses: Witnesses,
     interval: Duration,
     holder: Uuid,
-    state: watch::Sender<Seal>,
+    state: watch::Sender<Known>,
 }
 
 /// The seal in our hand.
@@ -57,12 +57,11 @@ struct Held {
     partials: Vec<Piece>,
 }
 
-/// A checkpoint of ours.
-#[derive(Clone)]
+/// What is signed: by Ed25519 the same checkpoint whenever it is signed again.
+#[derive(Clone, Copy, PartialEq)]
 struct Signed {
     size: u64,
     root: Hash,
-    text: String,
 }
 
 /// Why a round came to nothing.
@@ -73,6 +72,9 @@ enum SealError {
     Refused(String),
     #[error("another process holds the seal")]
     Lost,
+    /// The tiles are not those of the log.
+    #[error(transparent)]
+    Differs(Found),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -85,8 +87,17 @@ enum SealError {
     Unsigned(String),
 }
 
+impl From<Failure> for SealError {
+    fn from(failure: Failure) -> SealError {
+        match failure {
+            Failure::Found(found) => SealError::Differs(found),
+            Failure::Unread(error) => SealError::Unread(error),
+        }
+    }
+}
+
 impl Sealer {
-    pub(super) fn new(store: EventStore, options: Options, state: watch::Sender<Seal>) -> Sealer {
+    pub(super) fn new(store: EventStore, options: Options, state: watch::Sender<Known>) -> Sealer {
         Sealer {
             store,
             source: Source::Storage(options.storage.clone()),
@@ -153,27 +164,31 @@ impl Sealer {
     /// Lets everybody here know how far it is.
     async fn tell(&self) -> Result<(), StoreError> {
         let seal = self.store.seal().await?;
-        self.state.send_if_modified(|known| {
-            let differs = *known != seal;
-            *known = seal;
-            differs
+        if self.state.borrow().seal == seal {
+            return Ok(());
+        }
+        let now = seal.published.clone().and_then(|checkpoint| {
+            match Checkpoint::open(checkpoint.as_bytes(), &self.public) {
+                Ok(Checkpoint { size, root, .. }) => Some(Now { size, root, checkpoint }),
+                Err(fault) => {
+                    warn!(%fault, "another server publishes by other keys");
+                    None
+                }
+            }
         });
+        self.state.send_replace(Known { seal, now });
         Ok(())
     }
 
     /// Goes on from what was signed last, by the database, by what is published and by the
     /// witnesses: the most of it counts, and the log must have all of it.
     async fn take_up(&self, fence: u64) -> Result<Held, SealError> {
-        let seal = self.store.seal().await?;
-        let recorded = seal.signed.map(|signed| Signed {
-            size: signed.size,
-            root: Hash(signed.root),
-            text: signed.checkpoint,
-        });
+        let recorded = self.store.seal().await?.signed;
+        let recorded = recorded.map(|signed| Signed { size: signed.size, root: Hash(signed.root) });
         let published = self.published().await?;
-        if let (Some(one), Some(other)) = (&recorded, &published)
+        if let (Some(one), Some(other)) = (recorded, published)
             && one.size == other.size
-            && one.root != other.root
+            && one != other
         {
             return Err(SealError::Refused(format!(
                 "two roots of {} entries are signed: {} is recorded in the database, {} is \
@@ -181,22 +196,16 @@ impl Sealer {
                 one.size, one.root, other.root, self.storage
             )));
         }
-        let (published_size, recorded_size) = (size_of(&published), size_of(&recorded));
-        let newest = if published_size >= recorded_size { published } else { recorded };
-        let newest_size = size_of(&newest);
-        self.compare_with_witnesses(newest.as_ref()).await?;
-        let edge = match &newest {
+        let newest = recorded.into_iter().chain(published).max_by_key(|signed| signed.size);
+        let edge = match newest {
             None => Edge::default(),
             Some(newest) => self.edge_at(newest).await?,
         };
-        if let Some(newest) = &newest {
-            let Signed { size, root, text } = newest;
-            let recorded = self.store.record_signed(fence, *size, &root.0, text).await?;
-            if !recorded {
-                return Err(SealError::Lost);
-            }
+        self.compare_with_witnesses(&edge).await?;
+        if let Some(newest) = newest {
+            self.record(fence, newest).await?;
         }
-        info!(entries = newest_size, "took up the seal");
+        info!(entries = edge.size(), "took up the seal");
         let partials = edge.partials().into_iter().map(|(piece, _)| piece).collect();
         // Published or not, it is said again: the record of it may be missing.
         Ok(Held { fence, edge, unpublished: newest, partials })
@@ -205,9 +214,8 @@ impl Sealer {
     /// The checkpoint that is published, which must be ours.
     async fn published(&self) -> Result<Option<Signed>, SealError> {
         let Some(bytes) = self.source.get(CHECKPOINT).await? else { return Ok(None) };
-        let text = String::from_utf8_lossy(&bytes).into_owned();
         match Checkpoint::open(&bytes, &self.public) {
-            Ok(Checkpoint { size, root, .. }) => Ok(Some(Signed { size, root, text })),
+            Ok(Checkpoint { size, root, .. }) => Ok(Some(Signed { size, root })),
             Err(fault) => Err(SealError::Refused(format!(
                 "the checkpoint in {} is none of ours: {fault}. It belongs to another log, or it \
                  was changed; nothing is written over it",
@@ -216,13 +224,11 @@ impl Sealer {
         }
     }
 
-    async fn compare_with_witnesses(&self, newest: Option<&Signed>) -> Result<(), SealError> {
-        let asked = match newest {
-            Some(newest) => newest.text.clone(),
-            // That there is nothing is true of every log at first.
-            None => self.sign(0, Edge::default().root())?,
-        };
-        let size = newest.map_or(0, |newest| newest.size);
+    /// Whether witnesses have seen no more than there is. (That there is nothing yet is true of
+    /// every log at first.)
+    async fn compare_with_witnesses(&self, edge: &Edge) -> Result<(), SealError> {
+        let size = edge.size();
+        let asked = self.sign(Signed { size, root: edge.root() })?;
         match self.witnesses.seen(&asked, size).await {
             Cosigning::Done(_) => Ok(()),
             Cosigning::Missing(because) => Err(SealError::Unwitnessed(because)),
@@ -232,7 +238,7 @@ impl Sealer {
 
     /// The edge of the log as it was signed: by its tiles, or, when they are not all there, by the
     /// log itself, which must have that root.
-    async fn edge_at(&self, signed: &Signed) -> Result<Edge, SealError> {
+    async fn edge_at(&self, signed: Signed) -> Result<Edge, SealError> {
         let size = signed.size;
         let head = self.store.head().await?.position;
         if head < size {
@@ -243,35 +249,28 @@ impl Sealer {
             )));
         }
         match self.edge_of_tiles(signed).await {
-            Ok(edge) => Ok(edge),
-            Err(Either::Failed(error)) => Err(error),
-            Err(Either::Differs(found)) => {
+            Err(SealError::Differs(found)) => {
                 warn!(%found, "the tiles are not those of the log: they are made anew");
                 self.made_anew(signed).await
             }
+            edge => edge,
         }
     }
 
-    async fn edge_of_tiles(&self, signed: &Signed) -> Result<Edge, Either> {
-        let Signed { size, root, .. } = *signed;
+    async fn edge_of_tiles(&self, Signed { size, root }: Signed) -> Result<Edge, SealError> {
         let partial = Edge::partial(size);
         // The last event at least: its hash stands for all before it, as nothing is ever changed.
-        let first = size - partial.max(1).min(size);
-        let events = self.events(first, size).await.map_err(Either::Failed)?;
-        if let Some(last) = events.last() {
-            let tiles = Tiles { source: &self.source, size };
-            let proved = proof::inclusion(tiles, (size, root), size - 1).await?;
-            if proved.leaf != record_hash(&last.record) {
-                let tile = Piece {
-                    kind: evidence::Kind::Hashes { level: 0 },
-                    index: (size - 1) / evidence::WIDTH,
-                    width: evidence::WIDTH,
-                };
-                return Err(Either::Differs(Found::Entry { index: size - 1, tile }));
+        let events = self.events(size.saturating_sub(partial.max(1)), size).await?;
+        if let Some(last) = events.last().filter(|_| partial == 0) {
+            let (tiles, index) = (Tiles { source: &self.source, size }, size - 1);
+            if proof::inclusion(tiles, (size, root), index).await?.leaf != record_hash(&last.record)
+            {
+                let because = "it is another event than the one that was signed".to_owned();
+                return Err(SealError::Differs(Found::Wrong { index, because }));
             }
         }
-        let skipped = events.len() - usize::try_from(partial).unwrap_or(0).min(events.len());
-        let entries = events.iter().skip(skipped).map(|event| &event.record[..]);
+        // One of a full bundle is none of the edge.
+        let entries = events.iter().filter(|_| partial > 0).map(|event| &event.record[..]);
         Ok(Edge::load(&self.source, size, root, entries).await?)
     }
 
@@ -286,7 +285,7 @@ impl Sealer {
 
     /// All tiles up to what was signed, out of the log. Nothing is written unless the log has the
     /// root that was signed: what is there may be all the evidence there is.
-    async fn made_anew(&self, signed: &Signed) -> Result<Edge, SealError> {
+    async fn made_anew(&self, signed: Signed) -> Result<Edge, SealError> {
         let (edge, _) = self.grow(Edge::default(), signed.size, false).await?;
         if edge.root() != signed.root {
             return Err(SealError::Refused(format!(
@@ -353,16 +352,13 @@ impl Sealer {
             let partials = edge.partials();
             let kept: Vec<Piece> = partials.iter().map(|(piece, _)| *piece).collect();
             self.keep(partials).await?;
-            let (size, root) = (edge.size(), edge.root());
-            let text = self.sign(size, root)?;
-            if !self.store.record_signed(held.fence, size, &root.0, &text).await? {
-                return Err(SealError::Lost);
-            }
+            let signed = Signed { size: edge.size(), root: edge.root() };
+            self.record(held.fence, signed).await?;
             held.edge = edge;
-            held.unpublished = Some(Signed { size, root, text });
+            held.unpublished = Some(signed);
             held.partials.extend(kept);
         }
-        if let Some(signed) = &held.unpublished
+        if let Some(signed) = held.unpublished
             && self.publish(held.fence, signed).await?
         {
             held.unpublished = None;
@@ -370,16 +366,25 @@ impl Sealer {
         self.tidy(held, &full).await
     }
 
-    fn sign(&self, size: u64, root: Hash) -> Result<String, SealError> {
+    async fn record(&self, fence: u64, signed: Signed) -> Result<(), SealError> {
+        let text = self.sign(signed)?;
+        let Signed { size, root } = signed;
+        match self.store.record_signed(fence, size, &root.0, &text).await? {
+            true => Ok(()),
+            false => Err(SealError::Lost),
+        }
+    }
+
+    fn sign(&self, Signed { size, root }: Signed) -> Result<String, SealError> {
         let signed = Checkpoint::sign(size, root, &self.keys);
         let signed = signed.map_err(|fault| SealError::Unsigned(fault.to_string()))?;
         String::from_utf8(signed).map_err(|fault| SealError::Unsigned(fault.to_string()))
     }
 
     /// Publishes a checkpoint when enough witnesses have cosigned it.
-    async fn publish(&self, fence: u64, signed: &Signed) -> Result<bool, SealError> {
-        let Signed { size, root, text } = signed;
-        let text = match self.witnesses.cosign(&self.source, (*size, *root), text).await {
+    async fn publish(&self, fence: u64, signed: Signed) -> Result<bool, SealError> {
+        let (text, Signed { size, root }) = (self.sign(signed)?, signed);
+        let text = match self.witnesses.cosign(&self.source, (size, root), &text).await {
             Cosigning::Done(text) => text,
             Cosigning::Missing(because) => {
                 warn!(%because, "not published yet");
@@ -388,7 +393,7 @@ impl Sealer {
             Cosigning::Contradicted(because) => return Err(SealError::Refused(because)),
         };
         self.storage.put(CHECKPOINT, text.clone().into()).await?;
-        if self.store.record_published(fence, *size, &text).await? {
+        if self.store.record_published(fence, size, &text).await? {
             Ok(true)
         } else {
             Err(SealError::Lost)
@@ -405,26 +410,5 @@ impl Sealer {
             }
         }
         Ok(())
-    }
-}
-
-fn size_of(signed: &Option<Signed>) -> u64 {
-    signed.as_ref().map_or(0, |signed| signed.size)
-}
-
-/// Why there is no edge.
-enum Either {
-    /// It could not be read.
-    Failed(SealError),
-    /// The tiles are not those of the log.
-    Differs(Found),
-}
-
-impl From<Failure> for Either {
-    fn from(failure: Failure) -> Either {
-        match failure {
-            Failure::Found(found) => Either::Differs(found),
-            Failure::Unread(error) => Either::Failed(error.into()),
-        }
     }
 }

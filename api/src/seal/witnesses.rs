@@ -5,9 +5,8 @@
 
 use std::{fmt, str::FromStr, sync::Mutex, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use evidence::{
-    Hash, Keys, Role, Source, VerifierKey,
+    Hash, Keys, Role, Source, Submission, VerifierKey,
     proof::{self, Tiles},
 };
 use futures::future::join_all;
@@ -119,7 +118,8 @@ impl Witnesses {
     pub async fn seen(&self, checkpoint: &str, size: u64) -> Cosigning {
         let asked = self.list.iter().zip(&self.seen).map(async |(witness, seen)| {
             // Whoever has seen nothing takes it; whoever has says how much.
-            match self.ask(witness, 0, &[], checkpoint).await {
+            let asked = Submission { old: 0, hashes: Vec::new(), checkpoint };
+            match self.ask(witness, &asked).await {
                 Answer::Knows(known) => {
                     *locked(seen) = known;
                     Ok(known)
@@ -203,17 +203,12 @@ impl Witnesses {
                 )));
             }
             let proved = proof::consistency(Tiles { source, size }, (size, root), old).await;
-            let proved = proved.map_err(|failure| failure.to_string())?;
-            // Equal sizes need no proof.
-            let hashes = if old == size { &[][..] } else { &proved.hashes[..] };
-            match self.ask(witness, old, hashes, checkpoint).await {
+            let hashes = proved.map_err(|failure| failure.to_string())?.hashes;
+            match self.ask(witness, &Submission { old, hashes, checkpoint }).await {
                 Answer::Cosigned(lines) => {
                     let line = own_line(witness, &lines, checkpoint)?;
                     *locked(seen) = size;
                     return Ok(Ok(line));
-                }
-                Answer::Knows(known) if known == old => {
-                    return Err("it says that it knows what we said that it knows".to_owned());
                 }
                 Answer::Knows(known) => *locked(seen) = known,
                 Answer::OtherRoot => {
@@ -228,15 +223,8 @@ impl Witnesses {
         Err("it has seen another size each time it was asked".to_owned())
     }
 
-    async fn ask(&self, witness: &Witness, old: u64, hashes: &[Hash], checkpoint: &str) -> Answer {
-        let mut body = format!("old {old}\n");
-        for hash in hashes {
-            body.push_str(&STANDARD.encode(hash.0));
-            body.push('\n');
-        }
-        body.push('\n');
-        body.push_str(checkpoint);
-        let sent = self.client.post(witness.submission()).body(body).send().await;
+    async fn ask(&self, witness: &Witness, asked: &Submission<'_>) -> Answer {
+        let sent = self.client.post(witness.submission()).body(asked.to_string()).send().await;
         let response = match sent {
             Ok(response) => response,
             Err(error) => return Answer::Nothing(error.without_url().to_string()),
@@ -249,7 +237,7 @@ impl Witnesses {
         match status {
             StatusCode::OK => Answer::Cosigned(text),
             StatusCode::CONFLICT => match text.trim_end().parse() {
-                Ok(known) if known != old => Answer::Knows(known),
+                Ok(known) if known != asked.old => Answer::Knows(known),
                 Ok(_) | Err(_) => Answer::OtherRoot,
             },
             _ => Answer::Nothing(format!("{status}: {}", text.trim_end())),

@@ -59,18 +59,13 @@ pub async fn submit(State(app): State<App>, request: Request) -> Result<Response
     };
     let mut outcomes = execute(&app, visit, actor, &conditions, read).await?;
     let last = batch::last_position(&outcomes);
-    if let (Some(wait_ms), Some(position)) = (conditions.wait_ms, last) {
-        // They are done whatever the read models do: being behind is not an error of theirs.
-        app.all_reflect(position, wait_ms).await;
-    }
+    // Many have no receipt to wait for.
+    let conditions = Conditions { wait_sealed: conditions.wait_sealed && alone, ..conditions };
+    let waited = super::wait(&app, &conditions, last).await;
     match outcomes.pop() {
         Some(outcome) if alone => {
             let outcome = outcome?;
-            let receipt = match outcome.position.filter(|_| conditions.wait_sealed) {
-                Some(position) => super::sealed(&app, position).await,
-                None => None,
-            };
-            let told = Reply::of(&outcome, receipt.as_deref());
+            let told = Reply::of(&outcome, waited.receipt.as_deref());
             Ok(super::json_reply(&app, &told, outcome.position))
         }
         last => {

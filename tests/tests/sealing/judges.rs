@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use serde_json::Value;
 use tests::{http::Http, node0::Node0, own_cluster::OwnCluster};
 
-use super::{grow, key, published, text, until_size};
+use super::{grow_sealed, key, published, text};
 
 /// Where Debian has Go's libraries.
 const GOPATH: &str = "/usr/share/gocode";
@@ -25,8 +25,7 @@ async fn the_reference_code_of_gos_checksum_database_walks_our_log_and_checks_ou
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
     let http: Http = server.http();
-    let last = grow(&http, 0, 600).await;
-    until_size(&http, last).await;
+    let (last, _) = grow_sealed(&http, 0, 600).await;
     let mut arguments = vec![text(&published(&own)).to_owned(), key(&own)];
     for position in [1, 256, 257, last] {
         let receipt = http.get(&format!("/api/v1/log/receipts/{position}")).await.expect(200);

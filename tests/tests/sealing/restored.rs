@@ -16,7 +16,7 @@ use tests::{
     pristine,
 };
 
-use super::{PATIENCE, grow, key, published, size, text, until, until_size, verified};
+use super::{PATIENCE, grow, grow_sealed, key, published, size, text, until, until_size, verified};
 
 /// The database of a data folder, kept beside it.
 struct Backup(OwnCluster);
@@ -38,14 +38,12 @@ impl Backup {
 async fn a_database_that_lacks_what_was_signed_is_not_sealed_on_until_it_is_there_again() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 0, 10).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), 0, 10).await;
     server.stop();
     let before = Backup::of(&own);
 
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 10, 40).await;
-    until_size(&server.http(), last).await;
+    let (last, _) = grow_sealed(&server.http(), 10, 40).await;
     server.stop();
     let after = Backup::of(&own);
     let signed = fs::read(published(&own).join("checkpoint")).unwrap();
@@ -73,8 +71,7 @@ async fn a_database_that_lacks_what_was_signed_is_not_sealed_on_until_it_is_ther
     // The right one is put back: it goes on.
     after.put_back(&own);
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 200, 3).await;
-    let log = until_size(&server.http(), last).await;
+    let (_, log) = grow_sealed(&server.http(), 200, 3).await;
     assert_eq!(log["refused"], json!(null));
     verified(&published(&own), &key(&own), &["--older", text(&older)]);
     server.stop();
@@ -84,8 +81,7 @@ async fn a_database_that_lacks_what_was_signed_is_not_sealed_on_until_it_is_ther
 async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 0, 300).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), 0, 300).await;
     server.stop();
     let older = own.folder().join("older");
     fs::copy(published(&own).join("checkpoint"), &older).unwrap();
@@ -98,8 +94,7 @@ async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
             _ => fs::write(folder.join("tile/1/000.p/1"), [0; 16]).unwrap(),
         }
         let server = Node0::on_folder(own.folder());
-        let last = grow(&server.http(), 1_000 + round * 10, 2).await;
-        until_size(&server.http(), last).await;
+        let (last, _) = grow_sealed(&server.http(), 1_000 + round * 10, 2).await;
         server.stop();
         let report = verified(&folder, &key(&own), &["--older", text(&older)]);
         assert_eq!(report["entries"], last, "{lose}");
@@ -110,8 +105,7 @@ async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
 async fn an_event_that_was_changed_is_not_signed_again() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
-    let last = grow(&server.http(), 0, 10).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), 0, 10).await;
     let cluster = api::cluster::Cluster::attach(&own.options()).unwrap().unwrap();
     let pool = PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.unwrap();
     let change = "alter table events disable trigger all;
@@ -164,8 +158,7 @@ async fn a_storage_that_does_not_answer_holds_up_no_command_and_is_caught_up_wit
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
     let http = server.http();
-    let last = grow(&http, 0, 3).await;
-    until_size(&http, last).await;
+    grow_sealed(&http, 0, 3).await;
     let (folder, away) = (published(&own), own.folder().join("away"));
     fs::rename(&folder, &away).unwrap();
     fs::write(&folder, "no folder").unwrap();

@@ -9,7 +9,7 @@ use tests::{
     own_cluster::OwnCluster,
 };
 
-use super::{grow, key, published, text, until_size};
+use super::{grow_sealed, key, published, text};
 
 /// A log as it was published, and what it takes to publish it anew.
 struct Log {
@@ -23,8 +23,7 @@ struct Log {
 impl Log {
     async fn of(own: &OwnCluster) -> Log {
         let server = Node0::on_folder(own.folder());
-        let last = grow(&server.http(), 0, 320).await;
-        until_size(&server.http(), last).await;
+        let (last, _) = grow_sealed(&server.http(), 0, 320).await;
         server.stop();
         let folder = published(own);
         let secret = fs::read_to_string(own.folder().join("seal.key")).unwrap();

@@ -16,7 +16,7 @@ use tests::{
     pristine,
 };
 
-use super::{grow, key, keys, published, size, text, until, until_size, verified};
+use super::{grow, grow_sealed, key, keys, published, size, text, until, until_size, verified};
 
 /// A running `node0 witness`. Killed when it is dropped.
 struct Witness {
@@ -77,8 +77,7 @@ async fn what_is_published_is_cosigned_and_waits_while_the_witness_is_away() {
     let (witness_key, named) = (witness.key.clone(), witness.named());
     let server = serve(&own, &named);
     let http = server.http();
-    let last = grow(&http, 0, 5).await;
-    let log = until_size(&http, last).await;
+    let (_, log) = grow_sealed(&http, 0, 5).await;
     assert_eq!(log["witness_quorum"], 1);
     assert_eq!(log["witnesses"], json!([{ "name": "witness.example/w1", "key": witness_key }]));
     let both = ["--key", witness_key.as_str(), "--cosigned", "1"];
@@ -101,6 +100,13 @@ async fn what_is_published_is_cosigned_and_waits_while_the_witness_is_away() {
     until_size(&http, last).await;
     let all = ["--key", &witness_key, "--cosigned", "1", "--older", text(&older)];
     verified(&published(&own), &log_key, &all);
+    // Whoever takes it up again has it cosigned again, and one signature takes the other's place.
+    server.stop();
+    let server = serve(&own, &named);
+    until_size(&server.http(), last).await;
+    let signed = fs::read_to_string(published(&own).join("checkpoint")).unwrap();
+    assert_eq!(signed.matches("— witness.example/w1 ").count(), 1, "{signed}");
+    verified(&published(&own), &log_key, &all);
     // Who asks for two witnesses is not content with one.
     let folder = published(&own);
     let two =
@@ -116,8 +122,7 @@ async fn a_log_that_was_put_back_with_all_that_was_published_is_told_by_its_witn
     let ((own, log_key), memory) = (with_key(), OwnCluster::empty());
     let witness = Witness::start(memory.folder(), &log_key, &free_place());
     let server = serve(&own, &witness.named());
-    let last = grow(&server.http(), 0, 5).await;
-    until_size(&server.http(), last).await;
+    grow_sealed(&server.http(), 0, 5).await;
     server.stop();
     // The database and what was published, as they are now.
     let kept = OwnCluster::empty();
@@ -128,8 +133,7 @@ async fn a_log_that_was_put_back_with_all_that_was_published_is_told_by_its_witn
     };
     copied(&published(&own), kept.folder());
     let server = serve(&own, &witness.named());
-    let last = grow(&server.http(), 5, 7).await;
-    until_size(&server.http(), last).await;
+    let (last, _) = grow_sealed(&server.http(), 5, 7).await;
     server.stop();
     for folder in ["pg", "log"] {
         fs::remove_dir_all(own.folder().join(folder)).unwrap();
