@@ -10,6 +10,7 @@ mod loaders;
 mod mutations;
 mod node;
 mod pages;
+mod past;
 mod persisted;
 mod reply;
 mod request;

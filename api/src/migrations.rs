@@ -24,7 +24,8 @@ pub async fn run(connection: &mut PgConnection) -> Result<Vec<Applied>, MigrateE
     let table = &MIGRATOR.table_name;
     connection.ensure_migrations_table(table).await?;
     let before = connection.list_applied_migrations(table).await?;
-    MIGRATOR.run(&mut *connection).await?;
+    // As `run` does it, in a form that tasks may hold.
+    MIGRATOR.run_direct(None, &mut *connection, false).await?;
     let is_new = |version: i64| before.iter().all(|one| one.version != version);
     let new = MIGRATOR.iter().filter(|one| is_new(one.version));
     let applied = |one: &sqlx::migrate::Migration| Applied {

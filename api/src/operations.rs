@@ -988,6 +988,32 @@ impl Operation {
         &TABLE[self as usize]
     }
 
+    /// Whether it answers with one thing that may be asked for as it was.
+    pub fn has_a_past(self) -> bool {
+        matches!(
+            self,
+            Operation::GetChain
+                | Operation::GetHeader
+                | Operation::GetHeaderByHash
+                | Operation::GetValidator
+                | Operation::GetValidatorSet
+                | Operation::GetValidatorSetOfEpoch
+                | Operation::GetTransaction
+                | Operation::GetAccount
+                | Operation::GetAnchor
+                | Operation::GetBlock
+                | Operation::GetBlockAtHeight
+                | Operation::GetHeight
+                | Operation::GetFlag
+                | Operation::GetSetting
+                | Operation::GetAlertRule
+                | Operation::GetAlert
+                | Operation::GetSlo
+                | Operation::GetPeer
+                | Operation::GetPartition
+        )
+    }
+
     /// What it is for.
     pub fn class(self) -> Class {
         let asks_with_a_body = matches!(

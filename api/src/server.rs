@@ -16,8 +16,9 @@ use domain::{
     transaction::{self, Transaction},
 };
 use event_store::EventStore;
-use projections::Projections;
+use projections::{Past, Projections};
 use sqlx::PgPool;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -158,6 +159,8 @@ pub struct Surface {
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// The documents that GraphQL clients name by their hash.
     pub(crate) documents: graphql::Documents,
+    /// Where questions about the past are answered, once one was asked.
+    pub(crate) past: OnceCell<Past>,
     /// The GraphQL schema, built once.
     pub(crate) schema: graphql::Schema,
 }
@@ -187,6 +190,7 @@ pub fn build(state: AppState) -> (Router, App) {
         places,
         frames: live::Frames::default(),
         turn,
+        past: OnceCell::new(),
         documents: graphql::Documents::default(),
         schema,
     });
@@ -260,7 +264,7 @@ impl Surface {
     }
 
     /// Says how far the log goes, when that is as far as this position.
-    async fn is_within(&self, wanted: u64) -> Result<u64, Problem> {
+    pub(crate) async fn is_within(&self, wanted: u64) -> Result<u64, Problem> {
         let position = self.store.head().await?.position;
         if wanted > position { Err(live::beyond(position, wanted)) } else { Ok(position) }
     }

@@ -145,6 +145,11 @@ pub async fn hundred(
     Ok(load::http(process.address, connections, period, 100, request).await?)
 }
 
+pub fn get_bytes(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n")
+        .into_bytes()
+}
+
 pub fn post_bytes(path: &str, token: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\

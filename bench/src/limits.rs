@@ -47,10 +47,8 @@ const PASSWORD: &str = "correct horse battery staple";
 
 /// What became of a load.
 pub struct Came {
-    /// What was answered as it should be.
+    /// What was answered as it should be; how long it took counts from when it was due.
     pub answered: Figure,
-    /// 95 of 100 took no longer, from when they were due, in milliseconds.
-    pub p95_ms: f64,
     /// Health.
     pub health: Figure,
     /// Signs of life, which are of the class of votes.
@@ -163,21 +161,10 @@ pub async fn load(
         task??;
     }
     let Seen { answered, shed, failed } = std::mem::take(&mut *seen.lock().expect("no panic"));
-    let mut sorted = answered.clone();
-    sorted.sort_unstable();
-    let p95 = sorted.get(sorted.len() * 95 / 100).copied().unwrap_or_default();
     let (health, agreed) = (health?, agreed?);
     let vital_p99_ms = health.p99_ms.zip(agreed.p99_ms).map(|(one, other)| one.max(other));
     let answered = Figure::new(answered.len(), period, answered);
-    Ok(Came {
-        answered,
-        p95_ms: p95.as_secs_f64() * 1e3,
-        health,
-        agreed,
-        vital_p99_ms,
-        shed,
-        failed,
-    })
+    Ok(Came { answered, health, agreed, vital_p99_ms, shed, failed })
 }
 
 /// Asks the same thing now and then; each time it must be answered.

@@ -5,7 +5,7 @@
 //! Knows no test: nothing here passes or fails. On a shared machine only ratios of one run count.
 //!
 //! `bench [--rounds 3] [--seconds 3] [--node0 PROGRAM]
-//! [--only append,hot,replay,projections,http,limits,load,network]`
+//! [--only append,hot,replay,projections,past,seal,proofs,http,limits,load,network]`
 
 mod append;
 mod ground;
@@ -13,8 +13,10 @@ mod http;
 mod limits;
 mod load;
 mod network;
+mod past;
 mod raw;
 mod report;
+mod seal;
 mod validators;
 mod wing;
 
@@ -146,6 +148,17 @@ async fn measure(cluster: &Cluster, options: &Options, report: &mut Report) -> O
             }
             ground.clear().await?;
         }
+        if options.wants("past") {
+            past::of_one(cluster, &options.node0, options.period, report).await?;
+        }
+        if options.wants("seal") {
+            seal::cost(cluster, options.period, report).await?;
+            seal::verified(cluster, &options.node0, report).await?;
+        }
+        // Its log takes minutes to make: once.
+        if options.wants("proofs") && round == 1 {
+            seal::proved(cluster, report).await?;
+        }
         if options.wants("http") {
             http_round(cluster, options, report).await?;
         }
@@ -254,11 +267,12 @@ async fn load_round(cluster: &Cluster, options: &Options, report: &mut Report) -
     for (name, rate, periods) in limits::PHASES {
         let period = options.period * periods;
         let came = limits::load(node0.address(), token, &addresses, rate, period).await?;
+        let p95 = came.answered.p95_ms;
         report.record(&format!("{name}: answered"), came.answered);
         report.record(&format!("{name}: /livez"), came.health);
         report.record(&format!("{name}: signs of life"), came.agreed);
         if came.shed == 0 {
-            report.ceiling(&format!("{name}: p95 of an answer, ms"), Some(came.p95_ms), 100.0);
+            report.ceiling(&format!("{name}: p95 of an answer, ms"), p95, 100.0);
         }
         report.ceiling(&format!("{name}: p99 of health and votes, ms"), came.vital_p99_ms, 100.0);
         eprintln!("{name}: {} shed, {} otherwise", came.shed, came.failed);
@@ -272,15 +286,15 @@ async fn network_round(cluster: &Cluster, options: &Options, report: &mut Report
         let period = options.period * NETWORK_PERIODS;
         let came = network::run(&options.node0, ground.url(), rate, batch, period)?;
         let name = format!("network, {rate} transactions/s, {batch} a request");
-        report.record(&format!("{name}, final"), came.finality);
-        report.record(&format!("{name}, requests"), came.submission);
         let limits = [
-            ("p95 of a request, ms", came.submission_p95_ms, 100.0),
-            ("read models behind, s", came.lag_seconds_max, 2.0),
+            ("p95 of a request, ms", came.submission.p95_ms, 100.0),
+            ("read models behind, s", Some(came.lag_seconds_max), 2.0),
         ];
         for (what, value, target) in limits {
-            report.ceiling(&format!("{name}: {what}"), Some(value), target);
+            report.ceiling(&format!("{name}: {what}"), value, target);
         }
+        report.record(&format!("{name}, final"), came.finality);
+        report.record(&format!("{name}, requests"), came.submission);
         if let Some(peak) = came.peak_memory_mib {
             let seen = report.peak_memory_mib.entry(name).or_default();
             *seen = seen.max(peak);
@@ -302,6 +316,13 @@ fn conclude(report: &mut Report) {
     let single = "append, 10000 streams, 1 callers";
     report.ratio("append, 1 caller / raw single insert", single, "raw single insert", 0.80);
     report.ratio("replay / raw replay", "replay", "raw replay", 0.60);
+    for callers in seal::CALLERS {
+        let (with, without) = (seal::appended(true, callers), seal::appended(false, callers));
+        let name = format!("append, sealed / not sealed, {callers} callers");
+        report.ratio(&name, &with, &without, 0.97);
+    }
+    let verified = report.figures.get("node0 verify, one core").map(|figure| figure.per_second);
+    report.floor("node0 verify on one core, events/s", verified, 200_000.0);
     let http = "HTTP commands, 64 connections";
     let echo = "bare axum echo, 64 connections";
     report.ratio("HTTP single commands / bare axum echo", http, echo, 0.40);

@@ -19,8 +19,6 @@ pub struct Came {
     pub finality: Figure,
     /// Requests, with how long each took to be answered.
     pub submission: Figure,
-    /// 95 of 100 requests took no longer, in milliseconds.
-    pub submission_p95_ms: f64,
     /// The furthest that a read model was behind at the end of a second, in seconds.
     pub lag_seconds_max: f64,
     /// The most memory the server has held, with who sends, in MiB.
@@ -54,8 +52,9 @@ struct Percentiles {
 
 impl Percentiles {
     fn figure(&self, per_second: f64) -> Figure {
-        let (p50, p99) = (f64::from(self.p50_ms), f64::from(self.p99_ms));
-        Figure { per_second, p50_ms: Some(p50), p99_ms: Some(p99) }
+        let ms = |percentile: u32| Some(f64::from(percentile));
+        let (p50_ms, p95_ms, p99_ms) = (ms(self.p50_ms), ms(self.p95_ms), ms(self.p99_ms));
+        Figure { per_second, p50_ms, p95_ms, p99_ms }
     }
 }
 
@@ -93,7 +92,6 @@ pub fn run(program: &str, url: &str, rate: u32, batch: u32, period: Duration) ->
     Ok(Came {
         finality: summary.finality.figure(per_second),
         submission: summary.answers.figure(requests),
-        submission_p95_ms: f64::from(summary.answers.p95_ms),
         lag_seconds_max: lag as f64,
         peak_memory_mib: peak,
     })

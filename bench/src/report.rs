@@ -16,6 +16,9 @@ pub struct Figure {
     pub p50_ms: Option<f64>,
     /// See `p50_ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95_ms: Option<f64>,
+    /// See `p50_ms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<f64>,
 }
 
@@ -31,6 +34,7 @@ impl Figure {
         Figure {
             per_second: units as f64 / elapsed.as_secs_f64(),
             p50_ms: at(0.50),
+            p95_ms: at(0.95),
             p99_ms: at(0.99),
         }
     }

@@ -3,6 +3,7 @@
 //! Knows nothing of what events mean: filters look at names, not at data.
 
 use bytes::{Buf, Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
@@ -163,6 +164,23 @@ impl EventStore {
         }
         events.sort_unstable_by_key(|event| event.position);
         Ok(events)
+    }
+
+    /// The last position of what had happened by a moment: the event after it happened later.
+    /// Servers that append at the same time may tell the time a little differently.
+    pub async fn position_at(&self, moment: DateTime<Utc>) -> Result<u64, StoreError> {
+        let (mut by_then, mut later) = (0, self.head().await?.position + 1);
+        while later - by_then > 1 {
+            let middle = by_then + (later - by_then) / 2;
+            let event = self.read_at(&[middle]).await?.pop().ok_or_else(|| missing(middle))?;
+            let unreadable = |reason| StoreError::Unreadable { position: middle, reason };
+            if event.parse().map_err(unreadable)?.at <= moment {
+                by_then = middle;
+            } else {
+                later = middle;
+            }
+        }
+        Ok(by_then)
     }
 
     /// Of the streams named `prefix` followed by a decimal number, the one with the greatest number

@@ -25,6 +25,7 @@ mod network;
 mod nodes;
 mod oidc;
 mod outage;
+mod past;
 mod proxy;
 mod queries;
 mod rpc;

@@ -144,6 +144,11 @@ impl Asker {
         }
     }
 
+    /// Something that was read reflects this position.
+    pub fn note(&self, position: u64) {
+        self.view.note(position);
+    }
+
     /// Waits until read models that a nested field asks reflect what the request asks for.
     pub async fn reach(&self, models: &[&str]) -> Result<(), Problem> {
         self.view.reach(models).await

@@ -6,6 +6,8 @@ use async_graphql::scalar;
 use domain::values;
 use serde::{Deserialize, Serialize};
 
+use crate::past;
+
 /// 20 bytes in upper hex.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -95,6 +97,36 @@ impl<'de> Deserialize<'de> for Position {
         match Given::deserialize(deserializer)? {
             Given::Number(number) => Ok(Position(number)),
             Given::Text(text) => text.parse().map(Position).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// A point of the past.
+#[derive(Clone, Copy, Debug)]
+pub struct AsOf(pub past::AsOf);
+scalar!(
+    AsOf,
+    "AsOf",
+    "A point of the past: a position in the log (a decimal string), or a moment (RFC 3339)."
+);
+
+impl Serialize for AsOf {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AsOf {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<AsOf, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Number(u64),
+            Text(String),
+        }
+        match Given::deserialize(deserializer)? {
+            Given::Number(number) => Ok(AsOf(past::AsOf::Position(number))),
+            Given::Text(text) => text.parse().map(AsOf).map_err(serde::de::Error::custom),
         }
     }
 }

@@ -155,6 +155,9 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
         | Reply::GraphQl
         | Reply::GraphQlStream => {}
     }
+    if entry.operation.has_a_past() {
+        found.push(shared::parameter("AsOf"));
+    }
     if is_read(entry) {
         found.extend([shared::parameter("MinPosition"), shared::parameter("IfNoneMatch")]);
     }

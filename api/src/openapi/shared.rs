@@ -159,6 +159,14 @@ pub fn parameters() -> Value {
             "How many at most.",
             json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
         ),
+        "AsOf": query(
+            "as_of",
+            "What it was then: a position in the log, or a moment (RFC 3339).",
+            json!({"oneOf": [
+                {"type": "string", "pattern": "^[0-9]{1,18}$"},
+                {"type": "string", "format": "date-time"},
+            ]}),
+        ),
         "After": query(
             "after",
             "Where the page before ended: its `page.next`.",

@@ -3,7 +3,7 @@
 //! Does not take documents: a digest is enough.
 
 use ::projections::{
-    Order,
+    Order, Subject,
     anchors::{self, Filter, NAME},
 };
 use axum::{
@@ -14,7 +14,7 @@ use domain::values::Digest;
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -37,10 +37,10 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let digest: Digest = path.get("digest")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = anchors::by_digest(&app.pool, &digest).await.map_err(read_problem)?;
+    let subject = Subject::of_chains();
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let found = anchors::by_digest(asked.pool(&app), &digest).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("anchor of the digest", &digest))?)
 }

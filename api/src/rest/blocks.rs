@@ -3,7 +3,7 @@
 //! Does not take proposals and votes: [`crate::submit`] does.
 
 use ::projections::{
-    Order,
+    Order, Subject,
     blocks::{self, BlockState, Filter},
     heights, transactions,
 };
@@ -12,13 +12,13 @@ use axum::{
     response::Response,
 };
 use domain::{
-    consensus::HeightStream,
+    consensus::{ConsensusHeight, HeightStream},
     values::{ChainId, Hash, Height},
 };
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -48,12 +48,16 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let hash: Hash = path.get("hash")?;
-    let asked = Asked::of(&app, &parts, &[blocks::NAME]).await?;
-    let found = blocks::get(&app.pool, hash).await.map_err(read_problem)?;
-    asked.one(&found.ok_or_else(|| Problem::not_found("block", hash))?)
+    let missing = || Problem::not_found("block", hash);
+    let known = async {
+        let known = blocks::get(&app.pool, hash).await.map_err(read_problem)?;
+        Ok(Subject::of_block(hash, known.ok_or_else(missing)?.chain_id))
+    };
+    let asked = Asked::about_what_is(&app, &parts, &[blocks::NAME], known).await?;
+    let found = blocks::get(asked.pool(&app), hash).await.map_err(read_problem)?;
+    asked.one(&found.ok_or_else(missing)?)
 }
 
 /// `GET /api/v1/chains/{chain}/blocks/{height}`: the final block of a height.
@@ -62,12 +66,15 @@ pub async fn at(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let (chain, height): (ChainId, Height) = (path.get("chain")?, path.get("height")?);
-    let asked = Asked::of(&app, &parts, &[blocks::NAME]).await?;
-    let found = blocks::at(&app.pool, &chain, height).await.map_err(read_problem)?;
     let missing = || Problem::not_found("final block", format!("of chain {chain} at {height}"));
+    let known = async {
+        let known = blocks::at(&app.pool, &chain, height).await.map_err(read_problem)?;
+        Ok(Subject::of_block(known.ok_or_else(missing)?.hash, chain.clone()))
+    };
+    let asked = Asked::about_what_is(&app, &parts, &[blocks::NAME], known).await?;
+    let found = blocks::at(asked.pool(&app), &chain, height).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(missing)?)
 }
 
@@ -154,10 +161,10 @@ pub async fn height(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let of: HeightStream = path.get("chain_height")?;
-    let asked = Asked::of(&app, &parts, &[heights::NAME]).await?;
-    let found = heights::get(&app.pool, &of.chain, of.height).await.map_err(read_problem)?;
+    let subject = Subject::of::<ConsensusHeight>(&of);
+    let asked = Asked::about(&app, &parts, &[heights::NAME], subject).await?;
+    let found = heights::get(asked.pool(&app), &of.chain, of.height).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("height", &of))?)
 }

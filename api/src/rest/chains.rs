@@ -3,7 +3,7 @@
 //! Does not know how a head is verified.
 
 use ::projections::{
-    Order,
+    Order, Subject,
     chains::{self, NAME},
 };
 use axum::{
@@ -14,7 +14,7 @@ use domain::values::ChainId;
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -36,11 +36,11 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let chain: ChainId = path.get("chain")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = chains::get(&app.pool, &chain).await.map_err(read_problem)?;
+    let subject = Subject::of_chain(chain.clone());
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let found = chains::get(asked.pool(&app), &chain).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("chain", &chain))?)
 }
 

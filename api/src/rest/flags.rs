@@ -2,18 +2,25 @@
 //!
 //! Does not know what a flag switches.
 
-use ::projections::flags::{self, Filter, FlagStanding, NAME};
+use ::projections::{
+    flags::{self, Filter, FlagStanding, NAME},
+    past,
+};
 use axum::{
     extract::{Request, State},
     response::Response,
 };
-use domain::configuration::{Key, Subject, flag::bucket};
+use domain::configuration::{
+    Key, Subject,
+    flag::{Flag, bucket},
+};
 use serde::Serialize;
+use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -50,11 +57,11 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let key: Key = path.get("key")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let flag = found(&app, &key).await?;
+    let subject = past::Subject::of::<Flag>(&key);
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let flag = found(asked.pool(&app), &key).await?;
     asked.versioned(&flag, flag.version)
 }
 
@@ -72,12 +79,12 @@ pub async fn evaluate(
     let nobody = || Problem::invalid_parameter("subject", "must say for whom");
     let subject = subject.ok_or_else(nobody)?;
     let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let on = found(&app, &key).await?.is_on(&subject);
+    let on = found(&app.pool, &key).await?.is_on(&subject);
     let place = bucket(&key, &subject);
     asked.one(&FlagEvaluation { key, on, place, subject })
 }
 
-async fn found(app: &App, key: &Key) -> Result<flags::Flag, Problem> {
-    let flag = flags::get(&app.pool, key).await.map_err(read_problem)?;
+async fn found(pool: &PgPool, key: &Key) -> Result<flags::Flag, Problem> {
+    let flag = flags::get(pool, key).await.map_err(read_problem)?;
     flag.ok_or_else(|| Problem::not_found("flag", key))
 }

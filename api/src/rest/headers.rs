@@ -3,7 +3,7 @@
 //! Does not hold their protobuf: the event at a header's position does.
 
 use ::projections::{
-    Order,
+    Order, Subject,
     headers::{self, Filter, HeaderState, NAME},
 };
 use axum::{
@@ -14,7 +14,7 @@ use domain::values::{ChainId, Hash, Height};
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -52,11 +52,11 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let (chain, height): (ChainId, Height) = (path.get("chain")?, path.get("height")?);
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = headers::get(&app.pool, &chain, height).await.map_err(read_problem)?;
+    let subject = Subject::of_chain(chain.clone());
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let found = headers::get(asked.pool(&app), &chain, height).await.map_err(read_problem)?;
     let missing = || Problem::not_found("header", format!("of chain {chain} at height {height}"));
     asked.one(&found.ok_or_else(missing)?)
 }
@@ -67,11 +67,11 @@ pub async fn get_by_hash(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let hash: Hash = path.get("hash")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = headers::by_hash(&app.pool, hash).await.map_err(read_problem)?;
+    let subject = Subject::of_chains();
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let found = headers::by_hash(asked.pool(&app), hash).await.map_err(read_problem)?;
     asked.one(found.first().ok_or_else(|| Problem::not_found("header", hash))?)
 }
 

@@ -6,7 +6,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use ::projections::{
-    Order, PageOf,
+    Order, PageOf, Subject,
     alert_rules::{self, AlertRule},
     alerts::{self, Alert},
     keyed::{self, Filter, Row},
@@ -23,7 +23,7 @@ use domain::{monitoring::Severity, values::ChainId};
 use super::reply::{Asked, read_problem};
 use crate::{
     graphql::Component,
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -80,11 +80,11 @@ pub async fn get<R: Shown>(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let id: R::Id = path.get(R::PARAMETER)?;
-    let asked = Asked::of(&app, &parts, &[R::NAME]).await?;
-    let row = keyed::get::<R>(&app.pool, &id.to_string()).await.map_err(read_problem)?;
+    let subject = Subject::of_stream(R::CATEGORY, &id);
+    let asked = Asked::about(&app, &parts, &[R::NAME], subject).await?;
+    let row = keyed::get::<R>(asked.pool(&app), &id.to_string()).await.map_err(read_problem)?;
     let row = row.ok_or_else(|| Problem::not_found(R::NOUN, &id))?;
     asked.versioned(&row, row.version())
 }

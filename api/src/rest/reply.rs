@@ -2,7 +2,9 @@
 //!
 //! Does not know what is replied.
 
-use ::projections::{Cursor, PageOf, ReadError, is_unavailable};
+use std::future::ready;
+
+use ::projections::{Cursor, Folded, PageOf, ReadError, Subject, is_unavailable};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
@@ -12,14 +14,20 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
 
 use super::export;
 use crate::{
     accept,
     conditions::{MIN_POSITION, POSITION},
+    params::Params,
+    past::AsOf,
     problem::{Kind, Problem},
     server::App,
 };
+
+/// The parameter that asks for a thing as it was.
+pub const AS_OF: &str = "as_of";
 
 /// How many bytes of a body's hash stand in its `ETag`.
 const ETAG_BYTES: usize = 12;
@@ -45,6 +53,8 @@ pub struct Asked<'a> {
     parts: &'a Parts,
     /// What the read models reflected before they were asked: the reply reflects at least that.
     position: u64,
+    /// What is read instead of what is in use: a thing as it was.
+    folded: Option<Folded>,
 }
 
 impl<'a> Asked<'a> {
@@ -52,13 +62,44 @@ impl<'a> Asked<'a> {
     pub async fn of(app: &App, parts: &'a Parts, models: &[&str]) -> Result<Asked<'a>, Problem> {
         let minimum = min_position(&parts.headers)?;
         let position = app.reach(models, minimum).await?;
-        Ok(Asked { parts, position })
+        Ok(Asked { parts, position, folded: None })
+    }
+
+    /// The same for one thing, which may be asked for as it was (`as_of`).
+    pub async fn about(
+        app: &App,
+        parts: &'a Parts,
+        models: &[&str],
+        subject: Subject,
+    ) -> Result<Asked<'a>, Problem> {
+        Asked::about_what_is(app, parts, models, ready(Ok(subject))).await
+    }
+
+    /// The same for a thing whose history is found by what it is now.
+    pub async fn about_what_is(
+        app: &App,
+        parts: &'a Parts,
+        models: &[&str],
+        subject: impl Future<Output = Result<Subject, Problem>>,
+    ) -> Result<Asked<'a>, Problem> {
+        let mut params = Params::of(parts.uri.query());
+        let as_of = params.take::<AsOf>(AS_OF);
+        params.finish()?;
+        let Some(point) = as_of else { return Asked::of(app, parts, models).await };
+        let position = app.position_of(point).await?;
+        let folded = app.fold(models, &subject.await?, position).await?;
+        Ok(Asked { parts, position, folded: Some(folded) })
     }
 
     /// The same for what is read from the log itself.
     pub async fn of_log(app: &App, parts: &'a Parts) -> Result<Asked<'a>, Problem> {
         let minimum = min_position(&parts.headers)?;
-        Ok(Asked { parts, position: app.log_reaches(minimum).await? })
+        Ok(Asked { parts, position: app.log_reaches(minimum).await?, folded: None })
+    }
+
+    /// Where it is to be read.
+    pub fn pool<'p>(&'p self, app: &'p App) -> &'p PgPool {
+        self.folded.as_ref().map_or(&app.pool, Folded::pool)
     }
 
     /// What the reply reflects.

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use ::projections::{
-    PageOf, PageRequest, keyed,
+    PageOf, PageRequest, Subject,
+    keyed::{self, Row as _},
     settings::{NAME, Proposal, Setting, SettingVersion},
 };
 use axum::{
@@ -22,12 +23,13 @@ use domain::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::reply::{Asked, read_problem};
 use crate::{
     graphql::Component,
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -112,13 +114,13 @@ async fn all(app: &App) -> Result<Vec<View>, Problem> {
 }
 
 /// One key; none when there is no such key.
-pub async fn find(app: &App, key: &Key) -> Result<Option<View>, Problem> {
+pub async fn find(pool: &PgPool, key: &Key) -> Result<Option<View>, Problem> {
     let Some(known) = settings::find(key) else { return Ok(None) };
-    Ok(Some(View::of(known, row(app, key).await?)))
+    Ok(Some(View::of(known, row(pool, key).await?)))
 }
 
-async fn row(app: &App, key: &Key) -> Result<Option<Setting>, Problem> {
-    keyed::get(&app.pool, key.as_str()).await.map_err(read_problem)
+async fn row(pool: &PgPool, key: &Key) -> Result<Option<Setting>, Problem> {
+    keyed::get(pool, key.as_str()).await.map_err(read_problem)
 }
 
 fn unknown(key: &Key) -> Problem {
@@ -141,11 +143,11 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let key: Key = path.get("key")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let view = find(&app, &key).await?.ok_or_else(|| unknown(&key))?;
+    let subject = Subject::of_stream(Setting::CATEGORY, &key);
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let view = find(asked.pool(&app), &key).await?.ok_or_else(|| unknown(&key))?;
     asked.versioned(&view, view.version)
 }
 
@@ -171,7 +173,7 @@ pub async fn versions_of(
     page: &PageRequest,
 ) -> Result<PageOf<SettingVersion>, Problem> {
     settings::find(key).ok_or_else(|| unknown(key))?;
-    let versions = row(app, key).await?.map_or_else(Vec::new, |row| row.history);
+    let versions = row(&app.pool, key).await?.map_or_else(Vec::new, |row| row.history);
     // The newest first: lists of what is in memory are cut in the order of their keys.
     let from_the_last = |version: &SettingVersion| format!("{:010}", u32::MAX - version.number);
     let sorted = versions.into_iter().map(|version| (from_the_last(&version), version)).collect();

@@ -3,7 +3,7 @@
 //! Does not take them in: [`crate::submit::transactions`] does.
 
 use ::projections::{
-    Order, accounts,
+    Order, Subject, accounts,
     transactions::{self, Filter, NAME},
 };
 use axum::{
@@ -71,12 +71,16 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let hash: Hash = path.get("hash")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = transactions::get(&app.pool, hash).await.map_err(read_problem)?;
-    let row = found.ok_or_else(|| Problem::not_found("transaction", hash))?;
+    let missing = || Problem::not_found("transaction", hash);
+    let known = async {
+        let known = transactions::get(&app.pool, hash).await.map_err(read_problem)?;
+        Ok(Subject::of_chains().and::<transaction::Account>(&known.ok_or_else(missing)?.sender))
+    };
+    let asked = Asked::about_what_is(&app, &parts, &[NAME], known).await?;
+    let found = transactions::get(asked.pool(&app), hash).await.map_err(read_problem)?;
+    let row = found.ok_or_else(missing)?;
     let whole = app.whole_transactions(&[row.position]).await?.pop();
     let transaction = whole.ok_or_else(|| Problem::internal("the transaction is not kept"))?;
     asked.one(&TransactionInFull { row, transaction })
@@ -116,11 +120,11 @@ pub async fn account(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let address: Address = path.get("address")?;
-    let asked = Asked::of(&app, &parts, &[accounts::NAME]).await?;
-    let found = accounts::get(&app.pool, address).await.map_err(read_problem)?;
+    let subject = Subject::of_chains();
+    let asked = Asked::about(&app, &parts, &[accounts::NAME], subject).await?;
+    let found = accounts::get(asked.pool(&app), address).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("account", address))?)
 }
 

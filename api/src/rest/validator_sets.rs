@@ -3,7 +3,7 @@
 //! Does not know how a set is chosen.
 
 use ::projections::{
-    Order, PageRequest,
+    Order, PageRequest, Subject,
     page::FIRST_MAX,
     validator_sets::{self, Member, NAME, ValidatorSet},
 };
@@ -12,13 +12,16 @@ use axum::{
     http::request::Parts,
     response::Response,
 };
-use domain::values::{ChainId, Epoch};
+use domain::{
+    validator_set,
+    values::{ChainId, Epoch},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -42,11 +45,11 @@ pub async fn current(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let chain: ChainId = path.get("chain")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = validator_sets::current(&app.pool, &chain).await.map_err(read_problem)?;
+    let subject = Subject::of::<validator_set::ValidatorSet>(&chain);
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let found = validator_sets::current(asked.pool(&app), &chain).await.map_err(read_problem)?;
     let set = found.ok_or_else(|| Problem::not_found("validator set of chain", &chain))?;
     with_members(&app, &asked, set).await
 }
@@ -57,11 +60,11 @@ pub async fn of_epoch(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let (chain, epoch): (ChainId, Epoch) = (path.get("chain")?, path.get("epoch")?);
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = validator_sets::get(&app.pool, &chain, epoch).await.map_err(read_problem)?;
+    let subject = Subject::of::<validator_set::ValidatorSet>(&chain);
+    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let found = validator_sets::get(asked.pool(&app), &chain, epoch).await.map_err(read_problem)?;
     let missing = || Problem::not_found("validator set", format!("of {chain} in epoch {epoch}"));
     with_members(&app, &asked, found.ok_or_else(missing)?).await
 }
@@ -92,7 +95,7 @@ async fn with_members(
     let mut after = None;
     while validators.len() < MEMBERS_MAX {
         let page = PageRequest::new(FIRST_MAX, after).map_err(Problem::internal)?;
-        let found = validator_sets::members(&app.pool, &set.chain_id, set.epoch, &page).await;
+        let found = validator_sets::members(asked.pool(app), &set.chain_id, set.epoch, &page).await;
         let found = found.map_err(read_problem)?;
         validators.extend(found.items);
         after = found.next;

@@ -3,18 +3,21 @@
 //! Does not know who may be chosen next.
 
 use ::projections::{
-    Order, reputation_history,
+    Order, Subject, reputation_history,
     validators::{self, Filter, Sort},
 };
 use axum::{
     extract::{Request, State},
     response::Response,
 };
-use domain::{validator::StandingName, values::Address};
+use domain::{
+    validator::{StandingName, Validator},
+    values::Address,
+};
 
 use super::reply::{Asked, read_problem};
 use crate::{
-    params::{self, Params, PathParams},
+    params::{Params, PathParams},
     problem::Problem,
     server::App,
 };
@@ -53,11 +56,11 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let address: Address = path.get("address")?;
-    let asked = Asked::of(&app, &parts, &[validators::NAME]).await?;
-    let found = validators::get(&app.pool, address).await.map_err(read_problem)?;
+    let subject = Subject::of::<Validator>(&address);
+    let asked = Asked::about(&app, &parts, &[validators::NAME], subject).await?;
+    let found = validators::get(asked.pool(&app), address).await.map_err(read_problem)?;
     let found = found.ok_or_else(|| Problem::not_found("validator", address))?;
     asked.versioned(&found, found.version)
 }

@@ -32,7 +32,7 @@ pub async fn row<R: Row + Component>(asker: Asker, id: String) -> Result<Option<
 /// had.
 pub async fn setting(asker: Asker, id: String) -> Result<Option<Told<SettingView>>, Problem> {
     let key: Key = id.parse().map_err(Problem::internal)?;
-    of_settings::find(asker.app(), &key).await?.as_ref().map(Told::of).transpose()
+    of_settings::find(&asker.app().pool, &key).await?.as_ref().map(Told::of).transpose()
 }
 
 /// A feature flag.

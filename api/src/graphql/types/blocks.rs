@@ -3,20 +3,27 @@
 //! Does not take proposals and votes.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject};
-use domain::vote::VoteType as Vote;
+use domain::{
+    consensus::{ConsensusHeight as Aggregate, HeightStream},
+    values,
+    vote::VoteType as Vote,
+};
 use projections::{
+    Subject,
     blocks::{self, BlockState as State, Filter},
     heights,
 };
+use sqlx::PgPool;
 
 use super::{activity::SortOrder, validators::Validator};
 use crate::{
     graphql::{
-        context,
+        context::{self, Asker},
         loaders::BlockHash,
         node,
         pages::{self, Page},
-        scalars::{Address, Amount, ChainId, Hash, Height, Moment, Position, Power},
+        past::{About, When},
+        scalars::{Address, Amount, AsOf, ChainId, Hash, Height, Moment, Position, Power},
     },
     problem::Problem,
     rest::{
@@ -383,19 +390,24 @@ impl BlockQueries {
         chain_id: Option<ChainId>,
         height: Option<Height>,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Block>> {
-        let asker = context::enter(context, &[blocks::NAME], min_position).await?;
-        let found = match (hash, chain_id, height) {
-            (Some(hash), None, None) => asker.rows().load_one(BlockHash(hash.0)).await?,
-            (None, Some(chain), Some(height)) => {
-                let found = blocks::at(&asker.app().pool, &chain.0, height.0).await;
-                found.map_err(read_problem)?
-            }
+        let when = When { min_position, as_of };
+        let of_height = match (hash, chain_id, height) {
+            (Some(_), None, None) => None,
+            (None, Some(chain), Some(height)) => Some((chain.0, height.0)),
             _ => {
                 let detail = "give a hash, or a chainId and a height";
                 return Err(Problem::invalid_parameter("hash", detail).into());
             }
         };
+        let known = async |asker: &Asker| {
+            let known = named(asker, &asker.app().pool, hash, of_height.as_ref(), true).await?;
+            Ok(known.map(|known| Subject::of_block(known.hash, known.chain_id)))
+        };
+        let about = About::enter_what_is(context, &[blocks::NAME], when, known).await?;
+        let (asker, pool) = (about.asker(), about.pool());
+        let found = named(asker, pool, hash, of_height.as_ref(), about.is_now()).await?;
         Ok(found.map(Block::from))
     }
 
@@ -454,9 +466,13 @@ impl BlockQueries {
         chain_id: ChainId,
         height: Height,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<ConsensusHeightInFull>> {
-        let asker = context::enter(context, &[heights::NAME], min_position).await?;
-        let found = heights::get(&asker.app().pool, &chain_id.0, height.0).await;
+        let when = When { min_position, as_of };
+        let of = HeightStream { chain: chain_id.0, height: height.0 };
+        let subject = Subject::of::<Aggregate>(&of);
+        let about = About::enter(context, &[heights::NAME], when, subject).await?;
+        let found = heights::get(about.pool(), &of.chain, of.height).await;
         Ok(found.map_err(read_problem)?.map(ConsensusHeightInFull::from))
     }
 
@@ -498,5 +514,23 @@ impl BlockQueries {
             equivocations: row.equivocations,
         });
         Ok(duties.collect())
+    }
+}
+
+/// The block that is named, by its hash or by its chain and height.
+async fn named(
+    asker: &Asker,
+    pool: &PgPool,
+    hash: Option<Hash>,
+    of_height: Option<&(values::ChainId, values::Height)>,
+    is_now: bool,
+) -> Result<Option<blocks::Block>, Problem> {
+    match (hash, of_height) {
+        (Some(hash), _) if is_now => asker.rows().load_one(BlockHash(hash.0)).await,
+        (Some(hash), _) => blocks::get(pool, hash.0).await.map_err(read_problem),
+        (None, Some((chain, height))) => {
+            blocks::at(pool, chain, *height).await.map_err(read_problem)
+        }
+        (None, None) => Ok(None),
     }
 }

@@ -4,14 +4,15 @@
 
 use async_graphql::{Context, Enum, ID, Json, Object, Result, SimpleObject};
 use domain::{chain::Kind, parameters::Change};
-use projections::chains;
+use projections::{Subject, chains};
 
 use super::{headers::Header, validator_sets::ValidatorSet};
 use crate::{
     graphql::{
         context, node,
         pages::{self, Page},
-        scalars::{Amount, ChainId, Epoch, Hash, Height, Moment, Position},
+        past::{About, When},
+        scalars::{Amount, AsOf, ChainId, Epoch, Hash, Height, Moment, Position},
     },
     rest::reply::read_problem,
 };
@@ -245,9 +246,16 @@ impl ChainQueries {
         context: &Context<'_>,
         chain_id: ChainId,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Chain>> {
-        let asker = context::enter(context, &[chains::NAME], min_position).await?;
-        Ok(asker.rows().load_one(chain_id.0).await?.map(Chain))
+        let when = When { min_position, as_of };
+        let subject = Subject::of_chain(chain_id.0.clone());
+        let about = About::enter(context, &[chains::NAME], when, subject).await?;
+        let found = match about.is_now() {
+            true => about.asker().rows().load_one(chain_id.0).await?,
+            false => chains::get(about.pool(), &chain_id.0).await.map_err(read_problem)?,
+        };
+        Ok(found.map(Chain))
     }
 
     /// Chains, by their names.

@@ -155,7 +155,7 @@ pub fn text(arguments: &Arguments, name: &str) -> Option<String> {
     }
 }
 
-fn position(arguments: &Arguments) -> Option<Position> {
+pub fn position(arguments: &Arguments) -> Option<Position> {
     let given = arguments.get("minPosition")?.clone().into_json().ok()?;
     serde_json::from_value(json!(given)).ok()
 }

@@ -5,14 +5,15 @@
 use std::{fmt::Display, str::FromStr};
 
 use async_graphql::{ComplexObject, Context, Enum, Object, Result, SimpleObject};
-use domain::configuration::{Key, Subject};
-use projections::flags;
+use domain::configuration::{Key, Subject, flag::Flag as Aggregate};
+use projections::{flags, past};
 
 use crate::{
     graphql::{
         context,
         pages::{self, Page},
-        scalars::{Moment, Position},
+        past::{About, When},
+        scalars::{AsOf, Moment, Position},
     },
     problem::Problem,
     rest::reply::read_problem,
@@ -95,10 +96,13 @@ impl FlagQueries {
         context: &Context<'_>,
         key: String,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Flag>> {
         let key: Key = parsed("key", &key)?;
-        let asker = context::enter(context, &[flags::NAME], min_position).await?;
-        let found = flags::get(&asker.app().pool, &key).await.map_err(read_problem)?;
+        let when = When { min_position, as_of };
+        let subject = past::Subject::of::<Aggregate>(&key);
+        let about = About::enter(context, &[flags::NAME], when, subject).await?;
+        let found = flags::get(about.pool(), &key).await.map_err(read_problem)?;
         Ok(found.map(Flag::from))
     }
 

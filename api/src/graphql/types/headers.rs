@@ -4,14 +4,18 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use domain::chain::Verification;
-use projections::headers::{self, Filter, HeaderState as State};
+use projections::{
+    Subject,
+    headers::{self, Filter, HeaderState as State},
+};
 
 use super::{activity::SortOrder, chains::Chain, validators::Validator};
 use crate::{
     graphql::{
         context, node,
         pages::{self, Page},
-        scalars::{Address, ChainId, Epoch, Hash, Height, Moment, Position, Power},
+        past::{About, When},
+        scalars::{Address, AsOf, ChainId, Epoch, Hash, Height, Moment, Position, Power},
     },
     problem::Problem,
     rest::reply::read_problem,
@@ -187,11 +191,25 @@ impl HeaderQueries {
         chain_id: Option<ChainId>,
         height: Option<Height>,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Header>> {
-        let asker = context::enter(context, &[headers::NAME], min_position).await?;
+        let when = When { min_position, as_of };
+        let of = chain_id.clone().map_or_else(Subject::of_chains, |of| Subject::of_chain(of.0));
+        let about = About::enter(context, &[headers::NAME], when, of).await?;
+        let rows = about.asker().rows();
         let found = match (hash, chain_id, height) {
-            (Some(hash), None, None) => asker.rows().load_one(hash.0).await?,
-            (None, Some(chain), Some(height)) => asker.rows().load_one((chain.0, height.0)).await?,
+            (Some(hash), None, None) if about.is_now() => rows.load_one(hash.0).await?,
+            (Some(hash), None, None) => {
+                let found = headers::by_hash(about.pool(), hash.0).await;
+                found.map_err(read_problem)?.into_iter().next()
+            }
+            (None, Some(chain), Some(height)) if about.is_now() => {
+                rows.load_one((chain.0, height.0)).await?
+            }
+            (None, Some(chain), Some(height)) => {
+                let found = headers::get(about.pool(), &chain.0, height.0).await;
+                found.map_err(read_problem)?
+            }
             _ => {
                 let detail = "give a hash, or a chainId and a height";
                 return Err(Problem::invalid_parameter("hash", detail).into());

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use async_graphql::{
-    Context, Value as Written,
+    Context, InputType as _, Value as Written,
     registry::{MetaField, Registry},
 };
 use domain::{
@@ -15,20 +15,28 @@ use domain::{
 };
 use futures::future::FutureExt as _;
 use projections::{
-    alert_rules, alerts,
-    keyed::{self, Filter},
+    Subject, alert_rules, alerts,
+    keyed::{self, Filter, Row as _},
     partitions, peers, settings, slos,
 };
 use serde_json::Value;
+use sqlx::PgPool;
 
 use super::{
     connections::{self, Found, Named, Page, page_told, text, told},
     lists::{Asked, List},
 };
 use crate::{
-    graphql::{Component as _, context::Arguments, shapes},
+    graphql::{
+        Component as _,
+        context::Arguments,
+        past::{About, When},
+        scalars::AsOf,
+        shapes,
+    },
     identity::listing::{self, PrincipalView},
     openapi::schemas,
+    past::NoPoint,
     problem::Problem,
     rest::{
         keyed::{Shown, page_of},
@@ -44,7 +52,9 @@ pub struct Kind {
     pub one: &'static str,
     /// The argument that names one.
     parameter: &'static str,
-    get: for<'a> fn(&'a App, &'a str) -> Found<'a, Option<Value>>,
+    get: for<'a> fn(&'a App, &'a PgPool, &'a str) -> Found<'a, Option<Value>>,
+    /// The category of the streams that say all about one; none when it has no past.
+    category: Option<&'static str>,
     /// All of them.
     pub list: List,
 }
@@ -54,7 +64,8 @@ pub const KINDS: &[Kind] = &[
     Kind {
         one: "setting",
         parameter: "key",
-        get: |app, id| setting(app, id).boxed(),
+        get: |_, pool, id| setting(pool, id).boxed(),
+        category: Some(settings::Setting::CATEGORY),
         list: List {
             name: "settings",
             words: "Every key, in order, with what is in force and what is proposed.",
@@ -67,7 +78,8 @@ pub const KINDS: &[Kind] = &[
     Kind {
         one: "principal",
         parameter: "principal",
-        get: |app, id| principal(app, id).boxed(),
+        get: |app, _, id| principal(app, id).boxed(),
+        category: None,
         list: List {
             name: "principals",
             words: "Persons and services, by id.",
@@ -108,7 +120,8 @@ const fn kind<R: Shown>(
     Kind {
         one,
         parameter: R::PARAMETER,
-        get: |app, id| row::<R>(app, id).boxed(),
+        get: |_, pool, id| row::<R>(pool, id).boxed(),
+        category: Some(R::CATEGORY),
         list: List {
             name: many,
             words,
@@ -120,10 +133,10 @@ const fn kind<R: Shown>(
     }
 }
 
-async fn row<R: Shown>(app: &App, id: &str) -> Result<Option<Value>, Problem> {
+async fn row<R: Shown>(pool: &PgPool, id: &str) -> Result<Option<Value>, Problem> {
     let id = R::Id::from_str(id)
         .map_err(|error| Problem::invalid_parameter(R::PARAMETER, error.to_string()))?;
-    let row = keyed::get::<R>(&app.pool, &id.to_string()).await.map_err(read_problem)?;
+    let row = keyed::get::<R>(pool, &id.to_string()).await.map_err(read_problem)?;
     row.as_ref().map(told).transpose()
 }
 
@@ -143,10 +156,10 @@ async fn rows<R: Shown>(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
     page_told(page_of::<R>(app, &Filter { standing, class }, asked.page).await?)
 }
 
-async fn setting(app: &App, id: &str) -> Result<Option<Value>, Problem> {
+async fn setting(pool: &PgPool, id: &str) -> Result<Option<Value>, Problem> {
     let wrong = |error: ValueError| Problem::invalid_parameter("key", error.to_string());
     let key: Key = id.parse().map_err(wrong)?;
-    of_settings::find(app, &key).await?.as_ref().map(told).transpose()
+    of_settings::find(pool, &key).await?.as_ref().map(told).transpose()
 }
 
 async fn every_setting(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
@@ -164,6 +177,13 @@ async fn every_principal(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
     page_told(app.identities.principals(&all, asked.page).await?)
 }
 
+/// The point of the past that is asked for.
+fn as_of(arguments: &Arguments) -> Result<Option<AsOf>, Problem> {
+    let given = arguments.get("asOf").cloned();
+    Option::<AsOf>::parse(given)
+        .map_err(|_| Problem::invalid_parameter("asOf", NoPoint.to_string()))
+}
+
 impl Kind {
     fn reference(&self) -> Value {
         schemas::reference(&(self.list.schema)())
@@ -175,8 +195,11 @@ impl Kind {
         let words =
             format!("One of them as it is now; null when there is none. {}", self.list.words);
         let argument = |name: &str, of: &str| shapes::argument(name, None, of.to_owned());
-        let arguments =
+        let mut arguments =
             vec![argument(self.parameter, "String!"), argument("minPosition", "Position")];
+        if self.category.is_some() {
+            arguments.push(argument("asOf", &AsOf::create_type_info(registry)));
+        }
         shapes::field(self.one, Some(words), of.trim_end_matches('!').to_owned(), arguments)
     }
 
@@ -186,9 +209,22 @@ impl Kind {
         context: &Context<'_>,
         arguments: &Arguments,
     ) -> Result<Written, Problem> {
-        let asker = connections::enter(context, self.list.model, arguments).await?;
         let id = text(arguments, self.parameter).unwrap_or_default();
-        let row = (self.get)(asker.app(), &id).await?;
+        let row = match (self.category, self.list.model) {
+            (Some(category), Some(model)) => {
+                let when = When {
+                    min_position: connections::position(arguments),
+                    as_of: as_of(arguments)?,
+                };
+                let subject = Subject::of_stream(category, &id);
+                let about = About::enter(context, &[model], when, subject).await?;
+                (self.get)(about.asker().app(), about.pool(), &id).await?
+            }
+            (_, model) => {
+                let asker = connections::enter(context, model, arguments).await?;
+                (self.get)(asker.app(), &asker.app().pool, &id).await?
+            }
+        };
         Ok(row.map_or(Written::Null, |row| shapes::written(&self.reference(), "", &row)))
     }
 }

@@ -3,8 +3,9 @@
 //! Does not take transactions in, nor execute them.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Json, Object, Result, SimpleObject};
-use domain::transaction::Payload;
+use domain::transaction::{Account as Aggregate, Payload};
 use projections::{
+    Subject,
     accounts::{self, StakeKind as StakeOf},
     anchors, blocks,
     transactions::{self, Filter, TransactionState as State},
@@ -13,11 +14,12 @@ use projections::{
 use super::{activity::SortOrder, blocks::Block, validators::Validator};
 use crate::{
     graphql::{
-        context,
+        context::{self, Asker},
         loaders::{BlockHash, Signed, TransactionHash},
         node,
         pages::{self, Page},
-        scalars::{Address, Amount, Digest, Epoch, Hash, Height, Moment, Position},
+        past::{About, When},
+        scalars::{Address, Amount, AsOf, Digest, Epoch, Hash, Height, Moment, Position},
     },
     problem::Problem,
     rest::reply::read_problem,
@@ -292,9 +294,19 @@ impl TransactionQueries {
         context: &Context<'_>,
         hash: Hash,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Transaction>> {
-        let asker = context::enter(context, &[transactions::NAME], min_position).await?;
-        Ok(asker.rows().load_one(TransactionHash(hash.0)).await?.map(Transaction::from))
+        let when = When { min_position, as_of };
+        let known = async |asker: &Asker| {
+            let known = asker.rows().load_one(TransactionHash(hash.0)).await?;
+            Ok(known.map(|known| Subject::of_chains().and::<Aggregate>(&known.sender)))
+        };
+        let about = About::enter_what_is(context, &[transactions::NAME], when, known).await?;
+        let found = match about.is_now() {
+            true => about.asker().rows().load_one(TransactionHash(hash.0)).await?,
+            false => transactions::get(about.pool(), hash.0).await.map_err(read_problem)?,
+        };
+        Ok(found.map(Transaction::from))
     }
 
     /// Transactions in the order in which they were accepted: those of an account or sender, or
@@ -380,9 +392,11 @@ impl TransactionQueries {
         context: &Context<'_>,
         address: Address,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<AccountWithStakes>> {
-        let asker = context::enter(context, &[accounts::NAME], min_position).await?;
-        let found = accounts::get(&asker.app().pool, address.0).await.map_err(read_problem)?;
+        let when = When { min_position, as_of };
+        let about = About::enter(context, &[accounts::NAME], when, Subject::of_chains()).await?;
+        let found = accounts::get(about.pool(), address.0).await.map_err(read_problem)?;
         Ok(found.map(AccountWithStakes::from))
     }
 
@@ -407,9 +421,11 @@ impl TransactionQueries {
         context: &Context<'_>,
         digest: Digest,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Anchor>> {
-        let asker = context::enter(context, &[anchors::NAME], min_position).await?;
-        let found = anchors::by_digest(&asker.app().pool, &digest.0).await.map_err(read_problem)?;
+        let when = When { min_position, as_of };
+        let about = About::enter(context, &[anchors::NAME], when, Subject::of_chains()).await?;
+        let found = anchors::by_digest(about.pool(), &digest.0).await.map_err(read_problem)?;
         Ok(found.map(Anchor::from))
     }
 

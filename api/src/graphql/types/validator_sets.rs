@@ -3,14 +3,16 @@
 //! Does not know how a set is chosen.
 
 use async_graphql::{Context, ID, Object, Result};
-use projections::validator_sets;
+use domain::validator_set::ValidatorSet as Aggregate;
+use projections::{Subject, validator_sets};
 
 use super::{activity::SortOrder, chains::Chain, validators::Validator};
 use crate::{
     graphql::{
         context, node,
         pages::{self, Page},
-        scalars::{Address, ChainId, Epoch, Hash, Moment, Position, Power, PublicKey},
+        past::{About, When},
+        scalars::{Address, AsOf, ChainId, Epoch, Hash, Moment, Position, Power, PublicKey},
     },
     rest::reply::read_problem,
 };
@@ -145,9 +147,12 @@ impl ValidatorSetQueries {
         chain_id: ChainId,
         epoch: Option<Epoch>,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<ValidatorSet>> {
-        let asker = context::enter(context, &[validator_sets::NAME], min_position).await?;
-        let pool = &asker.app().pool;
+        let when = When { min_position, as_of };
+        let subject = Subject::of::<Aggregate>(&chain_id.0);
+        let about = About::enter(context, &[validator_sets::NAME], when, subject).await?;
+        let pool = about.pool();
         let found = match epoch {
             Some(epoch) => validator_sets::get(pool, &chain_id.0, epoch.0).await,
             None => validator_sets::current(pool, &chain_id.0).await,

@@ -3,8 +3,11 @@
 //! Does not know how a validator came to be what it is: its history is in `histories`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
-use domain::validator::StandingName;
-use projections::validators::{self, Filter, Sort};
+use domain::validator::{StandingName, Validator as Aggregate};
+use projections::{
+    Subject,
+    validators::{self, Filter, Sort},
+};
 
 use super::{
     chains::Chain,
@@ -15,7 +18,8 @@ use crate::{
     graphql::{
         context, node,
         pages::{self, Page},
-        scalars::{Address, Amount, ChainId, Epoch, Moment, Position, Power, PublicKey},
+        past::{About, When},
+        scalars::{Address, Amount, AsOf, ChainId, Epoch, Moment, Position, Power, PublicKey},
     },
     problem::Problem,
     rest::reply::read_problem,
@@ -286,9 +290,16 @@ impl ValidatorQueries {
         context: &Context<'_>,
         address: Address,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<Validator>> {
-        let asker = context::enter(context, &[validators::NAME], min_position).await?;
-        Ok(asker.rows().load_one(address.0).await?.map(Validator))
+        let when = When { min_position, as_of };
+        let subject = Subject::of::<Aggregate>(&address.0);
+        let about = About::enter(context, &[validators::NAME], when, subject).await?;
+        let found = match about.is_now() {
+            true => about.asker().rows().load_one(address.0).await?,
+            false => validators::get(about.pool(), address.0).await.map_err(read_problem)?,
+        };
+        Ok(found.map(Validator))
     }
 
     /// The validators that pass the filter, in this order.

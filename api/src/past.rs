@@ -1,0 +1,89 @@
+//! As of: what one thing was at a position of the log, or at a moment.
+//!
+//! Does not know what is asked of it. The thing's history is folded anew for each question, in a
+//! database beside ours ([`crate::beside`]).
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use projections::{Folded, Past, PastError, Subject};
+
+use crate::{
+    beside,
+    problem::{Kind, Problem},
+    server::Surface,
+};
+
+/// What the database beside ours is called in which questions about the past are answered.
+const BESIDE: &str = "past";
+
+/// A point of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// When the log ended here.
+    Position(u64),
+    /// When it was this late.
+    Time(DateTime<Utc>),
+}
+
+/// It is neither a position nor a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a position (a whole number from 0), or a moment (RFC 3339)")]
+pub struct NoPoint;
+
+impl FromStr for AsOf {
+    type Err = NoPoint;
+
+    fn from_str(text: &str) -> Result<AsOf, NoPoint> {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let position = text.parse().ok().filter(|position| i64::try_from(*position).is_ok());
+            return position.map(AsOf::Position).ok_or(NoPoint);
+        }
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| NoPoint)?;
+        Ok(AsOf::Time(moment.to_utc()))
+    }
+}
+
+impl fmt::Display for AsOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AsOf::Position(position) => position.fmt(f),
+            AsOf::Time(moment) => f.write_str(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        }
+    }
+}
+
+impl Surface {
+    /// The position of a point. One beyond the end of the log is none of this log's; no moment is.
+    pub async fn position_of(&self, point: AsOf) -> Result<u64, Problem> {
+        match point {
+            AsOf::Position(position) => {
+                self.is_within(position).await?;
+                Ok(position)
+            }
+            AsOf::Time(moment) => Ok(self.store.position_at(moment).await?),
+        }
+    }
+
+    /// Folds what a thing was at a position, for these read models.
+    pub async fn fold(
+        &self,
+        models: &[&str],
+        subject: &Subject,
+        until: u64,
+    ) -> Result<Folded, Problem> {
+        let past = self.past.get_or_try_init(|| async {
+            let beside = beside::open(&self.tables, BESIDE).await?;
+            Ok::<_, Problem>(Past::new(self.store.clone(), beside))
+        });
+        past.await?.fold(models, subject, until).await.map_err(|error| match error {
+            PastError::TooLong => Problem::invalid_parameter(
+                "as_of",
+                format!("{error}: build a replay up to there (POST /api/v1/replays), and ask that"),
+            ),
+            PastError::Refused(_) => Problem::new(Kind::Internal, error.to_string()),
+            PastError::Log(error) => error.into(),
+            PastError::Database(error) => error.into(),
+        })
+    }
+}

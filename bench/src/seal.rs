@@ -1,0 +1,168 @@
+//! The seal: what it costs whoever appends, whether it keeps up, and how fast what it published is
+//! verified and proved.
+//!
+//! Knows the log as its users do: tiles in a folder, kept with fsync beside the database.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use api::{
+    cluster::Cluster,
+    seal::{self, Published, SEAL_INTERVAL_MS, Witnesses},
+};
+use event_store::{EventStore, StoreOptions};
+use evidence::{Role, SignerKey, Storage};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    Outcome, append,
+    ground::Ground,
+    report::{Figure, Report},
+    wing,
+};
+
+/// Callers at once, of the append path with a sealer beside it.
+pub const CALLERS: [usize; 2] = [256, 1_024];
+/// Streams they write to.
+const STREAMS: usize = 10_000;
+/// How many measurements' time each gets: a few per cent are to be seen.
+const PERIODS: u32 = 2;
+/// What is measured one after the other: with a sealer or without, so that neither is always first.
+const TURNS: [bool; 4] = [false, true, true, false];
+/// Events of real validators in the log that is verified, and how many validators.
+const VERIFIED: (usize, usize) = (1_000_000, 3_000);
+/// Events in the log that proofs are made of.
+const PROVED: usize = 10_000_000;
+/// Proofs that are made.
+const PROOFS: u64 = 2_000;
+/// The longest that is waited for the sealer, in seconds.
+const SEALED_S_MAX: u64 = 600;
+
+/// A sealer on a database, in this process, as a server has it.
+struct Sealer {
+    store: EventStore,
+    key: SignerKey,
+    folder: PathBuf,
+    published: Published,
+    closing: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Sealer {
+    async fn start(url: &str) -> Outcome<Sealer> {
+        let folder = std::env::temp_dir().join(format!("node0-tiles-{}", Uuid::now_v7().simple()));
+        let key = SignerKey::generate(Role::Log, "bench.example/log")?;
+        let options = seal::Options {
+            storage: Storage::open(&folder.to_string_lossy())?,
+            keys: vec![key.clone()],
+            witnesses: Witnesses::new(Vec::new(), None)?,
+            interval_ms: SEAL_INTERVAL_MS,
+        };
+        let store = EventStore::open(StoreOptions::new(url)).await?;
+        let closing = CancellationToken::new();
+        let (published, running) = seal::start(store.clone(), options, closing.clone());
+        Ok(Sealer { store, key, folder, published, closing, running })
+    }
+
+    /// Waits until all is published; how many entries that are.
+    async fn all(&self) -> Outcome<u64> {
+        let head = self.store.head().await?.position;
+        if self.published.reaches(head, Duration::from_secs(SEALED_S_MAX)).await {
+            return Ok(head);
+        }
+        Err(format!("{head} events are not sealed after {SEALED_S_MAX} s").into())
+    }
+
+    async fn clear(self) -> Outcome<()> {
+        self.closing.cancel();
+        self.running.await?;
+        self.store.close().await;
+        Ok(std::fs::remove_dir_all(self.folder)?)
+    }
+}
+
+/// The append path with a sealer beside it and without, turn by turn.
+pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> Outcome<()> {
+    for callers in CALLERS {
+        for sealed in TURNS {
+            let ground = Ground::migrated(cluster).await?;
+            let sealer = match sealed {
+                true => Some(Sealer::start(ground.url()).await?),
+                false => None,
+            };
+            let figure = append::callers(ground.url(), callers, STREAMS, period * PERIODS).await?;
+            report.record(&appended(sealed, callers), figure);
+            if let Some(sealer) = sealer {
+                let start = Instant::now();
+                sealer.all().await?;
+                let behind = start.elapsed().as_secs_f64();
+                let name = format!("sealer behind {callers} callers when they stop, s");
+                report.ceiling(&name, Some(behind), 2.0 * SEAL_INTERVAL_MS as f64 / 1e3);
+                sealer.clear().await?;
+            }
+            ground.clear().await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a measurement of [`cost`] is called.
+pub fn appended(sealed: bool, callers: usize) -> String {
+    let how = if sealed { "sealed" } else { "not sealed" };
+    format!("append, {how}, {callers} callers")
+}
+
+/// A log of validators is sealed from its beginning, and `node0 verify` is given one core for it.
+pub async fn verified(cluster: &Cluster, node0: &str, report: &mut Report) -> Outcome<()> {
+    let ground = Ground::migrated(cluster).await?;
+    wing::fill(ground.url(), VERIFIED.0, VERIFIED.1).await?;
+    let start = Instant::now();
+    let sealer = Sealer::start(ground.url()).await?;
+    let count = sealer.all().await? as usize;
+    report.record("sealing from the beginning", Figure::new(count, start.elapsed(), Vec::new()));
+    let start = Instant::now();
+    verify(node0, &sealer.folder, &sealer.key)?;
+    report.record("node0 verify, one core", Figure::new(count, start.elapsed(), Vec::new()));
+    sealer.clear().await?;
+    ground.clear().await
+}
+
+fn verify(node0: &str, folder: &Path, key: &SignerKey) -> Outcome<()> {
+    let key = key.public().to_string();
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", "0", node0, "verify", "--json", "--key", &key]).arg(folder);
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+}
+
+/// Proofs that entries anywhere in a long log are in it, one after the other, as the API does.
+pub async fn proved(cluster: &Cluster, report: &mut Report) -> Outcome<()> {
+    let ground = Ground::migrated(cluster).await?;
+    append::fill(ground.url(), PROVED, STREAMS).await?;
+    let sealer = Sealer::start(ground.url()).await?;
+    let size = sealer.all().await?;
+    let now = sealer.published.now().map_err(|problem| format!("{problem:?}"))?;
+    let start = Instant::now();
+    let mut latencies = Vec::new();
+    for nth in 0..PROOFS {
+        // A prime step: every part of the log has its turn, and none twice.
+        let index = nth * 7_368_787 % size;
+        let start = Instant::now();
+        let proved = sealer.published.inclusion(&now, (now.size, now.root), index).await;
+        proved.map_err(|problem| format!("{problem:?}"))?;
+        latencies.push(start.elapsed());
+    }
+    let figure = Figure::new(latencies.len(), start.elapsed(), latencies);
+    report.ceiling("inclusion of one in 10,000,000: p95 of a proof, ms", figure.p95_ms, 5.0);
+    report.record("inclusion proofs, 10,000,000 entries", figure);
+    sealer.clear().await?;
+    ground.clear().await
+}
