@@ -79,11 +79,17 @@ pub async fn open(pool: &PgPool, suffix: &str) -> Result<PgConnectOptions, Besid
         },
         Err(error) => return Err(error.into()),
     }
-    let theirs = (*ours).clone().database(&name);
+    let theirs = existing(pool, suffix)?;
     let mut connection = PgConnection::connect_with(&theirs).await?;
     migrations::run(&mut connection).await?;
     connection.close().await?;
     Ok(theirs)
+}
+
+/// How the database of this name beside ours is reached, which is there.
+pub fn existing(pool: &PgPool, suffix: &str) -> Result<PgConnectOptions, BesideError> {
+    let ours = pool.connect_options();
+    Ok((*ours).clone().database(&name_of(&ours, suffix)?))
 }
 
 /// Drops it, whoever is connected to it. One that is not there is no fault.
@@ -92,14 +98,6 @@ pub async fn drop(pool: &PgPool, suffix: &str) -> Result<(), BesideError> {
     let drop = format!("drop database if exists {} with (force)", quoted(&name));
     sqlx::raw_sql(AssertSqlSafe(drop)).execute(pool).await?;
     Ok(())
-}
-
-/// What follows this in the names of databases beside ours.
-pub async fn list(pool: &PgPool, prefix: &str) -> Result<Vec<String>, BesideError> {
-    let start = name_of(&pool.connect_options(), prefix)?;
-    let named = "select datname from pg_database where starts_with(datname, $1)";
-    let names: Vec<String> = sqlx::query_scalar(named).bind(&start).fetch_all(pool).await?;
-    Ok(names.iter().filter_map(|name| name.strip_prefix(&start)).map(str::to_owned).collect())
 }
 
 /// So many connections to it.

@@ -229,7 +229,8 @@ static BY_PATH: LazyLock<HashMap<&'static str, ByMethod>> = LazyLock::new(|| {
     paths
 });
 
-fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, Problem> {
+/// The line of the table that a request is for.
+pub fn find(path: Option<&MatchedPath>, method: &Method) -> Result<&'static Entry, Problem> {
     let entries = path.and_then(|path| BY_PATH.get(path.as_str()));
     let entries = entries.ok_or_else(|| {
         Problem::new(Kind::NotFound, "there is no such path; see /api/openapi.json")

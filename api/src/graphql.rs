@@ -29,6 +29,7 @@ pub use mutations::{Mutation, path_of};
 pub use persisted::Documents;
 pub use shapes::Component;
 pub use subscriptions::Subscription;
+pub use ws::is_asked_for as socket_is_asked_for;
 
 /// How deep the library's own checks walk a document before validating it.
 const RECURSION_MAX: usize = 32;

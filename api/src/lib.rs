@@ -39,6 +39,7 @@ pub mod peers;
 pub mod problem;
 pub mod rates;
 pub mod read_replica;
+pub mod replays;
 pub mod resilience;
 pub mod rest;
 pub mod router;

@@ -106,6 +106,7 @@ fn tags() -> Value {
         {"name": "evidence", "description": "The published log, and what it proves to anybody."},
         {"name": "processes", "description": "What follows from events by itself."},
         {"name": "projections", "description": "How the read models are."},
+        {"name": "replays", "description": "Read models as they were."},
         {"name": "auth", "description": "Signing in and out, and who one is."},
         {"name": "principals", "description": "Persons and services, and what they may do."},
         {"name": "roles", "description": "Roles of one's own beside those that are built in."},

@@ -184,6 +184,10 @@ pub enum Operation {
     ResumeProcess,
     ListProjections,
     RebuildProjection,
+    ListReplays,
+    BuildReplay,
+    GetReplay,
+    CancelReplay,
     SetUp,
     Login,
     Refresh,
@@ -692,6 +696,30 @@ pub const TABLE: &[Entry] = &[
         "/api/v1/projections/{name}/rebuild",
         Access::Needs(Permission::ProjectionManage),
     ),
+    get(
+        Operation::ListReplays,
+        "list-replays",
+        "/api/v1/replays",
+        Access::Needs(Permission::EventReplay),
+    ),
+    post(
+        Operation::BuildReplay,
+        "build-replay",
+        "/api/v1/replays",
+        Access::Needs(Permission::EventReplay),
+    ),
+    get(
+        Operation::GetReplay,
+        "get-replay",
+        "/api/v1/replays/{replay}",
+        Access::Needs(Permission::EventReplay),
+    ),
+    post(
+        Operation::CancelReplay,
+        "cancel-replay",
+        "/api/v1/replays/{replay}/cancel",
+        Access::Needs(Permission::EventReplay),
+    ),
     post(Operation::SetUp, "set-up", "/api/v1/auth/set-up", Access::Open),
     post(Operation::Login, "login", "/api/v1/auth/login", Access::Open),
     post(Operation::Refresh, "refresh", "/api/v1/auth/refresh", Access::Open),
@@ -1012,6 +1040,53 @@ impl Operation {
                 | Operation::GetPeer
                 | Operation::GetPartition
         )
+    }
+
+    /// Whether it is answered from read models alone, and so may be asked of a replay.
+    pub fn reads_models(self) -> bool {
+        self.has_a_past()
+            || matches!(
+                self,
+                Operation::GraphQlGet
+                    | Operation::GraphQlPost
+                    | Operation::ListChains
+                    | Operation::ListHeaders
+                    | Operation::ListForks
+                    | Operation::ListRejections
+                    | Operation::ListValidators
+                    | Operation::ListValidatorDelegations
+                    | Operation::ListValidatorSlashings
+                    | Operation::ListValidatorReputation
+                    | Operation::ListValidatorPerformances
+                    | Operation::ListValidatorUnbondings
+                    | Operation::ListValidatorSets
+                    | Operation::ListTransactions
+                    | Operation::GetMempool
+                    | Operation::ListMempool
+                    | Operation::ListAccounts
+                    | Operation::ListAccountTransactions
+                    | Operation::ListAnchors
+                    | Operation::ListBlocks
+                    | Operation::ListBlockTransactions
+                    | Operation::GetFinality
+                    | Operation::ListHeights
+                    | Operation::GetLeaderboard
+                    | Operation::ListDelegations
+                    | Operation::ListUnbondings
+                    | Operation::ListSlashings
+                    | Operation::ListActivity
+                    | Operation::ListProcessRuns
+                    | Operation::GetProcessRun
+                    | Operation::ListFlags
+                    | Operation::EvaluateFlag
+                    | Operation::ListSettings
+                    | Operation::ListSettingVersions
+                    | Operation::ListAlertRules
+                    | Operation::ListAlerts
+                    | Operation::ListSlos
+                    | Operation::ListPeers
+                    | Operation::ListPartitions
+            )
     }
 
     /// What it is for.

@@ -12,6 +12,7 @@ use projections::PageRequest;
 
 use crate::{
     problem::{Fault, Kind, Problem},
+    replays::surface,
     server::App,
 };
 
@@ -26,7 +27,9 @@ pub struct Params {
 impl Params {
     /// Reads a query string.
     pub fn of(query: Option<&str>) -> Params {
-        let given = query.map(decode).unwrap_or_default();
+        let mut given = query.map(decode).unwrap_or_default();
+        // Whoever names a replay is sent there, or refused, before anything is asked.
+        given.retain(|(name, _)| name != surface::PARAMETER);
         Params { given, known: Vec::new(), faults: Vec::new() }
     }
 

@@ -26,6 +26,7 @@ pub mod log;
 pub mod principals;
 pub mod processes;
 pub mod projections;
+pub mod replays;
 pub mod reply;
 pub mod search;
 pub mod settings;

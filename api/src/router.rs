@@ -28,12 +28,14 @@ use crate::{
     door::door,
     graphql::{http as graphql, sse},
     problem::{Kind, Problem},
+    replays,
     rest::{
         access_records, activity, alertmanager, anchors,
         auth::{self, browser},
         blobs, blocks, chains, delegations, documents, events, flags, follow, graphiql, headers,
-        health, heartbeats, keyed, light_blocks, log, principals, processes, projections, search,
-        settings, slashings, topology, transactions, validator_sets, validators,
+        health, heartbeats, keyed, light_blocks, log, principals, processes, projections,
+        replays as of_replays, search, settings, slashings, topology, transactions, validator_sets,
+        validators,
     },
     rpc,
     server::App,
@@ -42,6 +44,16 @@ use crate::{
 
 /// The whole surface.
 pub fn router(app: App) -> Router {
+    paths()
+        .layer(from_fn_with_state(app.clone(), replays::surface::answer))
+        .layer(from_fn_with_state(app.clone(), door))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(cross_origin::layer(app.clone()))
+        .with_state(app)
+}
+
+/// Every path, without a door.
+pub fn paths() -> Router<App> {
     Router::new()
         // Health and documents
         .route("/", get(documents::index))
@@ -210,11 +222,10 @@ pub fn router(app: App) -> Router {
         // Read models
         .route("/api/v1/projections", get(projections::list))
         .route("/api/v1/projections/{name}/rebuild", post(projections::rebuild))
+        .route("/api/v1/replays", get(of_replays::list).post(of_replays::build))
+        .route("/api/v1/replays/{replay}", get(of_replays::get))
+        .route("/api/v1/replays/{replay}/cancel", post(of_replays::cancel))
         .fallback(unknown_path)
-        .layer(from_fn_with_state(app.clone(), door))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .layer(cross_origin::layer(app.clone()))
-        .with_state(app)
 }
 
 async fn unknown_path() -> Problem {

@@ -202,10 +202,13 @@ impl Server {
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
         let kept = Duration::from_secs(config.access_record_days * DAY_S);
         let draining = CancellationToken::new();
-        let recorder = Recorder::start(tables.clone(), kept, draining.clone());
+        let recorder = Arc::new(Recorder::start(tables.clone(), kept, draining.clone()));
         let projections = Projections::start(store.clone(), store.pool().clone(), options);
         let replica = match &config.read_database_url {
-            Some(url) => Some(ReadReplica::open(url, pooled, &store, projections.clone()).await?),
+            Some(url) => {
+                let replica = ReadReplica::open(url, pooled, &store, projections.clone()).await?;
+                Some(Arc::new(replica))
+            }
             None => None,
         };
         let (published, sealing) =
@@ -215,11 +218,11 @@ impl Server {
             projections,
             store,
             identities,
-            pool: replica.as_ref().map_or(&tables, ReadReplica::pool).clone(),
+            pool: replica.as_ref().map_or(&tables, |replica| replica.pool()).clone(),
             tables,
             replica,
             recorder,
-            rates: Rates::start(vital.clone(), quotas(config)),
+            rates: Arc::new(Rates::start(vital.clone(), quotas(config))),
             vital,
             limits: limits(config),
             data_folder: database.cluster().map(|cluster| cluster.folder().root().to_owned()),
@@ -253,6 +256,7 @@ impl Server {
             closing: closing.clone(),
         };
         let serving = Some(tokio::spawn(serving.on(listener)));
+        surface.replays.start(&surface, &draining);
         tokio::spawn(surface.identities.clone().follow(draining.clone()));
         tokio::spawn(in_force::follow(surface.clone(), quotas(config), draining.clone()));
         if config.monitor_ms > 0 {

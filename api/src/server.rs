@@ -32,6 +32,7 @@ use crate::{
     problem::Problem,
     rates::Rates,
     read_replica::ReadReplica,
+    replays::surface::{Replayed, Replays, of_the_present},
     resilience::Breaker,
     rest::reply,
     router,
@@ -100,6 +101,7 @@ impl Default for Limits {
 }
 
 /// What the program hands to the surface.
+#[derive(Clone)]
 pub struct AppState {
     /// The write wing.
     pub commands: Commands,
@@ -112,16 +114,16 @@ pub struct AppState {
     /// The pool of what is no query, in the database itself.
     pub tables: PgPool,
     /// The replica that queries are asked of; None to ask the database itself.
-    pub replica: Option<ReadReplica>,
+    pub replica: Option<Arc<ReadReplica>>,
     /// The connections of what must pass while queries wait for theirs: signs of life, and what is
     /// counted of callers.
     pub vital: PgPool,
     /// Who is who.
     pub identities: Identities,
     /// Who came in, and who was refused.
-    pub recorder: Recorder,
+    pub recorder: Arc<Recorder>,
     /// How often each caller may ask.
-    pub rates: Rates,
+    pub rates: Arc<Rates>,
     /// The limits.
     pub limits: Limits,
     /// The folder of our own database; None where it is somebody else's.
@@ -159,6 +161,10 @@ pub struct Surface {
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// The documents that GraphQL clients name by their hash.
     pub(crate) documents: graphql::Documents,
+    /// The replay that this is the surface of; None for the present.
+    pub(crate) replayed: Option<Replayed>,
+    /// What was replayed.
+    pub(crate) replays: Replays,
     /// Where questions about the past are answered, once one was asked.
     pub(crate) past: OnceCell<Past>,
     /// The GraphQL schema, built once.
@@ -176,24 +182,7 @@ impl std::ops::Deref for Surface {
 /// The whole surface as one router, and its state for who must close its parts in the end.
 pub fn build(state: AppState) -> (Router, App) {
     let schema = graphql::schema(&state.limits.graphql);
-    let places = live::Places::new(state.limits.live.streams_max);
-    let bulkheads = Bulkheads::new(state.limits.bulkheads.clone());
-    let breaker = || Breaker::new(DATABASE_FAILURES_MAX, Duration::from_millis(LEFT_ALONE_MS));
-    let turn = tokio::sync::Mutex::new(());
-    let app = Arc::new(Surface {
-        state,
-        answered: Answered::default(),
-        in_force: InForce::default(),
-        bulkheads,
-        database: breaker(),
-        read_database: breaker(),
-        places,
-        frames: live::Frames::default(),
-        turn,
-        past: OnceCell::new(),
-        documents: graphql::Documents::default(),
-        schema,
-    });
+    let app = Arc::new(Surface::new(state, schema, None));
     (router::router(app.clone()), app)
 }
 
@@ -203,6 +192,40 @@ pub fn router(state: AppState) -> Router {
 }
 
 impl Surface {
+    fn new(state: AppState, schema: graphql::Schema, replayed: Option<Replayed>) -> Surface {
+        let places = live::Places::new(state.limits.live.streams_max);
+        let bulkheads = Bulkheads::new(state.limits.bulkheads.clone());
+        let breaker = || Breaker::new(DATABASE_FAILURES_MAX, Duration::from_millis(LEFT_ALONE_MS));
+        Surface {
+            state,
+            answered: Answered::default(),
+            in_force: InForce::default(),
+            bulkheads,
+            database: breaker(),
+            read_database: breaker(),
+            places,
+            frames: live::Frames::default(),
+            turn: tokio::sync::Mutex::new(()),
+            documents: graphql::Documents::default(),
+            replayed,
+            replays: Replays::default(),
+            past: OnceCell::new(),
+            schema,
+        }
+    }
+
+    /// The paths that are asked of a replay, over its read models.
+    pub(crate) fn replayed(
+        &self,
+        replayed: Replayed,
+        pool: PgPool,
+        projections: Projections,
+    ) -> Router {
+        let state = AppState { pool, projections, replica: None, ..self.state.clone() };
+        let schema = self.schema.clone();
+        router::paths().with_state(Arc::new(Surface::new(state, schema, Some(replayed))))
+    }
+
     /// Bytes of one request's body.
     pub fn body_bytes_max(&self) -> usize {
         self.in_force.body_bytes_max(&self.limits)
@@ -225,11 +248,14 @@ impl Surface {
 
     /// The log as queries read it: the replica's when there is one.
     pub fn log(&self) -> &EventStore {
-        self.replica.as_ref().map_or(&self.store, ReadReplica::log)
+        self.replica.as_ref().map_or(&self.store, |replica| replica.log())
     }
 
     /// Waits until the named read models reflect a position, and says what they reflect then.
     pub async fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
+        if let Some(replayed) = &self.replayed {
+            return replayed.reach(models, minimum);
+        }
         let reflected = self.reach_here(models, minimum).await?;
         let wanted = minimum.unwrap_or(0);
         match &self.replica {
@@ -255,6 +281,9 @@ impl Surface {
     /// Waits until the log, as queries read it, reaches a position, and says how far it goes then.
     /// A position beyond its end is none of this log's.
     pub async fn log_reaches(&self, minimum: Option<u64>) -> Result<u64, Problem> {
+        if self.replayed.is_some() {
+            return Err(of_the_present());
+        }
         let wanted = minimum.unwrap_or(0);
         let Some(replica) = &self.replica else { return self.is_within(wanted).await };
         if wanted > self.head() {

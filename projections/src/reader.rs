@@ -38,14 +38,16 @@ struct Slot {
 pub struct Reader {
     store: EventStore,
     segment_events_max: u64,
+    /// What comes after this is not there.
+    until: u64,
     kept: Mutex<VecDeque<Slot>>,
 }
 
 impl Reader {
-    /// Of this log, in segments of at most so many events.
-    pub fn new(store: EventStore, segment_events_max: u64) -> Reader {
+    /// Of this log up to a position, in segments of at most so many events.
+    pub fn new(store: EventStore, segment_events_max: u64, until: u64) -> Reader {
         let segment_events_max = segment_events_max.clamp(1, SEGMENT_EVENTS_MAX);
-        Reader { store, segment_events_max, kept: Mutex::new(VecDeque::new()) }
+        Reader { store, segment_events_max, until, kept: Mutex::new(VecDeque::new()) }
     }
 
     /// The log.
@@ -79,7 +81,7 @@ impl Reader {
     /// Reads up to the next multiple of the segment's length, the head, or the limit in bytes.
     async fn load(&self, after: u64) -> Result<Arc<Segment>, Miss> {
         let length = self.segment_events_max;
-        let end = (after / length + 1).saturating_mul(length);
+        let end = (after / length + 1).saturating_mul(length).min(self.until);
         let (mut events, mut scanned_to, mut bytes) = (Vec::new(), after, 0);
         let mut more_follows = true;
         while scanned_to < end && bytes < SEGMENT_BYTES_MAX {
@@ -102,6 +104,7 @@ impl Reader {
         if events.is_empty() {
             return Err(Miss::AtHead);
         }
+        more_follows &= scanned_to < self.until;
         // Every read of the log makes sure that it is still the one that was opened.
         let incarnation = self.store.incarnation();
         Ok(Arc::new(Segment { incarnation, events, scanned_to, more_follows }))

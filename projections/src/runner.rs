@@ -30,6 +30,8 @@ const BACKOFF_MS_MIN: u64 = 100;
 pub struct ProjectionsOptions {
     /// Whether this process moves projections, or only asks about them.
     pub run: bool,
+    /// Where it ends: what comes after this position is not folded.
+    pub until: u64,
     /// The most events of one transaction.
     pub segment_events_max: u64,
     /// How often to look for new events when nothing wakes, in milliseconds.
@@ -49,6 +51,7 @@ impl Default for ProjectionsOptions {
     fn default() -> ProjectionsOptions {
         ProjectionsOptions {
             run: true,
+            until: u64::MAX,
             segment_events_max: SEGMENT_EVENTS_MAX,
             poll_ms: 1_000,
             gather_ms: 100,
@@ -109,7 +112,7 @@ impl Projections {
         pool: PgPool,
         options: ProjectionsOptions,
     ) -> Projections {
-        let reader = Arc::new(Reader::new(store, options.segment_events_max));
+        let reader = Arc::new(Reader::new(store, options.segment_events_max, options.until));
         let (cancelled, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut members = Vec::with_capacity(these.len());
         for projection in these {

@@ -68,6 +68,8 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("/api/v1/processes/{process}/runs", "Query.processRuns"),
     ("/api/v1/processes/{process}/runs/{cause}", "Query.processRun"),
     ("/api/v1/projections", "Query.projections"),
+    ("/api/v1/replays", "Query.replays"),
+    ("/api/v1/replays/{replay}", "Query.replay"),
     ("/api/v1/roles", "Query.roles"),
     ("/api/v1/search", "Query.search"),
     ("/api/v1/settings", "Query.settings"),

@@ -28,6 +28,7 @@ mod outage;
 mod past;
 mod proxy;
 mod queries;
+mod replays;
 mod rpc;
 mod secrets;
 pub mod settings;

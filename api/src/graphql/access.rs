@@ -75,6 +75,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("events", Access::Needs(Permission::EventRead)),
     ("stream", Access::Needs(Permission::EventRead)),
     ("projections", Access::Needs(Permission::ProjectionRead)),
+    ("replay", Access::Needs(Permission::EventReplay)),
+    ("replays", Access::Needs(Permission::EventReplay)),
 ];
 
 /// The same for the subscription root.

@@ -26,6 +26,7 @@ use crate::{
     live::Place,
     operations::{Access, Operation},
     problem::{Kind, Problem},
+    replays::surface::of_the_present,
     server::App,
 };
 
@@ -161,7 +162,7 @@ pub async fn enter<'c>(
     models: &[&str],
     minimum: Option<Position>,
 ) -> Result<&'c Asker, Problem> {
-    let asker = admitted(context)?;
+    let asker = admitted_by(ACCESS, context)?;
     let wanted = minimum.map_or(0, |position| position.0);
     asker.view.wanted.fetch_max(wanted, Ordering::Relaxed);
     asker.reach(models).await?;
@@ -179,9 +180,13 @@ pub async fn enter_log<'c>(
     Ok((asker, position))
 }
 
-/// The asker, when the field may answer it.
+/// The asker, when the field may answer it: with something of the present.
 pub fn admitted<'c>(context: &Context<'c>) -> Result<&'c Asker, Problem> {
-    admitted_by(ACCESS, context)
+    let asker = admitted_by(ACCESS, context)?;
+    match asker.app.replayed {
+        None => Ok(asker),
+        Some(_) => Err(of_the_present()),
+    }
 }
 
 /// The asker and a place for its subscription, when the field of the subscription root may answer

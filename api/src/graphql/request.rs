@@ -108,6 +108,9 @@ pub fn prepare(app: &App, given: Given, way: Way) -> Result<(Request, OperationT
     let operation = chosen(document, wanted.as_deref());
     let kind = operation.map_or(OperationType::Query, |operation| operation.ty);
     way.admit(kind)?;
+    if app.replayed.is_some() && kind != OperationType::Query {
+        return Err(Problem::new(Kind::InvalidQuery, "a replay is only asked: it takes queries"));
+    }
     if kind == OperationType::Subscription
         && let Some(operation) = operation
     {

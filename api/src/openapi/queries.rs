@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
-    rest::{alertmanager, auth, heartbeats, search::QUERY_CHARS_MAX},
+    rest::{alertmanager, auth, heartbeats, replays, search::QUERY_CHARS_MAX},
     rpc::Method,
     submit::every,
 };
@@ -108,6 +108,9 @@ fn body_of(operation: Operation) -> Option<(&'static str, Value)> {
     if operation == Operation::TakeHeartbeat {
         return Some(("Heartbeat", heartbeats::example()));
     }
+    if operation == Operation::BuildReplay {
+        return Some(("ReplayRequest", replays::example()));
+    }
     if operation == Operation::TakeAlerts {
         return Some(("AlertmanagerMessage", alertmanager::example()));
     }
@@ -154,6 +157,9 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
         | Reply::Away
         | Reply::GraphQl
         | Reply::GraphQlStream => {}
+    }
+    if entry.operation.reads_models() {
+        found.push(shared::parameter("Replay"));
     }
     if entry.operation.has_a_past() {
         found.push(shared::parameter("AsOf"));
@@ -221,6 +227,14 @@ pub fn path_parameter(name: &str) -> Value {
         ),
         "cause" => (
             "The id of the event that called for it.",
+            json!({
+                "type": "string",
+                "format": "uuid",
+                "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
+            }),
+        ),
+        "replay" => (
+            "A replay's id.",
             json!({
                 "type": "string",
                 "format": "uuid",
@@ -829,6 +843,20 @@ fn doc(operation: Operation) -> Doc {
         Operation::RebuildProjection => {
             plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
         }
+        Operation::ListReplays => asked(
+            "replays",
+            "The replays that there are, the newest first",
+            Vec::new(),
+            Reply::Page("Replay"),
+        ),
+        Operation::BuildReplay => plain(
+            "replays",
+            "Asks for read models as they were at a point, to be asked with `replay` once they are \
+             there",
+            Reply::Made("Replay"),
+        ),
+        Operation::GetReplay => plain("replays", "How far a replay is", Reply::One("Replay")),
+        Operation::CancelReplay => plain("replays", "Gives a replay up", Reply::Done),
         Operation::SetUp => plain(
             "auth",
             "Makes whoever follows the first start's link the first super_admin",

@@ -25,6 +25,7 @@ use utoipa::{
 use crate::{
     access_records, heartbeats,
     identity::listing,
+    replays::{Replay, ReplayRequest},
     rest::{
         alertmanager, auth, documents, events, flags as of_flags, health, heartbeats as beats, log,
         principals, processes, projections as status, search, settings as of_settings, topology,
@@ -81,6 +82,8 @@ fn found() -> Found {
     with::<processes::ProcessStatuses>(&mut found);
     with::<process_runs::ProcessRun>(&mut found);
     with::<status::ProjectionStatuses>(&mut found);
+    with::<Replay>(&mut found);
+    with::<ReplayRequest>(&mut found);
     with::<status::RebuildStarted>(&mut found);
     with::<heartbeats::Heartbeat>(&mut found);
     with::<beats::Heartbeats>(&mut found);

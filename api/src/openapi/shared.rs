@@ -159,6 +159,11 @@ pub fn parameters() -> Value {
             "How many at most.",
             json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
         ),
+        "Replay": query(
+            "replay",
+            "The id of the replay that is asked instead of the present.",
+            json!({"type": "string", "format": "uuid"}),
+        ),
         "AsOf": query(
             "as_of",
             "What it was then: a position in the log, or a moment (RFC 3339).",

@@ -15,13 +15,15 @@ use super::{faults, problem, register, start, validator};
 const REST_MS: u64 = 400;
 
 /// What was answered when the log was at rest at a position: bodies by path, null for none.
-struct Picture {
-    position: u64,
-    answers: BTreeMap<String, Value>,
+pub struct Picture {
+    /// Where the log ended.
+    pub position: u64,
+    /// The bodies.
+    pub answers: BTreeMap<String, Value>,
 }
 
 /// Waits until nothing happens any more; where the log ends then.
-async fn at_rest(app: &TestApp) -> u64 {
+pub async fn at_rest(app: &TestApp) -> u64 {
     let store = app.server.commands().store().clone();
     let mut seen = 0;
     loop {
@@ -34,7 +36,7 @@ async fn at_rest(app: &TestApp) -> u64 {
     }
 }
 
-async fn answered(http: &Http, path: &str, position: u64) -> Value {
+pub async fn answered(http: &Http, path: &str, position: u64) -> Value {
     let request = http.request(Method::GET, path);
     let answer = Http::send(request.header("min-position", position)).await.unwrap();
     match answer.status {
@@ -43,7 +45,7 @@ async fn answered(http: &Http, path: &str, position: u64) -> Value {
     }
 }
 
-async fn picture(app: &TestApp, http: &Http, paths: &[String]) -> Picture {
+pub async fn picture(app: &TestApp, http: &Http, paths: &[String]) -> Picture {
     let position = at_rest(app).await;
     let mut answers = BTreeMap::new();
     for path in paths {

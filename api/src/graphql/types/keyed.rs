@@ -38,8 +38,10 @@ use crate::{
     openapi::schemas,
     past::NoPoint,
     problem::Problem,
+    replays::{self, Replay},
     rest::{
         keyed::{Shown, page_of},
+        replays as of_replays,
         reply::read_problem,
         settings as of_settings,
     },
@@ -87,6 +89,20 @@ pub const KINDS: &[Kind] = &[
             model: None,
             arguments: &[],
             read: |app, asked| every_principal(app, asked).boxed(),
+        },
+    },
+    Kind {
+        one: "replay",
+        parameter: "replay",
+        get: |app, _, id| replay(app, id).boxed(),
+        category: None,
+        list: List {
+            name: "replays",
+            words: "Replays, the newest first.",
+            schema: || Replay::SCHEMA.to_owned(),
+            model: None,
+            arguments: &[],
+            read: |app, asked| every_replay(app, asked).boxed(),
         },
     },
     kind::<alert_rules::AlertRule>(
@@ -175,6 +191,16 @@ async fn principal(app: &App, id: &str) -> Result<Option<Value>, Problem> {
 async fn every_principal(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
     let all = listing::Wanted::default();
     page_told(app.identities.principals(&all, asked.page).await?)
+}
+
+async fn replay(app: &App, id: &str) -> Result<Option<Value>, Problem> {
+    let wrong = |error: uuid::Error| Problem::invalid_parameter("replay", error.to_string());
+    let id = id.parse().map_err(wrong)?;
+    replays::find(&app.tables, id).await?.as_ref().map(told).transpose()
+}
+
+async fn every_replay(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
+    page_told(of_replays::page_of(app, asked.page).await?)
 }
 
 /// The point of the past that is asked for.
