@@ -56,6 +56,7 @@ pub struct Query(
     types::rows::RowQueries,
     types::topology::TopologyQueries,
     types::log::LogQueries,
+    types::past::PastQueries,
 );
 
 /// The schema.

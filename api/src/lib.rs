@@ -20,6 +20,7 @@ pub mod cross_origin;
 pub mod database;
 pub mod demo;
 pub mod deprecation;
+pub mod difference;
 pub mod door;
 pub mod fields;
 pub mod graphql;

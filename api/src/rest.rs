@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod blocks;
 pub mod chains;
 pub mod delegations;
+pub mod difference;
 pub mod documents;
 pub mod events;
 mod export;

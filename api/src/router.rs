@@ -32,8 +32,8 @@ use crate::{
     rest::{
         access_records, activity, alertmanager, anchors,
         auth::{self, browser},
-        blobs, blocks, chains, delegations, documents, events, flags, follow, graphiql, headers,
-        health, heartbeats, keyed, light_blocks, log, principals, processes, projections,
+        blobs, blocks, chains, delegations, difference, documents, events, flags, follow, graphiql,
+        headers, health, heartbeats, keyed, light_blocks, log, principals, processes, projections,
         replays as of_replays, search, settings, slashings, topology, transactions, validator_sets,
         validators,
     },
@@ -141,6 +141,7 @@ pub fn paths() -> Router<App> {
         .route("/api/v1/consensus/stream", get(follow::follow_consensus))
         .route("/api/v1/events/{position}", get(events::get))
         .route("/api/v1/streams/{stream}", get(events::stream))
+        .route("/api/v1/difference", get(difference::get))
         // What proves it
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{level}/{*index}", get(log::tile))

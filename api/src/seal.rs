@@ -5,6 +5,7 @@
 
 pub mod keys;
 mod sealer;
+mod settling;
 pub mod witnesses;
 
 use std::{sync::Arc, time::Duration};

@@ -38,6 +38,18 @@ pub async fn callers(
     period: Duration,
 ) -> Outcome<Figure> {
     let store = EventStore::open(StoreOptions::new(url)).await?;
+    let figure = callers_of(&store, callers, streams, period).await;
+    store.close().await;
+    figure
+}
+
+/// The same, by a store that others of this process use as well.
+pub async fn callers_of(
+    store: &EventStore,
+    callers: usize,
+    streams: usize,
+    period: Duration,
+) -> Outcome<Figure> {
     let stop = Arc::new(AtomicBool::new(false));
     let run = Uuid::now_v7().simple().to_string();
     let each = (streams / callers).max(1);
@@ -61,7 +73,6 @@ pub async fn callers(
     for task in tasks {
         latencies.extend(task.await??);
     }
-    store.close().await;
     Ok(Figure::new((after - before) as usize, elapsed, latencies))
 }
 

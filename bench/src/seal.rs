@@ -54,7 +54,7 @@ struct Sealer {
 }
 
 impl Sealer {
-    async fn start(url: &str) -> Outcome<Sealer> {
+    async fn start(store: EventStore) -> Outcome<Sealer> {
         let folder = std::env::temp_dir().join(format!("node0-tiles-{}", Uuid::now_v7().simple()));
         let key = SignerKey::generate(Role::Log, "bench.example/log")?;
         let options = seal::Options {
@@ -63,7 +63,6 @@ impl Sealer {
             witnesses: Witnesses::new(Vec::new(), None)?,
             interval_ms: SEAL_INTERVAL_MS,
         };
-        let store = EventStore::open(StoreOptions::new(url)).await?;
         let closing = CancellationToken::new();
         let (published, running) = seal::start(store.clone(), options, closing.clone());
         Ok(Sealer { store, key, folder, published, closing, running })
@@ -78,24 +77,27 @@ impl Sealer {
         Err(format!("{head} events are not sealed after {SEALED_S_MAX} s").into())
     }
 
-    async fn clear(self) -> Outcome<()> {
+    /// Ends it. Its tiles are still there: who removes ten thousand files makes it hard for others
+    /// to make new ones, for a while.
+    async fn stop(self) -> Outcome<PathBuf> {
         self.closing.cancel();
         self.running.await?;
-        self.store.close().await;
-        Ok(std::fs::remove_dir_all(self.folder)?)
+        Ok(self.folder)
     }
 }
 
 /// The append path with a sealer beside it and without, turn by turn.
 pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> Outcome<()> {
+    let mut folders = Vec::new();
     for callers in CALLERS {
         for sealed in TURNS {
             let ground = Ground::migrated(cluster).await?;
+            let store = EventStore::open(StoreOptions::new(ground.url())).await?;
             let sealer = match sealed {
-                true => Some(Sealer::start(ground.url()).await?),
+                true => Some(Sealer::start(store.clone()).await?),
                 false => None,
             };
-            let figure = append::callers(ground.url(), callers, STREAMS, period * PERIODS).await?;
+            let figure = append::callers_of(&store, callers, STREAMS, period * PERIODS).await?;
             report.record(&appended(sealed, callers), figure);
             if let Some(sealer) = sealer {
                 let start = Instant::now();
@@ -103,12 +105,13 @@ pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> O
                 let behind = start.elapsed().as_secs_f64();
                 let name = format!("sealer behind {callers} callers when they stop, s");
                 report.ceiling(&name, Some(behind), 2.0 * SEAL_INTERVAL_MS as f64 / 1e3);
-                sealer.clear().await?;
+                folders.push(sealer.stop().await?);
             }
+            store.close().await;
             ground.clear().await?;
         }
     }
-    Ok(())
+    folders.into_iter().try_for_each(|folder| Ok(std::fs::remove_dir_all(folder)?))
 }
 
 /// What a measurement of [`cost`] is called.
@@ -122,13 +125,15 @@ pub async fn verified(cluster: &Cluster, node0: &str, report: &mut Report) -> Ou
     let ground = Ground::migrated(cluster).await?;
     wing::fill(ground.url(), VERIFIED.0, VERIFIED.1).await?;
     let start = Instant::now();
-    let sealer = Sealer::start(ground.url()).await?;
+    let store = EventStore::open(StoreOptions::new(ground.url())).await?;
+    let sealer = Sealer::start(store.clone()).await?;
     let count = sealer.all().await? as usize;
     report.record("sealing from the beginning", Figure::new(count, start.elapsed(), Vec::new()));
     let start = Instant::now();
     verify(node0, &sealer.folder, &sealer.key)?;
     report.record("node0 verify, one core", Figure::new(count, start.elapsed(), Vec::new()));
-    sealer.clear().await?;
+    std::fs::remove_dir_all(sealer.stop().await?)?;
+    store.close().await;
     ground.clear().await
 }
 
@@ -147,7 +152,8 @@ fn verify(node0: &str, folder: &Path, key: &SignerKey) -> Outcome<()> {
 pub async fn proved(cluster: &Cluster, report: &mut Report) -> Outcome<()> {
     let ground = Ground::migrated(cluster).await?;
     append::fill(ground.url(), PROVED, STREAMS).await?;
-    let sealer = Sealer::start(ground.url()).await?;
+    let store = EventStore::open(StoreOptions::new(ground.url())).await?;
+    let sealer = Sealer::start(store.clone()).await?;
     let size = sealer.all().await?;
     let now = sealer.published.now().map_err(|problem| format!("{problem:?}"))?;
     let start = Instant::now();
@@ -163,6 +169,7 @@ pub async fn proved(cluster: &Cluster, report: &mut Report) -> Outcome<()> {
     let figure = Figure::new(latencies.len(), start.elapsed(), latencies);
     report.ceiling("inclusion of one in 10,000,000: p95 of a proof, ms", figure.p95_ms, 5.0);
     report.record("inclusion proofs, 10,000,000 entries", figure);
-    sealer.clear().await?;
+    std::fs::remove_dir_all(sealer.stop().await?)?;
+    store.close().await;
     ground.clear().await
 }

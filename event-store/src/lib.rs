@@ -14,6 +14,7 @@ mod gather;
 pub mod history;
 pub mod prunable;
 pub mod read;
+mod recent;
 pub mod seal;
 mod store;
 

@@ -133,7 +133,10 @@ impl EventStore {
         }
         if filter.is_all() {
             let to = head.position.min(after.saturating_add(limit as u64));
-            let events = scan(&mut connection, after, to).await?;
+            let events = match self.recent(after, to) {
+                Some(events) => events,
+                None => scan(&mut connection, after, to).await?,
+            };
             return Ok(Page { events, scanned_to: to.max(after) });
         }
         let end = head.position.min(after.saturating_add(SCAN_EVENTS_MAX));
@@ -144,6 +147,11 @@ impl EventStore {
             page.take_matching(found, filter, limit, to);
         }
         Ok(page)
+    }
+
+    /// What this process has appended itself, if nothing else is between.
+    fn recent(&self, after: u64, to: u64) -> Option<Vec<StoredEvent>> {
+        if self.is_replica() { None } else { self.inner.recent.between(after, to) }
     }
 
     /// The events at these positions, in the order of the log; those that are not there are left

@@ -15,6 +15,7 @@ use crate::append::{Appender, AppenderHandle, REQUEST_BYTES_MAX};
 use crate::error::StoreError;
 use crate::follow::Wake;
 use crate::gather::Gather;
+use crate::recent::Recent;
 
 /// How the log is opened. [`StoreOptions::new`] gives the defaults.
 #[derive(Clone, Debug)]
@@ -102,6 +103,7 @@ pub(crate) struct Inner {
     pub(crate) incarnation: Uuid,
     pub(crate) appender: AppenderHandle,
     pub(crate) head: watch::Sender<u64>,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) gather: Gather,
     pub(crate) wake: Wake,
 }
@@ -116,10 +118,12 @@ impl EventStore {
         let Head { position, incarnation } = crate::read::head_of(&pool).await.map_err(no_log)?;
         warn_unless_durable(&pool).await?;
         let (head, _) = watch::channel(position);
-        let appender = Appender::start(&options, incarnation, pool.clone(), head.clone()).await?;
+        let recent = Arc::new(Recent::default());
+        let (reads, tail) = (pool.clone(), Arc::clone(&recent));
+        let appender = Appender::start(&options, incarnation, reads, head.clone(), tail).await?;
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
         let gather = Gather::new();
-        let inner = Inner { pool, incarnation, appender, head, gather, wake };
+        let inner = Inner { pool, incarnation, appender, head, recent, gather, wake };
         Ok(EventStore { inner: Arc::new(inner), replica: None })
     }
 
@@ -137,6 +141,11 @@ impl EventStore {
     /// The pool that reads use.
     pub(crate) fn reads(&self) -> &PgPool {
         self.replica.as_ref().unwrap_or(&self.inner.pool)
+    }
+
+    /// Whether reads go to a replica.
+    pub(crate) fn is_replica(&self) -> bool {
+        self.replica.is_some()
     }
 
     /// The incarnation that was opened: positions of another one mean nothing here.

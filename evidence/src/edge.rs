@@ -26,6 +26,9 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// So many entries fill a tile of level 1, and all below it.
+    pub const WHOLE: u64 = WIDTH * WIDTH;
+
     /// How many entries there are.
     pub fn size(&self) -> u64 {
         self.size
@@ -80,6 +83,28 @@ impl Edge {
         }
         if given != kept.len() {
             return Err(Found::Shorter { size: first + given as u64, older: size }.into());
+        }
+        Ok(edge)
+    }
+
+    /// The edge of the first `at` entries, which are a multiple of [`Edge::WHOLE`], of a log that
+    /// is kept with this size. What it says is not compared with a root.
+    pub async fn load_whole(source: &Source, size: u64, at: u64) -> Result<Edge, Failure> {
+        let mut edge = Edge { size: at, bundle: Vec::new(), levels: vec![Vec::new(), Vec::new()] };
+        let mut count = at / Edge::WHOLE;
+        for level in 2.. {
+            if count == 0 {
+                break;
+            }
+            let (kind, index) = (Kind::Hashes { level }, count / WIDTH);
+            let mut hashes = Vec::new();
+            if !count.is_multiple_of(WIDTH) {
+                let width = (kind.count(size) - index * WIDTH).min(WIDTH);
+                hashes = hashes_of(source, Piece { kind, index, width }).await?;
+                hashes.truncate(as_usize(count % WIDTH));
+            }
+            edge.levels.push(hashes);
+            count /= WIDTH;
         }
         Ok(edge)
     }

@@ -1,12 +1,12 @@
 //! Where a log's pieces are kept: a folder, or a bucket of a store that speaks S3.
 //!
 //! Does not know what they hold. What is put is whole or not there, and stays through a loss of
-//! power.
+//! power: at once, or once it has settled.
 
 use std::{fmt, io, path::Path as FilePath, sync::Arc};
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
     Error, ObjectStore, ObjectStoreExt as _, PutPayload, local::LocalFileSystem, parse_url_opts,
     path::Path,
@@ -15,6 +15,8 @@ use reqwest::Url;
 
 use crate::source::PIECE_BYTES_MAX;
 
+/// Things that are put into a bucket at the same time.
+const PARALLEL: usize = 16;
 /// How an address of a bucket begins.
 const BUCKET: &str = "s3://";
 
@@ -22,6 +24,8 @@ const BUCKET: &str = "s3://";
 #[derive(Clone)]
 pub struct Storage {
     store: Arc<dyn ObjectStore>,
+    /// Where it is, if it is a folder.
+    folder: Option<Arc<FilePath>>,
     prefix: Path,
     name: Arc<str>,
 }
@@ -48,6 +52,10 @@ pub enum StorageError {
     NoBucket { name: String },
     #[error("cannot make the folder {name}: {error}")]
     NoFolder { name: String, error: io::Error },
+    #[error("cannot write into {name}: {error}")]
+    Unwritten { name: String, error: io::Error },
+    #[error("what is in {name} is not on its disk: {error}")]
+    Unsettled { name: String, error: io::Error },
     #[error("{path} in {place} has more than {PIECE_BYTES_MAX} bytes")]
     TooLarge { place: String, path: String },
     #[error("{place} does not answer for {path}: {error}")]
@@ -70,14 +78,15 @@ impl Storage {
             let no_folder = |error| StorageError::NoFolder { name: text.to_owned(), error };
             std::fs::create_dir_all(FilePath::new(text)).map_err(no_folder)?;
             let store = LocalFileSystem::new_with_prefix(text).map_err(no_place)?;
-            let store = store.with_fsync(true).with_automatic_cleanup(true);
-            return Ok(Storage { store: Arc::new(store), prefix: Path::default(), name });
+            let store = Arc::new(store.with_fsync(true).with_automatic_cleanup(true));
+            let folder = Some(Arc::from(FilePath::new(text)));
+            return Ok(Storage { store, folder, prefix: Path::default(), name });
         }
         let no_bucket = || StorageError::NoBucket { name: text.to_owned() };
         let url = Url::parse(text).ok().filter(Url::has_host).ok_or_else(no_bucket)?;
         let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
         let (store, prefix) = parse_url_opts(&url, settings).map_err(no_place)?;
-        Ok(Storage { store: store.into(), prefix, name })
+        Ok(Storage { store: store.into(), folder: None, prefix, name })
     }
 
     fn at(&self, path: &str) -> Path {
@@ -109,6 +118,40 @@ impl Storage {
         put.map(drop).map_err(self.away(path))
     }
 
+    /// Keeps many things, each at its path. In a folder they are whole when this returns, but stay
+    /// through a loss of power only once they have settled: nobody waits for the disk for each.
+    pub async fn put_soon(&self, all: Vec<(String, Bytes)>) -> Result<(), StorageError> {
+        let Some(folder) = self.folder.clone() else {
+            let put = stream::iter(all).map(|(path, bytes)| async move {
+                let put = self.store.put(&self.at(&path), PutPayload::from_bytes(bytes)).await;
+                put.map(drop).map_err(self.away(&path))
+            });
+            return put.buffer_unordered(PARALLEL).try_collect().await;
+        };
+        let name = self.name.to_string();
+        let written = tokio::task::spawn_blocking(move || {
+            all.into_iter().try_for_each(|(path, bytes)| written(&folder.join(path), &bytes))
+        });
+        let written = written.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        written.map_err(|error| StorageError::Unwritten { name, error })
+    }
+
+    /// Whether what is put soon stays through a loss of power only once it has settled.
+    pub fn settles(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Returns when all that was put before stays through a loss of power.
+    pub async fn settle(&self) -> Result<(), StorageError> {
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let name = self.name.to_string();
+        let synced = tokio::task::spawn_blocking(move || {
+            Ok::<_, io::Error>(rustix::fs::syncfs(std::fs::File::open(&*folder)?)?)
+        });
+        let synced = synced.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        synced.map_err(|error| StorageError::Unsettled { name, error })
+    }
+
     /// Removes all that is below a path.
     pub async fn remove_below(&self, path: &str) -> Result<(), StorageError> {
         let below = self.at(path);
@@ -126,5 +169,16 @@ impl Storage {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes a file, and the folders it is in when they are not there.
+fn written(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
+    match std::fs::write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+            std::fs::write(path, bytes)
+        }
+        done => done,
     }
 }

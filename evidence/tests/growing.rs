@@ -76,6 +76,24 @@ proptest! {
     }
 }
 
+#[test]
+fn whoever_takes_it_up_where_whole_tiles_end_comes_to_the_same() {
+    let count = 2 * 65_536 + 700;
+    let all = entries(count);
+    let log = Log::of(&all);
+    for at in [0, 1, 2] {
+        let at = at * Edge::WHOLE;
+        let source = log.source();
+        let mut edge = wait(Edge::load_whole(&source, count as u64, at)).unwrap();
+        assert_eq!(edge.size(), at);
+        assert_eq!(edge.root(), root(&log.leaves[..usize::try_from(at).unwrap()]));
+        for entry in &all[usize::try_from(at).unwrap()..] {
+            edge.push(entry, &mut Vec::new()).unwrap();
+        }
+        assert_eq!(edge.root(), log.root());
+    }
+}
+
 /// What is found when the edge of a log of 600 entries is taken up after this was done.
 fn found(done: impl FnOnce(&Log, &mut Vec<Vec<u8>>)) -> String {
     let all = entries(600);

@@ -40,6 +40,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("/api/v1/chains/{chain}/rejections", "Query.rejections"),
     ("/api/v1/chains/{chain}/topology", "Query.topology"),
     ("/api/v1/delegations", "Query.delegations"),
+    ("/api/v1/difference", "Query.difference"),
     ("/api/v1/events", "Query.events"),
     ("/api/v1/events/stream", "Subscription.events"),
     ("/api/v1/events/{position}", "Query.event"),

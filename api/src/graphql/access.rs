@@ -75,6 +75,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("events", Access::Needs(Permission::EventRead)),
     ("stream", Access::Needs(Permission::EventRead)),
     ("projections", Access::Needs(Permission::ProjectionRead)),
+    ("difference", Access::Needs(Permission::EventReplay)),
     ("replay", Access::Needs(Permission::EventReplay)),
     ("replays", Access::Needs(Permission::EventReplay)),
 ];

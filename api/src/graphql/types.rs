@@ -15,6 +15,7 @@ pub mod histories;
 mod keyed;
 mod lists;
 pub mod log;
+pub mod past;
 pub mod processes;
 pub mod projections;
 pub mod rows;

@@ -123,7 +123,7 @@ fn parameters(entry: &Entry, doc: &Doc) -> Vec<Value> {
         found.push(path_parameter(part.trim_end_matches('}').trim_start_matches('*')));
     }
     for (name, words, schema) in &doc.query {
-        let required = matches!(*name, "query" | "q")
+        let required = matches!(*name, "query" | "q" | "of" | "since")
             || (*name == "subject" && entry.operation == Operation::EvaluateFlag)
             || (*name == "delegator" && !entry.path.contains("{address}"));
         let mut parameter = json!({
@@ -843,6 +843,20 @@ fn doc(operation: Operation) -> Doc {
         Operation::RebuildProjection => {
             plain("projections", "Builds a read model anew", Reply::One("RebuildStarted"))
         }
+        Operation::GetDifference => asked(
+            "replays",
+            "What differs of one thing between two points of the past, or since one",
+            vec![
+                (
+                    "of",
+                    "The path of the thing, which takes `as_of`.",
+                    json!({"type": "string", "pattern": "^/api/v1/.+$"}),
+                ),
+                ("since", "The earlier point: a position, or a moment.", shared::point()),
+                ("until", "The later one; now when absent.", shared::point()),
+            ],
+            Reply::One("Difference"),
+        ),
         Operation::ListReplays => asked(
             "replays",
             "The replays that there are, the newest first",

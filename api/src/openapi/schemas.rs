@@ -23,7 +23,9 @@ use utoipa::{
 };
 
 use crate::{
-    access_records, heartbeats,
+    access_records,
+    difference::Difference,
+    heartbeats,
     identity::listing,
     replays::{Replay, ReplayRequest},
     rest::{
@@ -82,6 +84,7 @@ fn found() -> Found {
     with::<processes::ProcessStatuses>(&mut found);
     with::<process_runs::ProcessRun>(&mut found);
     with::<status::ProjectionStatuses>(&mut found);
+    with::<Difference>(&mut found);
     with::<Replay>(&mut found);
     with::<ReplayRequest>(&mut found);
     with::<status::RebuildStarted>(&mut found);

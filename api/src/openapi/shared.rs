@@ -111,6 +111,14 @@ pub fn parameter(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
 
+/// A point of the past.
+pub fn point() -> Value {
+    json!({"oneOf": [
+        {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        {"type": "string", "format": "date-time"},
+    ]})
+}
+
 /// The headers and parameters of requests that many operations take.
 pub fn parameters() -> Value {
     let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "description": description, "schema": schema});
@@ -167,10 +175,7 @@ pub fn parameters() -> Value {
         "AsOf": query(
             "as_of",
             "What it was then: a position in the log, or a moment (RFC 3339).",
-            json!({"oneOf": [
-                {"type": "string", "pattern": "^[0-9]{1,18}$"},
-                {"type": "string", "format": "date-time"},
-            ]}),
+            point(),
         ),
         "After": query(
             "after",

@@ -62,6 +62,9 @@ pub struct Replayed {
 impl Replayed {
     /// What its read models reflect; none that it does not have.
     pub fn reach(&self, models: &[&str], minimum: Option<u64>) -> Result<u64, Problem> {
+        if models.is_empty() {
+            return Err(of_the_present());
+        }
         let missing = models.iter().find(|model| self.models.iter().all(|has| has != *model));
         if let Some(missing) = missing {
             let detail = format!("it has no {missing}, but {}", self.models.join(", "));

@@ -1,9 +1,10 @@
 //! Who seals: takes the log up where it was signed last, grows its tiles, and signs.
 //!
-//! Does not hold up who appends: it reads what is committed. Tiles are kept before the checkpoint
-//! that needs them is signed; a checkpoint is recorded under the lease's fence before it is
-//! published. Nothing is signed that does not go on from what was signed before: then it is said
-//! why, and somebody must look.
+//! Does not hold up who appends: it reads what is committed, and waits for no disk of its own.
+//! Tiles are kept before the checkpoint that needs them is signed, and settle on the disk later;
+//! those that had not when the machine went down are made anew out of the log, which had. A
+//! checkpoint is recorded under the lease's fence before it is published. Nothing is signed that
+//! does not go on from what was signed before: then it is said why, and somebody must look.
 
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use evidence::{
     proof::{self, Tiles},
     record_hash,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     Known, Now, Options,
+    settling::{self, Settling},
     witnesses::{Cosigning, Witnesses},
 };
 
@@ -31,8 +32,6 @@ const LEASE_MS: u64 = 10_000;
 const PAGE_EVENTS: usize = 10_000;
 /// Events between two checkpoints, while there are many to catch up with.
 const ROUND_EVENTS_MAX: u64 = 100_000;
-/// Pieces that are kept at the same time.
-const PARALLEL: usize = 16;
 
 /// What seals, while it holds the seal.
 pub(super) struct Sealer {
@@ -55,6 +54,16 @@ struct Held {
     unpublished: Option<Signed>,
     /// The pieces that were kept although they were not full.
     partials: Vec<Piece>,
+    settling: Settling,
+}
+
+/// What is kept of what is full.
+#[derive(Clone, Copy, PartialEq)]
+enum Keep {
+    Nothing,
+    /// What is not there, or is something else.
+    Missing,
+    All,
 }
 
 /// What is signed: by Ed25519 the same checkpoint whenever it is signed again.
@@ -202,13 +211,45 @@ impl Sealer {
             Some(newest) => self.edge_at(newest).await?,
         };
         self.compare_with_witnesses(&edge).await?;
+        let settled = match newest {
+            None => 0,
+            Some(newest) => self.mend(newest).await?,
+        };
         if let Some(newest) = newest {
             self.record(fence, newest).await?;
         }
         info!(entries = edge.size(), "took up the seal");
         let partials = edge.partials().into_iter().map(|(piece, _)| piece).collect();
         // Published or not, it is said again: the record of it may be missing.
-        Ok(Held { fence, edge, unpublished: newest, partials })
+        let settling = Settling::from(settled);
+        Ok(Held { fence, edge, unpublished: newest, partials, settling })
+    }
+
+    /// What may not have settled before a machine went down is made anew out of the log, where it
+    /// is not there; how many entries had settled.
+    async fn mend(&self, signed: Signed) -> Result<u64, SealError> {
+        let settled = settling::settled(&self.storage, signed.size).await?;
+        if settled == signed.size {
+            return Ok(settled);
+        }
+        let mended = async {
+            let whole = settled - settled % Edge::WHOLE;
+            let edge = Edge::load_whole(&self.source, signed.size, whole).await?;
+            let (edge, _) = self.grow(edge, signed.size, Keep::Missing).await?;
+            if edge.root() != signed.root {
+                let (size, root) = (signed.size, signed.root);
+                return Err(SealError::Differs(Found::Tiles { size, root }));
+            }
+            self.keep(edge.partials(), Keep::Missing).await
+        };
+        match mended.await {
+            Err(SealError::Differs(found)) => {
+                warn!(%found, "the tiles are not those of the log: they are made anew");
+                self.made_anew(signed).await?;
+                Ok(0)
+            }
+            mended => mended.map(|()| settled),
+        }
     }
 
     /// The checkpoint that is published, which must be ours.
@@ -286,7 +327,7 @@ impl Sealer {
     /// All tiles up to what was signed, out of the log. Nothing is written unless the log has the
     /// root that was signed: what is there may be all the evidence there is.
     async fn made_anew(&self, signed: Signed) -> Result<Edge, SealError> {
-        let (edge, _) = self.grow(Edge::default(), signed.size, false).await?;
+        let (edge, _) = self.grow(Edge::default(), signed.size, Keep::Nothing).await?;
         if edge.root() != signed.root {
             return Err(SealError::Refused(format!(
                 "the log in the database is not the one that was signed: its first {} events have \
@@ -297,8 +338,8 @@ impl Sealer {
                 signed.root
             )));
         }
-        let (edge, _) = self.grow(Edge::default(), signed.size, true).await?;
-        self.keep(edge.partials()).await?;
+        let (edge, _) = self.grow(Edge::default(), signed.size, Keep::All).await?;
+        self.keep(edge.partials(), Keep::All).await?;
         Ok(edge)
     }
 
@@ -307,7 +348,7 @@ impl Sealer {
         &self,
         mut edge: Edge,
         to: u64,
-        keeps: bool,
+        how: Keep,
     ) -> Result<(Edge, Vec<Piece>), SealError> {
         let mut pieces = Vec::new();
         while edge.size() < to {
@@ -328,17 +369,25 @@ impl Sealer {
             let (grown, full) = grown.map_err(SealError::Unsigned)?;
             edge = grown;
             pieces.extend(full.iter().map(|(piece, _)| *piece));
-            if keeps {
-                self.keep(full).await?;
-            }
+            self.keep(full, how).await?;
         }
         Ok((edge, pieces))
     }
 
-    async fn keep(&self, pieces: Vec<Filled>) -> Result<(), SealError> {
-        let kept = stream::iter(pieces)
-            .map(|(piece, bytes)| async move { self.storage.put(&piece.to_string(), bytes).await });
-        Ok(kept.buffer_unordered(PARALLEL).try_collect::<()>().await?)
+    async fn keep(&self, pieces: Vec<Filled>, how: Keep) -> Result<(), SealError> {
+        let mut kept = Vec::with_capacity(pieces.len());
+        for (piece, bytes) in pieces {
+            let path = piece.to_string();
+            let is_wanted = match how {
+                Keep::Nothing => false,
+                Keep::Missing => self.storage.get(&path).await?.as_ref() != Some(&bytes),
+                Keep::All => true,
+            };
+            if is_wanted {
+                kept.push((path, bytes));
+            }
+        }
+        Ok(self.storage.put_soon(kept).await?)
     }
 
     /// What was committed since: tiles, then the checkpoint.
@@ -347,11 +396,11 @@ impl Sealer {
         let to = head.min(held.edge.size() + ROUND_EVENTS_MAX);
         let mut full = Vec::new();
         if to > held.edge.size() {
-            let (edge, pieces) = self.grow(std::mem::take(&mut held.edge), to, true).await?;
+            let (edge, pieces) = self.grow(std::mem::take(&mut held.edge), to, Keep::All).await?;
             full = pieces;
             let partials = edge.partials();
             let kept: Vec<Piece> = partials.iter().map(|(piece, _)| *piece).collect();
-            self.keep(partials).await?;
+            self.keep(partials, Keep::All).await?;
             let signed = Signed { size: edge.size(), root: edge.root() };
             self.record(held.fence, signed).await?;
             held.edge = edge;
@@ -363,6 +412,7 @@ impl Sealer {
         {
             held.unpublished = None;
         }
+        held.settling.go_on(&self.storage, held.edge.size()).await?;
         self.tidy(held, &full).await
     }
 

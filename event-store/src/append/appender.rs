@@ -24,6 +24,7 @@ use super::queue::{AppenderHandle, Handed, InDoubt};
 use super::session::{Address, Seen, Session};
 use super::streams::{Streams, Verdict};
 use crate::error::StoreError;
+use crate::recent::Recent;
 use crate::store::StoreOptions;
 
 /// Up to this many events, one statement at the head is faster than a COPY and its second round
@@ -45,6 +46,7 @@ pub(crate) struct Appender {
     pub(super) address: Address,
     pub(super) pool: PgPool,
     pub(super) head: watch::Sender<u64>,
+    pub(super) recent: Arc<Recent>,
     pub(super) notifier: Notifier,
     pub(super) in_doubt: InDoubt,
     pub(super) room: Arc<Semaphore>,
@@ -93,6 +95,7 @@ impl Appender {
         incarnation: Uuid,
         pool: PgPool,
         head: watch::Sender<u64>,
+        recent: Arc<Recent>,
     ) -> Result<AppenderHandle, StoreError> {
         let address = Address::of(options)?;
         let session = address.open().await?;
@@ -109,6 +112,7 @@ impl Appender {
             address,
             pool,
             head,
+            recent,
             notifier,
             in_doubt: in_doubt.clone(),
             room: Arc::clone(&room),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{AppendRequest, REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX};
 use crate::error::RecordError;
 use crate::event::{Metadata, NewEvent, RECORD_BYTES_MAX, RECORD_FORMAT, StreamName};
+use crate::recent::Committed;
 
 /// The fields of a record around `data` and the names, rounded up.
 const FRAME_BYTES: usize = 320;
@@ -72,6 +73,17 @@ impl Encoded {
             start = *end;
             record
         })
+    }
+
+    /// What it is once it is committed, from this position on. Its records are here no more.
+    pub(super) fn committed(&mut self, first: u64) -> Committed {
+        Committed {
+            first,
+            stream: self.stream.clone(),
+            before: self.expected,
+            bytes: std::mem::take(&mut self.bytes).into(),
+            ends: std::mem::take(&mut self.ends),
+        }
     }
 
     /// Writes one record; the keys stand in the order of RFC 8785.

@@ -45,14 +45,17 @@ impl Appender {
     fn commit(&mut self, batch: Batch, first: u64, last: u64) {
         let mut next = first;
         let mut weight = 0;
+        let mut committed = Vec::with_capacity(batch.members.len());
         for Member { mut pending, .. } in batch.members {
             self.streams.committed(&pending.request.stream, pending.request.last_version());
+            committed.push(pending.request.committed(next));
             let answer = pending.appended(next);
             next = answer.last_position + 1;
             weight += pending.weight;
             // Whoever does not wait any more has its events all the same.
             let _ = pending.reply.send(Ok(answer));
         }
+        self.recent.keep(committed);
         self.room.add_permits(weight);
         self.saw(last);
     }

@@ -110,6 +110,15 @@ async fn what_was_said_of_validators_flags_and_settings_is_said_as_of_then() {
     }
     they_changed(&pictures);
     as_they_were(&http, &pictures).await;
+    let query = "query($then: AsOf!) {
+        now: setting(key: \"server.rate_limits\") { version }
+        then: setting(key: \"server.rate_limits\", asOf: $then) { version }
+        alert(alert: \"slow\", asOf: $then) { severity }
+    }";
+    let proposed = pictures.iter().find(|one| one.answers[setting]["version"] == "1").unwrap();
+    let told = http.graphql(query, json!({"then": proposed.position})).await;
+    assert_eq!((&told["now"]["version"], &told["then"]["version"]), (&json!("2"), &json!("1")));
+    assert_eq!(told["alert"], Value::Null);
     app.stop().await;
 }
 
@@ -267,4 +276,59 @@ async fn questions_about_the_past_at_the_same_time_do_not_see_each_other() {
     });
     futures::future::join_all(asked).await;
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_difference_between_two_points_is_told_member_by_member() {
+    let (app, http) = start().await;
+    let before = at_rest(&app).await;
+    register(&http, 1..=1).await;
+    let registered = at_rest(&app).await;
+    let (path, address) = (validator(1), ValidatorKey::number(1).address());
+    http.post(&format!("{path}/bond"), &json!({"amount": "5"})).await.expect(200);
+    http.post(&format!("{path}/update-profile"), &json!({"moniker": "new"})).await.expect(200);
+    let flag = "/api/v1/flags/flag_1";
+    http.post(&format!("{flag}/create-flag"), &json!({"description": "x"})).await.expect(200);
+    let difference =
+        async |of: &str, query: &str| http.get(&format!("/api/v1/difference?of={of}{query}")).await;
+    let told = difference(&path, &format!("&since={registered}")).await.expect(200);
+    let pointers: Vec<&str> = told["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(pointers, ["/bond", "/moniker", "/position", "/stake", "/updated_at", "/version"]);
+    assert_eq!(told["changes"][1]["to"], "new");
+    assert_eq!(told["since"], registered.to_string());
+    let same = difference(&path, &format!("&since={registered}&until={registered}")).await;
+    assert_eq!(same.expect(200)["changes"], json!([]));
+    let came = difference(&path, &format!("&since={before}&until={registered}")).await.expect(200);
+    assert_eq!(came["changes"][0]["pointer"], "");
+    assert_eq!(came["changes"][0]["to"]["address"], json!(address));
+    let query = "query($of: String!, $since: AsOf!) {
+        difference(of: $of, since: $since) { since until changes { pointer from to } }
+    }";
+    let asked = json!({"of": path, "since": registered});
+    assert_eq!(http.graphql(query, asked).await["difference"]["changes"], told["changes"]);
+
+    let missing = difference("/api/v1/flags/flag_2", "&since=1").await;
+    assert_eq!(problem(&missing), "not-found");
+    for of in ["/api/v1/validators", "/livez", "nothing", "/api/v1/log", "/api/v1/flags/x?y=1"] {
+        let answer = difference(of, "&since=1").await;
+        assert_eq!((problem(&answer), faults(&answer)), wrong("of"), "{of}");
+    }
+    assert_eq!(faults(&difference(&path, "").await), ["since"]);
+    assert_eq!(faults(&difference(&path, "&since=x").await), ["since"]);
+    // Whoever may not see a thing may not see what changed of it either.
+    let auditor = http.service("service-auditor", Role::Auditor).await;
+    let of_flag = format!("/api/v1/difference?of={flag}&since=1");
+    assert_eq!(auditor.get(flag).await.status, auditor.get(&of_flag).await.status);
+    let viewer = http.service("service-viewer", Role::Viewer).await;
+    assert_eq!(problem(&viewer.get(&of_flag).await), "not-permitted");
+    app.stop().await;
+}
+
+fn wrong(parameter: &str) -> (String, Vec<String>) {
+    ("invalid-parameter".to_owned(), vec![parameter.to_owned()])
 }

@@ -85,13 +85,21 @@ async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
     server.stop();
     let older = own.folder().join("older");
     fs::copy(published(&own).join("checkpoint"), &older).unwrap();
-    // All of them, with the checkpoint; then the edge alone; then one that was cut.
-    for (round, lose) in ["everything", "the edge", "a half"].into_iter().enumerate() {
+    // All of them, with the checkpoint; then the edge alone; then one that was cut; then what had
+    // not settled on the disk when a machine went down.
+    let all = ["everything", "the edge", "a half", "a full tile", "a bundle", "both, and torn"];
+    for (round, lose) in all.into_iter().enumerate() {
         let folder = published(&own);
         match lose {
             "everything" => fs::remove_dir_all(&folder).unwrap(),
             "the edge" => fs::remove_dir_all(folder.join("tile/0/001.p")).unwrap(),
-            _ => fs::write(folder.join("tile/1/000.p/1"), [0; 16]).unwrap(),
+            "a half" => fs::write(folder.join("tile/1/000.p/1"), [0; 16]).unwrap(),
+            "a full tile" => fs::remove_file(folder.join("tile/0/000")).unwrap(),
+            "a bundle" => fs::write(folder.join("tile/entries/000"), []).unwrap(),
+            _ => {
+                fs::write(folder.join("tile/0/000"), [0; 8_192]).unwrap();
+                fs::write(folder.join("tile/entries/000"), [0; 512]).unwrap();
+            }
         }
         let server = Node0::on_folder(own.folder());
         let (last, _) = grow_sealed(&server.http(), 1_000 + round * 10, 2).await;

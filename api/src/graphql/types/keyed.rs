@@ -224,7 +224,8 @@ impl Kind {
         let mut arguments =
             vec![argument(self.parameter, "String!"), argument("minPosition", "Position")];
         if self.category.is_some() {
-            arguments.push(argument("asOf", &AsOf::create_type_info(registry)));
+            let of = AsOf::create_type_info(registry);
+            arguments.push(argument("asOf", of.trim_end_matches('!')));
         }
         shapes::field(self.one, Some(words), of.trim_end_matches('!').to_owned(), arguments)
     }
