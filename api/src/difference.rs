@@ -4,6 +4,7 @@
 //! whoever asks.
 
 use axum::{
+    Router,
     body::{Body, to_bytes},
     extract::{MatchedPath, Request},
     http::StatusCode,
@@ -19,9 +20,8 @@ use tower::ServiceExt as _;
 use utoipa::ToSchema;
 
 use crate::{
-    auth, door,
+    door,
     graphql::Component,
-    operations::Access,
     past::AsOf,
     problem::{Kind, Problem},
     router,
@@ -67,8 +67,12 @@ pub async fn between(
         Some(point) => app.position_of(point).await?,
         None => app.store.head().await?.position,
     };
-    let then = as_of(app, caller, of, since).await?;
-    let now = as_of(app, caller, of, until).await?;
+    let caller = caller.cloned();
+    let things = router::paths()
+        .layer(from_fn(move |request, next| if_it_may(caller.clone(), request, next)))
+        .with_state(app.clone());
+    let then = as_of(things.clone(), of, since).await?;
+    let now = as_of(things, of, until).await?;
     if then.is_none() && now.is_none() {
         return Err(Problem::not_found("thing", format!("at {of}, at neither position")));
     }
@@ -77,23 +81,14 @@ pub async fn between(
 }
 
 /// What is answered at the path of a thing as of a position; none when it was not there.
-async fn as_of(
-    app: &App,
-    caller: Option<&Actor>,
-    of: &str,
-    position: u64,
-) -> Result<Option<Value>, Problem> {
+async fn as_of(things: Router, of: &str, position: u64) -> Result<Option<Value>, Problem> {
     let no_path = || Problem::invalid_parameter("of", format!("{of:?} is no path of one thing"));
     let request = Request::get(format!("{of}?as_of={position}")).body(Body::empty());
     let request = request.map_err(|_| no_path())?;
     if request.uri().query() != Some(&format!("as_of={position}")) {
         return Err(no_path());
     }
-    let caller = caller.cloned();
-    let paths = router::paths()
-        .layer(from_fn(move |request, next| if_it_may(caller.clone(), request, next)))
-        .with_state(app.clone());
-    let response = paths.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let response = things.oneshot(request).await.unwrap_or_else(|never| match never {});
     match (response.status(), response.extensions().get::<Problem>()) {
         (StatusCode::OK, _) => {
             let body = to_bytes(response.into_body(), BODY_BYTES_MAX).await;
@@ -114,14 +109,7 @@ async fn if_it_may(caller: Option<Actor>, request: Request, next: Next) -> Respo
         let detail = format!("{} is no path of one thing with a past", request.uri().path());
         return Problem::invalid_parameter("of", detail).into_response();
     };
-    let may = match entry.access {
-        Access::Needs(permission) => auth::require(caller.as_ref(), permission).map(drop),
-        Access::Public(_) | Access::Open => Ok(()),
-        Access::SignedIn | Access::Command | Access::Fields => {
-            Err(Problem::internal("a thing that is asked for in another way"))
-        }
-    };
-    match may {
+    match door::may(entry.access, caller.as_ref()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

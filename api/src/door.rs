@@ -278,16 +278,7 @@ async fn admit<'a>(
         }
     };
     let caller = visit.caller.as_ref();
-    let stranger = |words: &'static str| match caller {
-        Some(_) => Ok(()),
-        None => Err(Problem::new(Kind::NotAuthenticated, words)),
-    };
-    match entry.access {
-        Access::Open | Access::Public(_) | Access::Fields => Ok(()),
-        Access::SignedIn => stranger("sign in first"),
-        Access::Needs(permission) => auth::require(caller, permission).map(drop),
-        Access::Command => stranger("commands need a token"),
-    }?;
+    may(entry.access, caller)?;
     let database = asked_of(app, entry);
     // At last: whoever may try says how it went, so that nobody may who is refused for another
     // reason.
@@ -296,6 +287,20 @@ async fn admit<'a>(
         return Err(Problem::new(Kind::DatabaseUnavailable, detail));
     }
     Ok(Admitted { place, standing, database })
+}
+
+/// Whether whoever asks may, by what is asked of them.
+pub fn may(access: Access, caller: Option<&Actor>) -> Result<(), Problem> {
+    let known = |words: &'static str| match caller {
+        Some(_) => Ok(()),
+        None => Err(Problem::new(Kind::NotAuthenticated, words)),
+    };
+    match access {
+        Access::Open | Access::Public(_) | Access::Fields => Ok(()),
+        Access::SignedIn => known("sign in first"),
+        Access::Needs(permission) => auth::require(caller, permission).map(drop),
+        Access::Command => known("commands need a token"),
+    }
 }
 
 /// Learns who asks. A wrong token is refused even where none is needed, as the client believes to

@@ -8,11 +8,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, SecondsFormat, Utc};
 use projections::{Folded, Past, PastError, Subject};
 
-use crate::{
-    beside,
-    problem::{Kind, Problem},
-    server::Surface,
-};
+use crate::{beside, problem::Problem, server::Surface};
 
 /// What the database beside ours is called in which questions about the past are answered.
 const BESIDE: &str = "past";
@@ -81,7 +77,7 @@ impl Surface {
                 "as_of",
                 format!("{error}: build a replay up to there (POST /api/v1/replays), and ask that"),
             ),
-            PastError::Refused(_) => Problem::new(Kind::Internal, error.to_string()),
+            PastError::Refused(_) => Problem::internal(error),
             PastError::Log(error) => error.into(),
             PastError::Database(error) => error.into(),
         })

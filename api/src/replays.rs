@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use domain::values::Moment;
 use projections::decimal;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -150,16 +150,17 @@ impl From<Row> for Replay {
 
 /// All that are there, the newest first.
 pub async fn all(tables: &PgPool) -> Result<Vec<Replay>, Problem> {
-    let sql = format!("{SELECT} and state <> 'cancelled' order by id desc");
-    let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(tables).await?;
+    let mut sql = QueryBuilder::<Postgres>::new(SELECT);
+    sql.push(" and state <> 'cancelled' order by id desc");
+    let rows: Vec<Row> = sql.build_query_as().fetch_all(tables).await?;
     Ok(rows.into_iter().map(Replay::from).collect())
 }
 
 /// One of them.
 pub async fn find(tables: &PgPool, id: Uuid) -> Result<Option<Replay>, Problem> {
-    let sql = format!("{SELECT} and id = $1");
-    let row: Option<Row> =
-        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(tables).await?;
+    let mut sql = QueryBuilder::<Postgres>::new(SELECT);
+    sql.push(" and id = ").push_bind(id);
+    let row: Option<Row> = sql.build_query_as().fetch_optional(tables).await?;
     Ok(row.map(Replay::from))
 }
 

@@ -47,21 +47,7 @@ impl Edge {
         root: Hash,
         entries: impl IntoIterator<Item = &'e [u8]>,
     ) -> Result<Edge, Failure> {
-        let mut edge = Edge { size, ..Edge::default() };
-        let mut count = size;
-        for level in 0.. {
-            if count == 0 {
-                break;
-            }
-            let mut hashes = Vec::new();
-            if !count.is_multiple_of(WIDTH) {
-                let kind = Kind::Hashes { level };
-                let tile = Piece { kind, index: count / WIDTH, width: count % WIDTH };
-                hashes = hashes_of(source, tile).await?;
-            }
-            edge.levels.push(hashes);
-            count /= WIDTH;
-        }
+        let mut edge = Edge::levels_at(source, size, size).await?;
         let computed = edge.root();
         if computed != root {
             return Err(Found::Root { size, computed, said: root }.into());
@@ -90,15 +76,21 @@ impl Edge {
     /// The edge of the first `at` entries, which are a multiple of [`Edge::WHOLE`], of a log that
     /// is kept with this size. What it says is not compared with a root.
     pub async fn load_whole(source: &Source, size: u64, at: u64) -> Result<Edge, Failure> {
-        let mut edge = Edge { size: at, bundle: Vec::new(), levels: vec![Vec::new(), Vec::new()] };
-        let mut count = at / Edge::WHOLE;
-        for level in 2.. {
+        Edge::levels_at(source, size, at).await
+    }
+
+    /// The hashes of what is not full after the first `at` entries, out of the tiles of a log that
+    /// is kept with this size: without the entries of a bundle.
+    async fn levels_at(source: &Source, size: u64, at: u64) -> Result<Edge, Failure> {
+        let mut edge = Edge { size: at, ..Edge::default() };
+        let mut count = at;
+        for level in 0.. {
             if count == 0 {
                 break;
             }
-            let (kind, index) = (Kind::Hashes { level }, count / WIDTH);
             let mut hashes = Vec::new();
             if !count.is_multiple_of(WIDTH) {
+                let (kind, index) = (Kind::Hashes { level }, count / WIDTH);
                 let width = (kind.count(size) - index * WIDTH).min(WIDTH);
                 hashes = hashes_of(source, Piece { kind, index, width }).await?;
                 hashes.truncate(as_usize(count % WIDTH));

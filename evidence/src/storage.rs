@@ -122,18 +122,15 @@ impl Storage {
     /// through a loss of power only once they have settled: nobody waits for the disk for each.
     pub async fn put_soon(&self, all: Vec<(String, Bytes)>) -> Result<(), StorageError> {
         let Some(folder) = self.folder.clone() else {
-            let put = stream::iter(all).map(|(path, bytes)| async move {
-                let put = self.store.put(&self.at(&path), PutPayload::from_bytes(bytes)).await;
-                put.map(drop).map_err(self.away(&path))
-            });
+            let put =
+                stream::iter(all).map(|(path, bytes)| async move { self.put(&path, bytes).await });
             return put.buffer_unordered(PARALLEL).try_collect().await;
         };
         let name = self.name.to_string();
-        let written = tokio::task::spawn_blocking(move || {
+        let written = aside(move || {
             all.into_iter().try_for_each(|(path, bytes)| written(&folder.join(path), &bytes))
         });
-        let written = written.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        written.map_err(|error| StorageError::Unwritten { name, error })
+        written.await.map_err(|error| StorageError::Unwritten { name, error })
     }
 
     /// Whether what is put soon stays through a loss of power only once it has settled.
@@ -145,11 +142,8 @@ impl Storage {
     pub async fn settle(&self) -> Result<(), StorageError> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let name = self.name.to_string();
-        let synced = tokio::task::spawn_blocking(move || {
-            Ok::<_, io::Error>(rustix::fs::syncfs(std::fs::File::open(&*folder)?)?)
-        });
-        let synced = synced.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        synced.map_err(|error| StorageError::Unsettled { name, error })
+        let synced = aside(move || Ok(rustix::fs::syncfs(std::fs::File::open(&*folder)?)?));
+        synced.await.map_err(|error| StorageError::Unsettled { name, error })
     }
 
     /// Removes all that is below a path.
@@ -170,6 +164,12 @@ impl Storage {
         }
         Ok(())
     }
+}
+
+/// Does what waits for files, beside everything else.
+async fn aside(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 /// Writes a file, and the folders it is in when they are not there.

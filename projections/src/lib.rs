@@ -51,6 +51,12 @@ pub use rebuild::{Redriven, RepairError};
 pub use runner::{Projections, ProjectionsOptions};
 pub use status::{Behind, ProjectionState, ProjectionStatus};
 
+/// Those of these names, in the order of [`all`].
+pub fn named<N: AsRef<str>>(names: &[N]) -> Vec<Arc<dyn Projection>> {
+    let is_named = |one: &Arc<dyn Projection>| names.iter().any(|name| name.as_ref() == one.name());
+    all().into_iter().filter(is_named).collect()
+}
+
 /// Every projection there is.
 pub fn all() -> Vec<Arc<dyn Projection>> {
     vec![

@@ -29,6 +29,7 @@ use crate::{
     attachment,
     event::{Chunk, Event, Fact},
     projection::{ApplyError, Projection},
+    worker::{ParkedKeys, followed},
 };
 
 /// How many events of a thing's history one question folds at most.
@@ -86,8 +87,7 @@ impl Subject {
 
     /// The same, by the category of its stream and its id.
     pub fn of_stream(category: &str, id: impl fmt::Display) -> Subject {
-        let streams = vec![format!("{category}-{id}")];
-        Subject { streams, ..Subject::of_chains_that(Chains::None) }
+        Subject::unknown().with(category, id)
     }
 
     /// A thing that nothing is known of.
@@ -116,8 +116,12 @@ impl Subject {
 
     /// The same, known from one more stream.
     #[must_use]
-    pub fn and<A: Aggregate>(mut self, id: &A::Id) -> Subject {
-        self.streams.push(format!("{}-{id}", A::CATEGORY));
+    pub fn and<A: Aggregate>(self, id: &A::Id) -> Subject {
+        self.with(A::CATEGORY, id)
+    }
+
+    fn with(mut self, category: &str, id: impl fmt::Display) -> Subject {
+        self.streams.push(format!("{category}-{id}"));
         self
     }
 
@@ -200,8 +204,7 @@ impl Past {
             .bind(format!("{models:?} {}", subject.whole()))
             .execute(&mut *connection)
             .await?;
-        let projections: Vec<Arc<dyn Projection>> =
-            crate::all().into_iter().filter(|one| models.contains(&one.name())).collect();
+        let projections = crate::named(models);
         let (mut after, mut count) = (0, 0);
         while after < until {
             let page = self.store.read_all(after, &filter, PAGE_EVENTS).await?;
@@ -245,13 +248,10 @@ async fn apply(
     events: &[Event],
     connection: &mut PgConnection,
 ) -> Result<(), PastError> {
-    let categories = projection.follows();
-    let followed = events.iter().filter(|event| categories.contains(&event.stream.category()));
-    let followed: Vec<&Event> = followed.collect();
-    if let Some((event, error)) =
-        followed.iter().find_map(|event| Some((event, event.fact.as_ref().err()?)))
-    {
-        return Err(PastError::Refused(format!("position {}: {error}", event.position)));
+    let mut parked = ParkedKeys::default();
+    let followed = followed(projection, events, &mut parked);
+    if let Some((position, error)) = parked.now().values().next() {
+        return Err(PastError::Refused(format!("position {position}: {error}")));
     }
     if followed.is_empty() {
         return Ok(());

@@ -2,6 +2,8 @@
 //!
 //! Does not know any rule itself.
 
+use std::{fmt::Display, str::FromStr};
+
 use async_graphql::scalar;
 use domain::values;
 use serde::{Deserialize, Serialize};
@@ -88,16 +90,7 @@ impl Serialize for Position {
 /// Also reads JSON numbers: a client may hand back what a command's reply gave it.
 impl<'de> Deserialize<'de> for Position {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Position, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Given {
-            Number(u64),
-            Text(String),
-        }
-        match Given::deserialize(deserializer)? {
-            Given::Number(number) => Ok(Position(number)),
-            Given::Text(text) => text.parse().map(Position).map_err(serde::de::Error::custom),
-        }
+        given(deserializer).map(Position)
     }
 }
 
@@ -118,15 +111,25 @@ impl Serialize for AsOf {
 
 impl<'de> Deserialize<'de> for AsOf {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<AsOf, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Given {
-            Number(u64),
-            Text(String),
-        }
-        match Given::deserialize(deserializer)? {
-            Given::Number(number) => Ok(AsOf(past::AsOf::Position(number))),
-            Given::Text(text) => text.parse().map(AsOf).map_err(serde::de::Error::custom),
-        }
+        given(deserializer).map(AsOf)
     }
+}
+
+/// What is written as a text, or as a JSON number.
+fn given<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u64),
+        Text(String),
+    }
+    let text = match Given::deserialize(deserializer)? {
+        Given::Number(number) => number.to_string(),
+        Given::Text(text) => text,
+    };
+    text.parse().map_err(serde::de::Error::custom)
 }

@@ -203,6 +203,8 @@ pub(super) const STREAM: &str = r"^[a-z_]+-[!#-\[\]-~]{1,150}$";
 pub fn path_parameter(name: &str) -> Value {
     let text = |pattern: &str, example: &str| json!({"type": "string", "pattern": pattern, "example": example});
     let number = json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$", "example": "1"});
+    let example = "019236c1-5b9e-7cc3-98c4-dc0c0c07398f";
+    let uuid = json!({"type": "string", "format": "uuid", "example": example});
     let (words, schema) = match name {
         "chain" => ("The chain's name.", text("^[A-Za-z0-9._-]{1,50}$", "node0-local")),
         "address" => (
@@ -225,22 +227,8 @@ pub fn path_parameter(name: &str) -> Value {
             "A process's name.",
             one_of(::commands::Process::ALL.iter().map(|process| process.name())),
         ),
-        "cause" => (
-            "The id of the event that called for it.",
-            json!({
-                "type": "string",
-                "format": "uuid",
-                "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
-            }),
-        ),
-        "replay" => (
-            "A replay's id.",
-            json!({
-                "type": "string",
-                "format": "uuid",
-                "example": "019236c1-5b9e-7cc3-98c4-dc0c0c07398f",
-            }),
-        ),
+        "cause" => ("The id of the event that called for it.", uuid),
+        "replay" => ("A replay's id.", uuid),
         "rule" => ("A rule's name.", schemas::reference("RuleId")),
         "alert" => ("An alert's name.", schemas::reference("AlertId")),
         "slo" => ("An objective's name.", schemas::reference("SloId")),

@@ -21,7 +21,7 @@ use crate::beside::{self, BesideError};
 /// How often a server looks for something to do, in milliseconds.
 const LOOK_MS: u64 = 1_000;
 /// How often it is told how far a replay is, in milliseconds.
-const TELL_MS: u64 = 250;
+const TELL_MS: u64 = 1_000;
 /// For how long a replay is held without a word of who holds it, in seconds.
 const LEASE_S: f64 = 15.0;
 /// Connections by which one replay is built.
@@ -143,8 +143,7 @@ impl Builder {
     async fn build(&self, held: &Held, closing: &CancellationToken) -> Result<(), BesideError> {
         let pool = beside::open(&self.tables, &beside_of(held.id)).await?;
         let pool = beside::pool(pool, CONNECTIONS_MAX);
-        let wanted = |name: &str| held.projections.iter().any(|wanted| wanted == name);
-        let these = projections::all().into_iter().filter(|one| wanted(one.name())).collect();
+        let these = projections::named(&held.projections);
         let options = ProjectionsOptions { until: held.until, ..ProjectionsOptions::default() };
         let folding = Projections::start_these(these, self.store.clone(), pool.clone(), options);
         let told = self.follow(held, &folding, closing).await;
@@ -161,28 +160,17 @@ impl Builder {
         closing: &CancellationToken,
     ) -> Result<(), BesideError> {
         let names: Vec<&str> = folding.names().collect();
-        let (mut before, mut rate) = ((Instant::now(), 0), 0);
         let begun = Instant::now();
         loop {
-            let position = folding.position(&names).min(held.until);
-            let (since, from) = before;
-            let elapsed_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            if elapsed_ms >= 1_000 {
-                rate = (position - from.min(position)) * 1_000 / elapsed_ms;
-                before = (Instant::now(), position);
-            }
-            let is_there = position == held.until;
-            if self.tell(held, folding, (position, rate), is_there).await? {
+            let reached = folding.wait_for(&names, held.until, TELL_MS);
+            let Some(reached) = closing.run_until_cancelled(reached).await else { return Ok(()) };
+            if self.tell(held, folding, reached.is_ok()).await? {
                 return Ok(());
             }
-            if is_there {
+            if reached.is_ok() {
                 let seconds = begun.elapsed().as_secs_f64();
                 info!(replay = %held.id, until = held.until, seconds, "built a replay");
                 return Ok(());
-            }
-            tokio::select! {
-                () = closing.cancelled() => return Ok(()),
-                () = sleep(Duration::from_millis(TELL_MS)) => {}
             }
         }
     }
@@ -192,10 +180,12 @@ impl Builder {
         &self,
         held: &Held,
         folding: &Projections,
-        (position, rate): (u64, u64),
         is_there: bool,
     ) -> Result<bool, BesideError> {
         let statuses = folding.status().await;
+        let position = statuses.iter().map(|status| status.position).min().unwrap_or(0);
+        let behind = statuses.iter().filter(|status| status.position < held.until);
+        let rate = behind.map(|status| status.events_per_second).min().unwrap_or(0);
         let stalled = |state| matches!(state, ProjectionState::Stalled | ProjectionState::Stopped);
         let error = statuses.iter().find(|status| stalled(status.state));
         let error = error.and_then(|status| {

@@ -15,8 +15,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use chrono::Utc;
+use domain::values::Moment;
 use projections::{Projections, ProjectionsOptions};
-use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -41,14 +42,9 @@ const BUILDERS: usize = 2;
 /// The replays that this server has open.
 #[derive(Default)]
 pub struct Replays {
-    open: Mutex<HashMap<Uuid, Open>>,
+    /// Their paths, and until when they are there.
+    open: Mutex<HashMap<Uuid, (Moment, Router)>>,
     look: Arc<Notify>,
-}
-
-#[derive(Clone)]
-struct Open {
-    router: Router,
-    pool: PgPool,
 }
 
 /// Of which replay a surface is.
@@ -104,32 +100,29 @@ impl Replays {
     async fn of(&self, app: &App, id: Uuid) -> Result<Router, Problem> {
         let found = find(&app.tables, id).await?;
         let Some(replay) = found.filter(|replay| replay.state != ReplayState::Cancelled) else {
-            let gone = self.open().remove(&id);
-            if let Some(Open { pool, .. }) = gone {
-                pool.close().await;
-            }
+            self.open().remove(&id);
             return Err(Problem::not_found("replay", id));
         };
         if replay.state == ReplayState::Building {
             return Err(being_built(&replay));
         }
-        if let Some(open) = self.open().get(&id) {
-            return Ok(open.router.clone());
+        if let Some((_, paths)) = self.open().get(&id) {
+            return Ok(paths.clone());
         }
         let beside = beside::existing(&app.tables, &beside_of(id))?;
         let pool = beside::pool(beside, CONNECTIONS_MAX);
-        let wanted = |name: &str| replay.projections.iter().any(|wanted| wanted == name);
-        let these = projections::all().into_iter().filter(|one| wanted(one.name())).collect();
+        let these = projections::named(&replay.projections);
         let options = ProjectionsOptions { run: false, ..ProjectionsOptions::default() };
         let models = Projections::start_these(these, app.store.clone(), pool.clone(), options);
         let replayed = Replayed { until: replay.until, models: replay.projections };
-        let router = app.replayed(replayed, pool.clone(), models);
+        let paths = app.replayed(replayed, pool, models);
+        let (now, mut open) = (Moment::from(Utc::now()), self.open());
+        open.retain(|_, (expires_at, _)| *expires_at > now);
         // Another request may have opened it meanwhile: then that one is used.
-        let open = self.open().entry(id).or_insert(Open { router, pool }).router.clone();
-        Ok(open)
+        Ok(open.entry(id).or_insert((replay.expires_at, paths)).1.clone())
     }
 
-    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Open>> {
+    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Moment, Router)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -232,15 +232,12 @@ impl Sealer {
         if settled == signed.size {
             return Ok(settled);
         }
+        let whole = settled - settled % Edge::WHOLE;
         let mended = async {
-            let whole = settled - settled % Edge::WHOLE;
-            let edge = Edge::load_whole(&self.source, signed.size, whole).await?;
-            let (edge, _) = self.grow(edge, signed.size, Keep::Missing).await?;
-            if edge.root() != signed.root {
-                let (size, root) = (signed.size, signed.root);
-                return Err(SealError::Differs(Found::Tiles { size, root }));
-            }
-            self.keep(edge.partials(), Keep::Missing).await
+            let from = Edge::load_whole(&self.source, signed.size, whole).await?;
+            let (size, root) = (signed.size, signed.root);
+            let grown = self.grown_anew(from, signed, Keep::Missing).await?;
+            grown.map_err(|_| SealError::Differs(Found::Tiles { size, root }))
         };
         match mended.await {
             Err(SealError::Differs(found)) => {
@@ -248,7 +245,7 @@ impl Sealer {
                 self.made_anew(signed).await?;
                 Ok(0)
             }
-            mended => mended.map(|()| settled),
+            mended => mended.map(|_| settled),
         }
     }
 
@@ -324,23 +321,34 @@ impl Sealer {
         Ok(self.store.read_all(after, &Filter::all(), limit).await?.events)
     }
 
-    /// All tiles up to what was signed, out of the log. Nothing is written unless the log has the
-    /// root that was signed: what is there may be all the evidence there is.
+    /// All tiles up to what was signed, out of the log.
     async fn made_anew(&self, signed: Signed) -> Result<Edge, SealError> {
-        let (edge, _) = self.grow(Edge::default(), signed.size, Keep::Nothing).await?;
-        if edge.root() != signed.root {
-            return Err(SealError::Refused(format!(
+        let made = self.grown_anew(Edge::default(), signed, Keep::All).await?;
+        made.map_err(|root| {
+            SealError::Refused(format!(
                 "the log in the database is not the one that was signed: its first {} events have \
-                 the root {}, and {} was signed. Events were changed, or were lost and followed by \
-                 others",
-                signed.size,
-                edge.root(),
-                signed.root
-            )));
+                 the root {root}, and {} was signed. Events were changed, or were lost and \
+                 followed by others",
+                signed.size, signed.root
+            ))
+        })
+    }
+
+    /// The tiles from an edge up to what was signed, out of the log; or the root that they come to
+    /// instead. Then nothing is written: what is there may be all the evidence there is.
+    async fn grown_anew(
+        &self,
+        from: Edge,
+        signed: Signed,
+        how: Keep,
+    ) -> Result<Result<Edge, Hash>, SealError> {
+        let (edge, _) = self.grow(from.clone(), signed.size, Keep::Nothing).await?;
+        if edge.root() != signed.root {
+            return Ok(Err(edge.root()));
         }
-        let (edge, _) = self.grow(Edge::default(), signed.size, Keep::All).await?;
-        self.keep(edge.partials(), Keep::All).await?;
-        Ok(edge)
+        let (edge, _) = self.grow(from, signed.size, how).await?;
+        self.keep(edge.partials(), how).await?;
+        Ok(Ok(edge))
     }
 
     /// Adds the events up to a position; what is full by them is kept, if it is to be.

@@ -109,25 +109,55 @@ async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
     }
 }
 
+/// Changes a byte of the event at a position, past all that guards it.
+async fn change(own: &OwnCluster, position: i64) {
+    let cluster = api::cluster::Cluster::attach(&own.options()).unwrap().unwrap();
+    let pool = PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.unwrap();
+    let guarded = async |how: &str| {
+        let sql = format!("alter table events {how} trigger all");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    };
+    guarded("disable").await;
+    let change = "update events set record = overlay(record placing '!'::bytea from 30 for 1)
+                   where position = $1";
+    let changed = sqlx::query(change).bind(position).execute(&pool).await.unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+    guarded("enable").await;
+    pool.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_changed_is_not_signed_again() {
     let own = OwnCluster::initialised();
     let server = Node0::on_folder(own.folder());
-    grow_sealed(&server.http(), 0, 10).await;
-    let cluster = api::cluster::Cluster::attach(&own.options()).unwrap().unwrap();
-    let pool = PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.unwrap();
-    let change = "alter table events disable trigger all;
-                  update events set record = overlay(record placing '!'::bytea from 30 for 1)
-                   where position = (select max(position) from events);
-                  alter table events enable trigger all;";
-    sqlx::raw_sql(change).execute(&pool).await.unwrap();
-    pool.close().await;
+    let (last, _) = grow_sealed(&server.http(), 0, 10).await;
+    change(&own, i64::try_from(last).unwrap()).await;
     server.kill();
     let server = Node0::on_folder(own.folder());
     let log = until(&server.http(), |log| log["refused"].is_string()).await;
     assert!(log["refused"].as_str().unwrap().contains("is not the one that was signed"), "{log}");
     verified(&published(&own), &key(&own), &[]);
     server.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_of_an_event_stays_when_the_event_is_changed() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    grow_sealed(&server.http(), 0, 300).await;
+    server.stop();
+    // Its bundle is full, and has not settled: it would be made anew.
+    let kept = ["tile/entries/000", "tile/0/000"].map(|path| published(&own).join(path));
+    let before = kept.clone().map(|path| fs::read(path).unwrap());
+    let server = Node0::on_folder(own.folder());
+    change(&own, 10).await;
+    server.kill();
+    let server = Node0::on_folder(own.folder());
+    let log = until(&server.http(), |log| log["refused"].is_string()).await;
+    assert!(log["refused"].as_str().unwrap().contains("is not the one that was signed"), "{log}");
+    server.kill();
+    assert_eq!(kept.map(|path| fs::read(path).unwrap()), before);
+    verified(&published(&own), &key(&own), &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
