@@ -3,9 +3,11 @@
 //! Does not know how anything is done: each verb calls the room that does it.
 
 mod admin;
+mod backup;
 mod configuration;
 mod contract;
 mod events;
+mod export;
 mod genesis;
 pub(crate) mod import;
 mod manual;
@@ -83,13 +85,19 @@ enum Verb {
     /// Look at the event log
     #[command(subcommand)]
     Events(events::Verb),
-    /// Verify a published log, offline or from its address, by its tiles and signatures alone
+    /// Verify a published log, offline or from its address, or an export of it, by signatures alone
     Verify(verify::Arguments),
+    /// Export events of a published log as CloudEvents, CSV or Parquet, with what proves them
+    Export(export::Arguments),
     /// Verify a receipt (.tlog-proof): that exactly this record is in a log
     Receipt(receipt::Arguments),
     /// The keys that sign the published log
     #[command(subcommand)]
     Seal(seal::Verb),
+    /// Copy the log with its contents into a place, and the keys into a file of their own
+    Backup(backup::Backup),
+    /// Put a log back, out of a backup or of what was published, and keys out of their file
+    Restore(backup::Restore),
     /// Witness other people's logs: cosign the checkpoints of those that have only grown
     Witness(witness::Arguments),
     /// Look at the read models, or build them anew
@@ -235,8 +243,11 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Validator(verb) => validator::run(verb).await,
         Verb::Events(verb) => events::run(verb, config).await,
         Verb::Verify(arguments) => verify::run(&arguments).await,
+        Verb::Export(arguments) => export::run(&arguments).await,
         Verb::Receipt(arguments) => receipt::run(&arguments),
         Verb::Seal(verb) => seal::run(verb, config),
+        Verb::Backup(arguments) => backup::make(&arguments, config).await,
+        Verb::Restore(arguments) => backup::restore(&arguments, config).await,
         Verb::Witness(arguments) => witness::run(&arguments, config).await,
         Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Admin(verb) => admin::run(verb, config).await,

@@ -130,6 +130,12 @@ pub struct Config {
     pub seal_key: Option<String>,
     /// The name of the log, for a key that is made; None for one by where we are reached.
     pub seal_origin: Option<String>,
+    /// How many events a second the audit reads again at most; 0 for no audit.
+    pub audit_events_per_s: u64,
+    /// The least time between two comparisons of an audit, in seconds.
+    pub audit_interval_s: u64,
+    /// When an audit reads history again from the beginning, in seconds.
+    pub audit_anew_s: u64,
     /// Who cosigns checkpoints.
     pub witnesses: Vec<Witness>,
     /// How many of them must have, before a checkpoint is published; None for most of them.
@@ -302,6 +308,9 @@ impl Config {
             monitor_ms: 0,
             default_rules: false,
             private_webhooks: false,
+            audit_events_per_s: 0,
+            audit_interval_s: 0,
+            audit_anew_s: 0,
             seal_interval_ms: 0,
             seal_storage: None,
             seal_key: None,

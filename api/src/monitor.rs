@@ -17,11 +17,10 @@ use std::{collections::HashMap, time::Duration};
 
 use commands::{Actor, RequestContext, Role};
 use domain::{monitoring::RuleId, values::Moment};
-use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{monitor::objectives::Counted, problem::Problem, server::App};
+use crate::{monitor::objectives::Counted, place, problem::Problem, server::App};
 
 /// Who watches, in PostgreSQL's list of advisory locks.
 const PLACE: i64 = 0x6e6f_6465_3077_6174;
@@ -60,7 +59,7 @@ async fn watch_on(app: &App, every_ms: u64, defines: bool) {
         if let Err(error) = counted.write_down(app).await {
             debug!(%error, "what was answered is written down at the next look");
         }
-        place = held(app, PLACE, place).await;
+        place = place::held(&app.vital, PLACE, place).await;
         if place.is_none() {
             memory = Memory::default();
             continue;
@@ -81,20 +80,4 @@ async fn look(app: &App, memory: &mut Memory) -> Result<(), Problem> {
     nodes::look(app, memory).await?;
     rules::look(app, memory).await?;
     objectives::look(app).await
-}
-
-/// The connection that holds a place: the same as before while it lives, or one that got it.
-async fn held(app: &App, place: i64, before: Option<PgConnection>) -> Option<PgConnection> {
-    if let Some(mut before) = before
-        && before.ping().await.is_ok()
-    {
-        return Some(before);
-    }
-    // Detached: a place is held by the connection, for as long as it is open.
-    let mut connection = app.vital.acquire().await.ok()?.detach();
-    let taken = sqlx::query_scalar::<_, bool>("select pg_try_advisory_lock($1)")
-        .bind(place)
-        .fetch_one(&mut connection)
-        .await;
-    if matches!(taken, Ok(true)) { Some(connection) } else { None }
 }

@@ -178,6 +178,7 @@ pub enum Operation {
     ProveInclusion,
     ProveConsistency,
     GetReceipt,
+    GetAudit,
     ListProcesses,
     GetProcess,
     ListProcessRuns,
@@ -661,6 +662,7 @@ pub const TABLE: &[Entry] = &[
         access: Access::Needs(Permission::EventProve),
         ..file(Operation::GetReceipt, "get-receipt", "/api/v1/log/receipts/{position}")
     },
+    get(Operation::GetAudit, "get-audit", "/api/v1/audit", Access::Needs(Permission::EventReplay)),
     get(
         Operation::ListProcesses,
         "list-processes",

@@ -30,7 +30,7 @@ use crate::{
     problem::{Kind, Problem},
     replays,
     rest::{
-        access_records, activity, alertmanager, anchors,
+        access_records, activity, alertmanager, anchors, audit,
         auth::{self, browser},
         blobs, blocks, chains, delegations, difference, documents, events, flags, follow, graphiql,
         headers, health, heartbeats, keyed, light_blocks, log, principals, processes, projections,
@@ -146,6 +146,7 @@ pub fn paths() -> Router<App> {
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{level}/{*index}", get(log::tile))
         .route("/log/tile/entries/{*index}", get(log::entries))
+        .route("/api/v1/audit", get(audit::get))
         .route("/api/v1/log", get(log::get))
         .route("/api/v1/log/inclusion/{position}", get(log::get_inclusion))
         .route("/api/v1/log/consistency", get(log::get_consistency))

@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use clap::Args;
 use commands::{Commands, CommandsOptions, Process, Reactions};
 use event_store::{EventStore, StoreError, StoreOptions};
-use evidence::Storage;
+use evidence::{Keys, Storage};
 use projections::{Projections, ProjectionsOptions};
 use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     access_records::Recorder,
-    bulkheads,
+    audit, bulkheads,
     cli::{Failure, terminal::Terminal},
     config::Config,
     connections::{self, Serving},
@@ -265,6 +265,9 @@ impl Server {
             let private = config.private_webhooks;
             tokio::spawn(notices::send(surface.clone(), private, draining.clone()));
         }
+        if config.audit_events_per_s > 0 {
+            tokio::spawn(audit::audit(surface.clone(), audited(config), draining.clone()));
+        }
         let signs_for = Duration::from_secs(config.signing_key_days * DAY_S);
         tokio::spawn(surface.identities.clone().tend_keys(signs_for, draining.clone()));
         let reactions = Reactions::start(&surface.commands, Process::ALL);
@@ -360,10 +363,7 @@ fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>
     }
     let fault = |fault: &dyn std::fmt::Display| ServeError::Seal(fault.to_string());
     let folder = database.cluster().map(|cluster| cluster.folder().root());
-    let place = config
-        .seal_storage
-        .clone()
-        .or_else(|| folder.map(|folder| folder.join(PUBLISHED_FOLDER).display().to_string()));
+    let place = published_place(config, database);
     let keys = match (&config.seal_key, folder) {
         (Some(text), _) => seal::keys::parse(text, "NODE0_SEAL_KEY"),
         (None, Some(folder)) => seal::keys::of_folder_or_new(folder, || origin(config)),
@@ -383,6 +383,41 @@ fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>
         witnesses: witnesses.map_err(|error| fault(&error))?,
         interval_ms: config.seal_interval_ms,
     }))
+}
+
+/// Where the log is published: where the configuration says, or in a data folder of our own.
+fn published_place(config: &Config, database: &Database) -> Option<String> {
+    let folder = database.cluster().map(|cluster| cluster.folder().root());
+    let ours = || folder.map(|folder| folder.join(PUBLISHED_FOLDER).display().to_string());
+    config.seal_storage.clone().or_else(ours)
+}
+
+/// What is published of the log, and by what its checkpoints are verified.
+pub(crate) fn published(
+    config: &Config,
+    database: &Database,
+) -> Result<(Storage, Keys), ServeError> {
+    let fault = |fault: &dyn std::fmt::Display| ServeError::Seal(fault.to_string());
+    let folder = database.cluster().map(|cluster| cluster.folder().root());
+    let place = published_place(config, database);
+    let place = place.ok_or_else(|| fault(&"neither seal_storage nor a data folder is there"))?;
+    let keys = match (&config.seal_key, folder) {
+        (Some(text), _) => seal::keys::parse(text, "NODE0_SEAL_KEY"),
+        (None, Some(folder)) => seal::keys::of_folder(folder),
+        (None, None) => return Err(fault(&"seal_storage is set, and no seal_key")),
+    };
+    let keys = keys.map_err(|error| fault(&error))?;
+    let storage = Storage::open(&place).map_err(|error| fault(&error))?;
+    Ok((storage, keys.iter().map(|key| key.public().clone()).collect()))
+}
+
+/// What an audit may cost.
+fn audited(config: &Config) -> audit::Options {
+    audit::Options {
+        events_per_s: config.audit_events_per_s,
+        interval: Duration::from_secs(config.audit_interval_s),
+        anew: Duration::from_secs(config.audit_anew_s),
+    }
 }
 
 /// What a log is called whose key is made: as it is reached from outside, else a name nobody has.

@@ -281,7 +281,7 @@ impl Commands {
     ) -> Result<Option<Outcome>, CommandError<A::Refusal>> {
         match self.store.find_command(id).await.map_err(CommandError::Unavailable)? {
             None => Ok(None),
-            Some((stored, _)) if stored != digest => Err(CommandError::KeyReused),
+            Some((stored, _)) if !stored.admits(digest) => Err(CommandError::KeyReused),
             Some((_, appended)) => self.stored_outcome::<A>(id, appended).await.map(Some),
         }
     }

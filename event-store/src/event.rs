@@ -139,6 +139,15 @@ impl fmt::Display for CommandId {
 pub struct CommandDigest(pub Uuid);
 
 impl CommandDigest {
+    /// That of a request that was put back from its records ([`crate::import`]), which do not hold
+    /// it: its id stands for whatever was asked.
+    pub const UNKNOWN: CommandDigest = CommandDigest(Uuid::nil());
+
+    /// Whether a stored request with this digest is the one that asks with another.
+    pub fn admits(self, asked: CommandDigest) -> bool {
+        self == asked || self == CommandDigest::UNKNOWN
+    }
+
     /// Over the stream and the command's text.
     pub fn of(stream: &StreamName, command: &str) -> CommandDigest {
         CommandDigest(first_half(&[stream.as_str(), command]))

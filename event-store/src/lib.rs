@@ -12,6 +12,7 @@ pub mod event;
 pub mod follow;
 mod gather;
 pub mod history;
+pub mod import;
 pub mod prunable;
 pub mod read;
 mod recent;

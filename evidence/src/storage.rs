@@ -56,8 +56,8 @@ pub enum StorageError {
     Unwritten { name: String, error: io::Error },
     #[error("what is in {name} is not on its disk: {error}")]
     Unsettled { name: String, error: io::Error },
-    #[error("{path} in {place} has more than {PIECE_BYTES_MAX} bytes")]
-    TooLarge { place: String, path: String },
+    #[error("{path} in {place} has more than {bytes_max} bytes")]
+    TooLarge { place: String, path: String, bytes_max: u64 },
     #[error("{place} does not answer for {path}: {error}")]
     Away { place: String, path: String, error: Error },
 }
@@ -101,15 +101,46 @@ impl Storage {
 
     /// What is at a path; none when nothing is. What is larger than any piece is not read.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
+        self.get_within(path, PIECE_BYTES_MAX as u64).await
+    }
+
+    /// The same of what may have so many bytes.
+    pub async fn get_within(
+        &self,
+        path: &str,
+        bytes_max: u64,
+    ) -> Result<Option<Bytes>, StorageError> {
         let found = match self.store.get(&self.at(path)).await {
             Err(Error::NotFound { .. }) => return Ok(None),
             found => found.map_err(self.away(path))?,
         };
-        if found.meta.size > PIECE_BYTES_MAX as u64 {
+        if found.meta.size > bytes_max {
             let (place, path) = (self.name.to_string(), path.to_owned());
-            return Err(StorageError::TooLarge { place, path });
+            return Err(StorageError::TooLarge { place, path, bytes_max });
         }
         found.bytes().await.map(Some).map_err(self.away(path))
+    }
+
+    /// Whether there is anything at a path.
+    pub async fn has(&self, path: &str) -> Result<bool, StorageError> {
+        match self.store.head(&self.at(path)).await {
+            Err(Error::NotFound { .. }) => Ok(false),
+            found => found.map(|_| true).map_err(self.away(path)),
+        }
+    }
+
+    /// The paths of all that is below a path, in order.
+    pub async fn list(&self, path: &str) -> Result<Vec<String>, StorageError> {
+        let below = self.at(path);
+        let paths = self.store.list(Some(&below)).map_ok(|found| {
+            let parts = found.location.prefix_match(&self.prefix);
+            let parts: Vec<String> =
+                parts.into_iter().flatten().map(|part| part.as_ref().to_owned()).collect();
+            parts.join("/")
+        });
+        let mut paths: Vec<String> = paths.try_collect().await.map_err(self.away(path))?;
+        paths.sort_unstable();
+        Ok(paths)
     }
 
     /// Keeps it at a path, in place of what may be there.

@@ -7,13 +7,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    chain,
+    aggregate::Aggregate as _,
+    chain::{self, Chain},
     ledger::{Entry, Execution, Ledger},
     values::Hash,
 };
-use event_store::{EventStore, StoreError};
+use event_store::{EventStore, Filter, StoreError};
 
 use crate::event::{Event, Fact};
+
+/// Events that are looked through at once.
+const PAGE_EVENTS: usize = 1_000;
 
 /// What an event names.
 #[derive(Debug)]
@@ -110,6 +114,24 @@ pub async fn decode(
         events
     });
     Ok((attached.await.map_err(|_| StoreError::Closed)?, bytes))
+}
+
+/// Every event of a log that names an attachment, by its position, and the attachment's hash.
+pub async fn named_in(store: &EventStore) -> Result<Vec<(u64, Hash)>, StoreError> {
+    let filter = Filter { categories: vec![Chain::CATEGORY.to_owned()], ..Filter::default() };
+    let (mut after, mut found) = (0, Vec::new());
+    loop {
+        let page = store.read_all(after, &filter, PAGE_EVENTS).await?;
+        for event in page.events.iter().map(Event::decode) {
+            if let Some((_, hash)) = event.fact.as_ref().ok().and_then(named) {
+                found.push((event.position, hash));
+            }
+        }
+        if page.scanned_to == after {
+            return Ok(found);
+        }
+        after = page.scanned_to;
+    }
 }
 
 fn attach(event: &mut Event, contents: &BTreeMap<[u8; 32], bytes::Bytes>) {

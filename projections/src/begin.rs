@@ -13,7 +13,15 @@ const BEGIN: &str = "begin; set local synchronous_commit to off";
 /// leaves none open on a connection that goes back to the pool: the driver rolls back only what it
 /// has seen begin, so the beginning runs to its end in a task of its own.
 pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_as(pool, BEGIN).await
+}
+
+/// The same, by a statement of another kind.
+pub(crate) async fn begin_as(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
-    let beginning = tokio::spawn(async move { pool.begin_with(BEGIN).await });
+    let beginning = tokio::spawn(async move { pool.begin_with(statement).await });
     beginning.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }

@@ -271,6 +271,22 @@ pub(crate) async fn position(pool: &PgPool, id: Id) -> Result<Option<u64>, sqlx:
     Ok(position.map(columns::unsigned))
 }
 
+/// Where one projection stands in what a transaction sees, and of which log; none before it has
+/// begun.
+pub(crate) async fn found(
+    tx: &mut PgConnection,
+    id: Id,
+) -> Result<Option<(u64, Uuid)>, sqlx::Error> {
+    let found: Option<(i64, Uuid)> = sqlx::query_as(
+        "select position, incarnation from projection_checkpoints where name = $1 and version = $2",
+    )
+    .bind(id.name)
+    .bind(id.version)
+    .fetch_optional(tx)
+    .await?;
+    Ok(found.map(|(position, incarnation)| (columns::unsigned(position), incarnation)))
+}
+
 /// Where some projections stand, each as name, version and position.
 pub(crate) async fn positions(
     pool: &PgPool,

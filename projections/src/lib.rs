@@ -13,6 +13,7 @@ pub mod blocks;
 pub mod chains;
 mod checkpoint;
 mod columns;
+mod compare;
 pub mod delegations;
 pub mod event;
 pub mod flags;
@@ -43,6 +44,9 @@ use std::sync::Arc;
 
 pub use checkpoint::Parked;
 pub use columns::decimal;
+pub use compare::{
+    ColumnDifference, CompareError, Comparison, Contents, RowDifference, RowFault, compare, fold_to,
+};
 pub use page::{Cursor, FIRST_MAX, Numbered, Order, PageError, PageOf, PageRequest};
 pub use past::{Folded, Past, PastError, Subject};
 pub use projection::Projection;

@@ -52,6 +52,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("/api/v1/heights/{chain_height}", "Query.consensusHeight"),
     ("/api/v1/mempool", "Query.mempool"),
     ("/api/v1/mempool/transactions", "Query.mempoolTransactions"),
+    ("/api/v1/audit", "Query.audit"),
     ("/api/v1/log", "Query.log"),
     ("/api/v1/log/consistency", "Query.consistencyProof"),
     ("/api/v1/log/inclusion/{position}", "Query.inclusionProof"),

@@ -4,6 +4,8 @@
 
 mod access;
 mod attacks;
+mod audited;
+mod backups;
 mod bitcoin;
 mod blocks;
 mod conditions;
@@ -91,7 +93,7 @@ pub async fn shown(http: &Http, path: &str, is: impl Fn(&Value) -> bool) -> Valu
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{path} never was like that");
+    panic!("{path} never was like that, but is {:#}", http.get(path).await.body);
 }
 
 /// The kind of problem an answer is, after checking that it is one in full.

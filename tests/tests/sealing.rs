@@ -1,6 +1,8 @@
 //! The published log: it grows with the log, proves it to anybody, and signs nothing that does not
 //! go on from what was signed before, whatever is killed, lost or put back.
 
+mod audited;
+mod exported;
 mod judges;
 mod restored;
 mod tampered;

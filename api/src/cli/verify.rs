@@ -14,11 +14,11 @@ use super::{
     terminal::{Paint, Terminal},
     token,
 };
-use crate::audit::Records;
+use crate::{audit::Records, export};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The log: a folder, or the address below which it is served
+    /// The log: a folder, or the address below which it is served; or the folder of an export
     #[arg(value_name = "LOG")]
     source: String,
     /// A verifier key of the log, or of somebody who cosigns it; may be given several times
@@ -47,6 +47,10 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let terminal = Terminal::new(arguments.json);
     let keys = keys(&arguments.keys)?;
+    let folder = Path::new(&arguments.source);
+    if export::is_export(folder) {
+        return verify_export(folder, &keys, arguments, terminal);
+    }
     let token = token(arguments.token_file.as_deref())?;
     let source = Source::of(&arguments.source, token.as_deref()).map_err(Failure::usage)?;
     let checkpoint = match &arguments.checkpoint {
@@ -64,14 +68,47 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
             let object = Verified { verified: true, report: &report, records: records.as_ref() };
             terminal.say(|paint| sentence(&report, records.as_ref(), paint), &object)
         }
-        Err(Wrong::Found(found)) => {
-            if terminal.json {
-                terminal.say(|_| String::new(), &json!({ "verified": false, "found": found }))?;
-            }
-            Err(Failure::refused(format!("{} is not verified: {found}", arguments.source)))
-        }
+        Err(Wrong::Found(found)) => refused(arguments, terminal, &found),
         Err(Wrong::Ends(failure)) => Err(failure),
     }
+}
+
+/// Whether an export is what it says.
+fn verify_export(
+    folder: &Path,
+    keys: &Keys,
+    arguments: &Arguments,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let found =
+        export::verify(folder, keys).and_then(|verified| match verified.cosigned_by.len() {
+            count if count >= arguments.cosigned => Ok(verified),
+            count => Err(too_few(count, arguments.cosigned)),
+        });
+    match found {
+        Ok(verified) => {
+            let mut object = serde_json::to_value(&verified).map_err(Failure::refused)?;
+            object["verified"] = true.into();
+            let export::Verified { events, size, origin, files, root, signed_by, .. } = verified;
+            let said = |paint: Paint| {
+                let (verified, signed_by) = (paint.good("verified"), signed_by.join(", "));
+                format!(
+                    "{verified} {events} events, in {files} files, of the {size} of {origin}: \
+                     their root is {root}, signed by {signed_by}"
+                )
+            };
+            terminal.say(said, &object)
+        }
+        Err(found) => refused(arguments, terminal, &found),
+    }
+}
+
+/// Says what is wrong.
+fn refused(arguments: &Arguments, terminal: Terminal, found: &str) -> Result<(), Failure> {
+    if terminal.json {
+        terminal.say(|_| String::new(), &json!({ "verified": false, "found": found }))?;
+    }
+    Err(Failure::refused(format!("{} is not verified: {found}", arguments.source)))
 }
 
 /// What is said of a log that is verified.
@@ -141,8 +178,12 @@ pub(super) fn keys(given: &[String]) -> Result<Keys, Failure> {
 pub(super) fn is_cosigned(checkpoint: &Checkpoint, least: usize) -> Result<(), String> {
     match checkpoint.cosigned_by.len() {
         count if count >= least => Ok(()),
-        count => Err(format!("{count} of the given witnesses have cosigned it, and {least} must")),
+        count => Err(too_few(count, least)),
     }
+}
+
+fn too_few(count: usize, least: usize) -> String {
+    format!("{count} of the given witnesses have cosigned it, and {least} must")
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {

@@ -10,7 +10,7 @@ use std::{
 
 use super::{Config, DRAIN_MS_MAX};
 use crate::{
-    connections,
+    audit, connections,
     identity::{API_KEY_PREFIX, SETUP_TOKEN_CHARS_MIN, TokenAlgorithm, vault},
     live,
     mail::is_smtp_url,
@@ -415,6 +415,32 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, text| {
             parse(text, "true or false is expected").map(|is| config.private_webhooks = is)
         },
+    },
+    Setting {
+        key: "audit_events_per_s",
+        alias: None,
+        what: "How many events a second the audit reads again at most; 0 for no audit",
+        default: Some(|| audit::AUDIT_EVENTS_PER_S.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 0, 10_000_000).map(|events| config.audit_events_per_s = events)
+        },
+    },
+    Setting {
+        key: "audit_interval_s",
+        alias: None,
+        what: "The least time between two comparisons of an audit, in seconds",
+        default: Some(|| audit::AUDIT_INTERVAL_S.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 86_400).map(|s| config.audit_interval_s = s),
+    },
+    Setting {
+        key: "audit_anew_s",
+        alias: None,
+        what: "When an audit reads history again from the beginning, in seconds",
+        default: Some(|| audit::AUDIT_ANEW_S.to_string()),
+        secret: false,
+        read: |config, text| between(text, 1, 366 * 86_400).map(|s| config.audit_anew_s = s),
     },
     Setting {
         key: "seal_interval_ms",

@@ -61,6 +61,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("alerts", Access::Needs(Permission::MonitorRead)),
     ("slo", Access::Needs(Permission::MonitorRead)),
     ("slos", Access::Needs(Permission::MonitorRead)),
+    ("audit", Access::Needs(Permission::EventReplay)),
     ("log", Access::Public(Permission::ChainRead)),
     ("inclusionProof", Access::Needs(Permission::EventProve)),
     ("consistencyProof", Access::Needs(Permission::EventProve)),

@@ -53,7 +53,7 @@ fn rules() -> Vec<(&'static str, Value)> {
                 ("above", 0),
                 0,
                 "critical",
-                "the log is not the one that was signed",
+                "what is kept is not what it should be",
             ),
         ),
         ("disk-used", rule("disk-used-bps", ("above", 9_000), 60, "critical", "the disk fills up")),

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{resilience::backoff, server::App};
+use crate::{place, resilience::backoff, server::App};
 
 /// Who sends, in PostgreSQL's list of advisory locks.
 const PLACE: i64 = 0x6e6f_6465_306e_6f74;
@@ -69,7 +69,7 @@ async fn send_on(app: &App, private: bool) {
     let mut place = None;
     loop {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
-        place = super::held(app, PLACE, place).await;
+        place = place::held(&app.vital, PLACE, place).await;
         if place.is_none() {
             continue;
         }

@@ -84,7 +84,10 @@ async fn judge(
     };
     let threshold = definition.threshold.value();
     let what = words(definition.signal);
-    let summary = format!("{}: {what} {measure}, where {threshold} is the limit", definition.title);
+    let summary = match signals::detail(app, definition.signal).await? {
+        Some(detail) => format!("{}: {detail}", definition.title),
+        None => format!("{}: {what} {measure}, where {threshold} is the limit", definition.title),
+    };
     raise(app, id, (pending, definition.severity), source, &summary).await
 }
 

@@ -6,7 +6,7 @@ use domain::monitoring::rule::Signal;
 use sqlx::PgPool;
 
 use super::Memory;
-use crate::{problem::Problem, rest::processes, server::App};
+use crate::{audit, problem::Problem, rest::processes, server::App};
 
 /// The whole in basis points.
 const WHOLE_BPS: u64 = 10_000;
@@ -20,7 +20,7 @@ pub(super) async fn measure(
     signal: Signal,
 ) -> Result<Option<u64>, Problem> {
     match signal {
-        Signal::AuditDivergences => Ok(audit_divergences(app)),
+        Signal::AuditDivergences => Ok(audit_divergences(app).await?.map(|(count, _)| count)),
         Signal::ConnectedPowerBps => connected_power_bps(app).await,
         Signal::DiskUsedBps => Ok(disk_used_bps(app)),
         Signal::Equivocations => number(&app.vital, EQUIVOCATIONS).await,
@@ -60,10 +60,26 @@ async fn number(pool: &PgPool, statement: &'static str) -> Result<Option<u64>, P
     Ok(found.map(|number| u64::try_from(number).unwrap_or(0)))
 }
 
-/// Whether the log is not the one that was signed; none where nothing is sealed.
-fn audit_divergences(app: &App) -> Option<u64> {
-    let published = app.published.as_ref()?;
-    Some(u64::from(published.seal().refused.is_some()))
+/// What is to be said of a measure beside its number, if there is anything.
+pub(super) async fn detail(app: &App, signal: Signal) -> Result<Option<String>, Problem> {
+    if signal != Signal::AuditDivergences {
+        return Ok(None);
+    }
+    Ok(audit_divergences(app).await?.and_then(|(_, first)| first))
+}
+
+/// How many differences there are between what was signed, what is kept and what is answered, and
+/// what the first one is; none where nothing is sealed and nothing is audited.
+async fn audit_divergences(app: &App) -> Result<Option<(u64, Option<String>)>, Problem> {
+    let refused = app.published.as_ref().map(|published| published.seal().refused);
+    let audited = audit::first_difference(&app.vital).await?;
+    Ok(match (refused, audited) {
+        (None, None) => None,
+        (Some(Some(because)), audited) => {
+            Some((1 + audited.map_or(0, |(count, _)| count), Some(because)))
+        }
+        (_, audited) => audited.or(Some((0, None))),
+    })
 }
 
 /// None where no chain of our own has registered validators.

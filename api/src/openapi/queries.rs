@@ -772,6 +772,11 @@ fn doc(operation: Operation) -> Doc {
             "The published log: its name, its keys, how far it is, and who witnesses it",
             Reply::One("PublishedLog"),
         ),
+        Operation::GetAudit => plain(
+            "evidence",
+            "The continuous audit: how far history is read again, and what is not as it should be",
+            Reply::One("Audit"),
+        ),
         Operation::ProveInclusion => asked(
             "evidence",
             "That the event at a position is in the log",

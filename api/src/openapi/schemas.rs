@@ -24,6 +24,7 @@ use utoipa::{
 
 use crate::{
     access_records,
+    audit::Audit,
     difference::Difference,
     heartbeats,
     identity::listing,
@@ -149,6 +150,7 @@ fn found() -> Found {
     with::<peers::Peer>(&mut found);
     with::<topology::Topology>(&mut found);
     with::<log::PublishedLog>(&mut found);
+    with::<Audit>(&mut found);
     with::<log::InclusionProof>(&mut found);
     with::<log::ConsistencyProof>(&mut found);
     with::<partition::Command>(&mut found);

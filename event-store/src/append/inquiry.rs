@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::Pending;
 use super::appender::Appender;
+use super::encode::Encoded;
 use super::session::Desk;
 use crate::error::{AppendError, StoreError};
-use crate::event::{CommandId, StreamName};
+use crate::event::{CommandDigest, CommandId, StreamName};
 use crate::read::from_bigint;
 
 /// Requests whose verdict depends on an answer.
@@ -35,6 +36,13 @@ pub(super) struct Found {
 #[derive(Clone, Copy)]
 pub(super) struct Stored {
     pub digest: Uuid,
+}
+
+impl Stored {
+    /// Whether it is this request that is there.
+    pub fn admits(&self, request: &Encoded) -> bool {
+        CommandDigest(self.digest).admits(CommandDigest(request.digest))
+    }
 }
 
 impl Questions {
@@ -152,7 +160,7 @@ impl Appender {
     fn answer_doubted(&mut self, pending: Pending, actual: u64, found: &Found) {
         let request = &pending.request;
         match found.commands.get(&request.command) {
-            Some(Stored { digest }) if *digest == request.digest => {
+            Some(stored) if stored.admits(request) => {
                 pending.lineage.break_off();
                 self.repeat(pending);
             }

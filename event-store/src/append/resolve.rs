@@ -77,7 +77,7 @@ impl Appender {
         for Member { pending, .. } in batch.members {
             let command = CommandId(pending.request.command);
             match found.get(&command.0) {
-                Some(stored) if stored.digest == pending.request.digest => self.repeat(pending),
+                Some(stored) if stored.admits(&pending.request) => self.repeat(pending),
                 Some(_) => self.answer(pending, Err(AppendError::CommandReused { command })),
                 None => not_stored.push(pending),
             }

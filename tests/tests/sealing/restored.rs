@@ -109,10 +109,15 @@ async fn tiles_that_are_lost_are_made_anew_out_of_the_log() {
     }
 }
 
-/// Changes a byte of the event at a position, past all that guards it.
-async fn change(own: &OwnCluster, position: i64) {
+/// The tables of a data folder whose server runs.
+pub async fn tables(own: &OwnCluster) -> PgPool {
     let cluster = api::cluster::Cluster::attach(&own.options()).unwrap().unwrap();
-    let pool = PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.unwrap();
+    PgPool::connect(&cluster.url(api::cluster::DATABASE)).await.unwrap()
+}
+
+/// Changes a byte of the event at a position, past all that guards it.
+pub async fn change(own: &OwnCluster, position: i64) {
+    let pool = tables(own).await;
     let guarded = async |how: &str| {
         let sql = format!("alter table events {how} trigger all");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();

@@ -5,7 +5,9 @@
 use async_graphql::{Context, Object, Result};
 
 use crate::{
+    audit::{self, Audit},
     graphql::{context, scalars::Position, shapes::Told},
+    problem::Problem,
     rest::log::{self, ConsistencyProof, InclusionProof, PublishedLog},
 };
 
@@ -19,6 +21,12 @@ impl LogQueries {
     async fn log(&self, context: &Context<'_>) -> Result<Told<PublishedLog>> {
         let asker = context::enter(context, &[], None).await?;
         Ok(Told::of(&log::state(log::published(asker.app())?))?)
+    }
+
+    /// The continuous audit: how far history is read again, and what is not as it should be.
+    async fn audit(&self, context: &Context<'_>) -> Result<Told<Audit>> {
+        let asker = context::enter(context, &[], None).await?;
+        Ok(Told::of(&audit::read(&asker.app().tables).await.map_err(Problem::from)?)?)
     }
 
     /// That the event at a position is in the log when it had so many events; now when no size is

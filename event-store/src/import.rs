@@ -1,0 +1,189 @@
+//! Import: records that this log had, or another copy of it has, are put where they stood.
+//!
+//! Does not judge records: whoever imports has verified them. What they do not hold is lost: the
+//! digests of requests, so that an id stands for whatever is asked with it. The log is another
+//! incarnation from then on, and whoever followed it is told.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::{
+    error::StoreError,
+    event::{CommandDigest, Record},
+    read::{as_bigint, from_bigint, stored_event},
+};
+
+/// Records that are put in at once.
+pub const IMPORT_EVENTS_MAX: usize = 4_096;
+
+/// Why nothing was put in.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Somebody else is at work in this log.
+    #[error("something else writes into this log: it is at {actual}, and was at {expected}")]
+    Moved {
+        /// Where it was left.
+        expected: u64,
+        /// Where it is.
+        actual: u64,
+    },
+    /// What is here already is something else.
+    #[error("the event at position {0} is another one than the one to be put there")]
+    Differs(u64),
+    /// A record is none, or the database cannot be reached or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ImportError {
+    fn from(error: sqlx::Error) -> ImportError {
+        ImportError::Store(error.into())
+    }
+}
+
+/// A log that is being put back.
+#[derive(Debug)]
+pub struct Import {
+    pool: PgPool,
+    incarnation: Uuid,
+    renewed: bool,
+    position: u64,
+    /// The command and the stream of the last event: what follows of it is its own.
+    current: Option<(Uuid, String)>,
+}
+
+impl Import {
+    /// Begins after what is there.
+    pub async fn begin(pool: PgPool) -> Result<Import, ImportError> {
+        let head = "select incarnation, position from head";
+        let (incarnation, position): (Uuid, i64) = sqlx::query_as(head).fetch_one(&pool).await?;
+        let position = from_bigint(position);
+        let mut import = Import { pool, incarnation, renewed: false, position, current: None };
+        if let Some(last) = import.stored(import.position, 1).await?.first() {
+            let record = read(import.position, last)?;
+            import.current = Some((record.command, record.stream.to_owned()));
+        }
+        Ok(import)
+    }
+
+    /// Which log it is by now.
+    pub fn incarnation(&self) -> Uuid {
+        self.incarnation
+    }
+
+    /// How far it is.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Puts records in that stand from a position on: those that are there already must be the
+    /// same. All of them, or none.
+    pub async fn put(&mut self, first: u64, records: &[&[u8]]) -> Result<(), ImportError> {
+        let there = usize::try_from((self.position + 1).saturating_sub(first));
+        let there = there.unwrap_or(usize::MAX).min(records.len());
+        let stored = self.stored(first, there).await?;
+        for (nth, record) in records[..there].iter().enumerate() {
+            if stored.get(nth).map(Vec::as_slice) != Some(*record) {
+                return Err(ImportError::Differs(first + nth as u64));
+            }
+        }
+        for some in records[there..].chunks(IMPORT_EVENTS_MAX) {
+            self.add(some).await?;
+        }
+        Ok(())
+    }
+
+    async fn stored(&self, first: u64, count: usize) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+        let statement = "select record from events where position >= $1 order by position limit $2";
+        let found = sqlx::query_scalar(statement).bind(as_bigint(first));
+        found.bind(as_bigint(count as u64)).fetch_all(&self.pool).await
+    }
+
+    async fn add(&mut self, records: &[&[u8]]) -> Result<(), ImportError> {
+        let mut columns = Columns::default();
+        let mut current = self.current.clone();
+        for (position, bytes) in (self.position + 1..).zip(records) {
+            let event = stored_event(position, bytes.to_vec().into())?;
+            let command = read(position, bytes)?.command;
+            let of = Some((command, event.stream.as_str().to_owned()));
+            let begins = of != current;
+            columns.positions.push(as_bigint(position));
+            columns.streams.push(event.stream.as_str().to_owned());
+            columns.versions.push(as_bigint(event.version));
+            columns.commands.push(begins.then_some(command));
+            columns.digests.push(begins.then_some(CommandDigest::UNKNOWN.0));
+            current = of;
+        }
+        let mut tx = self.pool.begin().await?;
+        let (incarnation, actual): (Uuid, i64) =
+            sqlx::query_as("select incarnation, position from head for update")
+                .fetch_one(&mut *tx)
+                .await?;
+        let (expected, actual) = (self.position, from_bigint(actual));
+        if incarnation != self.incarnation || actual != expected {
+            return Err(ImportError::Moved { expected, actual });
+        }
+        let incarnation = match self.renewed {
+            true => incarnation,
+            false => renew(&mut tx, incarnation, self.position).await?,
+        };
+        let names: BTreeSet<&str> = columns.streams.iter().map(String::as_str).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let add = "insert into streams (stream) select unnest($1::text[]) on conflict do nothing";
+        sqlx::query(add).bind(&names).execute(&mut *tx).await?;
+        let find = "select stream, no from streams where stream = any ($1)";
+        let numbers: Vec<(String, i64)> =
+            sqlx::query_as(find).bind(&names).fetch_all(&mut *tx).await?;
+        let numbers: HashMap<String, i64> = numbers.into_iter().collect();
+        let streams: Vec<Option<i64>> =
+            columns.streams.iter().map(|name| numbers.get(name).copied()).collect();
+        sqlx::query(
+            "insert into events (position, stream_no, version, command, digest, record)
+             select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[],
+                                  $6::bytea[])",
+        )
+        .bind(&columns.positions)
+        .bind(&streams)
+        .bind(&columns.versions)
+        .bind(&columns.commands)
+        .bind(&columns.digests)
+        .bind(records)
+        .execute(&mut *tx)
+        .await?;
+        let position = self.position + records.len() as u64;
+        sqlx::query("update head set position = $1")
+            .bind(as_bigint(position))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        (self.renewed, self.incarnation) = (true, incarnation);
+        self.position = position;
+        self.current = current;
+        Ok(())
+    }
+}
+
+/// The log is another incarnation from here on; processes that follow it go on where they were.
+async fn renew(tx: &mut PgConnection, before: Uuid, position: u64) -> Result<Uuid, sqlx::Error> {
+    let renew = "update head set incarnation = gen_random_uuid(), fence = fence + 1
+              returning incarnation";
+    let now: Uuid = sqlx::query_scalar(renew).fetch_one(&mut *tx).await?;
+    let follow = "update reactions set incarnation = $1 where incarnation = $2 and position <= $3";
+    sqlx::query(follow).bind(now).bind(before).bind(as_bigint(position)).execute(tx).await?;
+    Ok(now)
+}
+
+#[derive(Default)]
+struct Columns {
+    positions: Vec<i64>,
+    streams: Vec<String>,
+    versions: Vec<i64>,
+    commands: Vec<Option<Uuid>>,
+    digests: Vec<Option<Uuid>>,
+}
+
+fn read(position: u64, bytes: &[u8]) -> Result<Record<'_>, StoreError> {
+    Record::parse(bytes).map_err(|reason| StoreError::Unreadable { position, reason })
+}
