@@ -32,6 +32,17 @@ pub enum ImportError {
     /// What is here already is something else.
     #[error("the event at position {0} is another one than the one to be put there")]
     Differs(u64),
+    /// What would be taken away was signed.
+    #[error(
+        "events from position {first} on are not those of the bundle, and {signed} were signed: \
+         both are history, and neither is written over"
+    )]
+    Signed {
+        /// The first that would be.
+        first: u64,
+        /// So many events were signed.
+        signed: u64,
+    },
     /// A record is none, or the database cannot be reached or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,10 +72,7 @@ impl Import {
         let (incarnation, position): (Uuid, i64) = sqlx::query_as(head).fetch_one(&pool).await?;
         let position = from_bigint(position);
         let mut import = Import { pool, incarnation, renewed: false, position, current: None };
-        if let Some(last) = import.stored(import.position, 1).await?.first() {
-            let record = read(import.position, last)?;
-            import.current = Some((record.command, record.stream.to_owned()));
-        }
+        import.current = import.last().await?;
         Ok(import)
     }
 
@@ -95,6 +103,65 @@ impl Import {
         Ok(())
     }
 
+    /// So many of the records that are here from a position on.
+    pub async fn records_from(
+        &self,
+        first: u64,
+        count: usize,
+    ) -> Result<Vec<Vec<u8>>, ImportError> {
+        Ok(self.stored(first, count).await?)
+    }
+
+    /// Takes away what is here from a position on, which stands where others stood before. Refused
+    /// when any of it was signed: then it is history as well.
+    pub async fn take_away(&mut self, first: u64) -> Result<(), ImportError> {
+        let last = first.saturating_sub(1);
+        let mut tx = self.pool.begin().await?;
+        self.expect_unmoved(&mut tx).await?;
+        let signed: i64 = sqlx::query_scalar("select size from seal").fetch_one(&mut *tx).await?;
+        if from_bigint(signed) > last {
+            return Err(ImportError::Signed { first, signed: from_bigint(signed) });
+        }
+        let guard = async |tx: &mut PgConnection, how: &'static str| {
+            sqlx::query(how).execute(tx).await.map(drop)
+        };
+        guard(&mut tx, "alter table events disable trigger events_append_only").await?;
+        sqlx::query("delete from events where position >= $1")
+            .bind(as_bigint(first))
+            .execute(&mut *tx)
+            .await?;
+        guard(&mut tx, "alter table events enable trigger events_append_only").await?;
+        sqlx::query("update head set position = $1")
+            .bind(as_bigint(last))
+            .execute(&mut *tx)
+            .await?;
+        self.incarnation = renew(&mut tx, self.incarnation, last).await?;
+        tx.commit().await?;
+        (self.renewed, self.position) = (true, last);
+        self.current = self.last().await?;
+        Ok(())
+    }
+
+    /// Nobody else is at work here; holds the head until the transaction ends.
+    async fn expect_unmoved(&self, tx: &mut PgConnection) -> Result<(), ImportError> {
+        let (incarnation, actual): (Uuid, i64) =
+            sqlx::query_as("select incarnation, position from head for update")
+                .fetch_one(tx)
+                .await?;
+        let (expected, actual) = (self.position, from_bigint(actual));
+        match incarnation == self.incarnation && actual == expected {
+            true => Ok(()),
+            false => Err(ImportError::Moved { expected, actual }),
+        }
+    }
+
+    /// The command and the stream of the last event.
+    async fn last(&self) -> Result<Option<(Uuid, String)>, ImportError> {
+        let stored = self.stored(self.position, 1).await?;
+        let last = stored.first().map(|last| read(self.position, last)).transpose()?;
+        Ok(last.map(|record| (record.command, record.stream.to_owned())))
+    }
+
     async fn stored(&self, first: u64, count: usize) -> Result<Vec<Vec<u8>>, sqlx::Error> {
         let statement = "select record from events where position >= $1 order by position limit $2";
         let found = sqlx::query_scalar(statement).bind(as_bigint(first));
@@ -117,17 +184,10 @@ impl Import {
             current = of;
         }
         let mut tx = self.pool.begin().await?;
-        let (incarnation, actual): (Uuid, i64) =
-            sqlx::query_as("select incarnation, position from head for update")
-                .fetch_one(&mut *tx)
-                .await?;
-        let (expected, actual) = (self.position, from_bigint(actual));
-        if incarnation != self.incarnation || actual != expected {
-            return Err(ImportError::Moved { expected, actual });
-        }
+        self.expect_unmoved(&mut tx).await?;
         let incarnation = match self.renewed {
-            true => incarnation,
-            false => renew(&mut tx, incarnation, self.position).await?,
+            true => self.incarnation,
+            false => renew(&mut tx, self.incarnation, self.position).await?,
         };
         let names: BTreeSet<&str> = columns.streams.iter().map(String::as_str).collect();
         let names: Vec<&str> = names.into_iter().collect();
@@ -170,7 +230,8 @@ async fn renew(tx: &mut PgConnection, before: Uuid, position: u64) -> Result<Uui
     let renew = "update head set incarnation = gen_random_uuid(), fence = fence + 1
               returning incarnation";
     let now: Uuid = sqlx::query_scalar(renew).fetch_one(&mut *tx).await?;
-    let follow = "update reactions set incarnation = $1 where incarnation = $2 and position <= $3";
+    let follow = "update reactions set incarnation = $1, position = least(position, $3)
+                   where incarnation = $2";
     sqlx::query(follow).bind(now).bind(before).bind(as_bigint(position)).execute(tx).await?;
     Ok(now)
 }

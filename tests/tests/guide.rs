@@ -15,7 +15,7 @@ use serde_json::Value;
 use tests::{
     database::TestDatabase,
     http::Http,
-    node0::{Node0, TOKEN, program},
+    node0::{Node0, TOKEN, free_place, program},
     own_cluster::OwnCluster,
 };
 
@@ -197,6 +197,25 @@ async fn an_auditor_who_has_never_seen_us_proves_history_with_the_tools_of_other
     ];
     run(&["docs/audit/README.md"], 6, &folder, &environment);
     assert!(server.stop().success());
+}
+
+#[test]
+fn an_operator_puts_a_lost_database_back_word_for_word() {
+    let name = format!("node0-restore-{}", std::process::id());
+    let folder = Folder(std::env::temp_dir().join(name));
+    let program = program();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = Path::new(program.get_program()).parent().expect("it is in a folder");
+    let place = free_place();
+    let environment = [
+        ("PATH", format!("{path}:{}", programs.display())),
+        ("NODE0_LISTEN", place.clone()),
+        ("NODE0_TOKEN_ALGORITHM", "EdDSA".to_owned()),
+        ("BASE", format!("http://{place}")),
+        ("TOKEN", TOKEN.to_owned()),
+    ];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    run(&["docs/runbooks/restore.md"], 9, &folder, &environment);
 }
 
 #[test]

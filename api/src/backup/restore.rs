@@ -3,14 +3,21 @@
 //!
 //! Believes nothing: all of it is verified before the first event is put in.
 
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
 use event_store::{
     EventStore, StoreError, StoreOptions,
     blob::{BLOB_BYTES_MAX, BlobError},
-    import::{Import, ImportError},
+    import::{IMPORT_EVENTS_MAX, Import, ImportError},
 };
 use evidence::{
-    CHECKPOINT, Checkpoint, Failure, Keys, Kind, Source, SourceError, Storage, StorageError,
-    bundle, pieces,
+    CHECKPOINT, Checkpoint, Failure, Found, Keys, Kind, Piece, Source, SourceError, Storage,
+    StorageError, bundle, pieces,
 };
 use projections::{Projections, ProjectionsOptions, RepairError, attachment};
 use serde::Serialize;
@@ -38,9 +45,12 @@ pub enum RestoreError {
     Shorter { head: u64, size: u64 },
     #[error(
         "the database has another log: the event at position {0} is not the one of the bundle. \
-         Nothing was put back; restore into an empty database"
+         Nothing was put back. If a server wrote on where events were lost, --set-aside FILE keeps \
+         what it wrote there; else restore into an empty database"
     )]
     OtherLog(u64),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
     #[error("{path} in the bundle is not what its name says")]
     Content { path: String },
     #[error(transparent)]
@@ -63,7 +73,9 @@ impl From<ImportError> for RestoreError {
     fn from(error: ImportError) -> RestoreError {
         match error {
             ImportError::Differs(position) => RestoreError::OtherLog(position),
-            ImportError::Moved { .. } | ImportError::Store(_) => RestoreError::Import(error),
+            ImportError::Moved { .. } | ImportError::Signed { .. } | ImportError::Store(_) => {
+                RestoreError::Import(error)
+            }
         }
     }
 }
@@ -79,17 +91,20 @@ pub struct Restored {
     pub root: String,
     /// How many of them were there already.
     pub events_before: u64,
+    /// How many events stood where others had stood before, and were set aside.
+    pub set_aside: u64,
     /// How many contents were put back.
     pub contents: u64,
     /// The positions of events whose content is neither here nor in the bundle.
     pub without_content: Vec<u64>,
 }
 
-/// Puts a log back, and says what it is; the database's tables are up to date.
+/// Puts a log back, and says what it is; the database's tables are up to date. What was written
+/// where events were lost is kept in a file and taken away, if one is named for it.
 pub async fn restore(
     url: &str,
-    place: &Storage,
-    keys: &Keys,
+    (place, keys): (&Storage, &Keys),
+    aside: Option<&Path>,
     progress: impl Fn(u64, u64),
 ) -> Result<Restored, RestoreError> {
     let source = Source::Storage(place.clone());
@@ -103,19 +118,23 @@ pub async fn restore(
         evidence::verify(&source, &checkpoint, &[], &mut Records::default(), verifying).await?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).connect(url).await?;
     let mut import = Import::begin(pool.clone()).await?;
-    let before = import.position();
+    let (mut before, mut set_aside) = (import.position(), 0);
+    if let Some(file) = aside
+        && let Some(first) = differs(&import, &source, size).await?
+    {
+        set_aside = before + 1 - first;
+        keep(&import, first, file).await?;
+        import.take_away(first).await?;
+        before = first - 1;
+    }
     if before > size {
         return Err(RestoreError::Shorter { head: before, size });
     }
     let contents = put_contents(url, place).await?;
     for piece in pieces(Kind::Entries, size) {
-        let (bytes, width) = entries(&source, piece).await?;
-        // It was read like this a moment ago.
-        let records = bundle::read(&bytes, width)
-            .map_err(|fault| Failure::from(evidence::Found::Bundle { piece, fault }))?;
         let first = piece.index * evidence::WIDTH + 1;
-        let count = usize::try_from(piece.width).unwrap_or(records.len()).min(records.len());
-        import.put(first, &records[..count]).await?;
+        let bytes = entries(&source, piece).await?;
+        import.put(first, &read(&bytes, piece)?).await?;
         progress(size + first + piece.width, size * 2);
     }
     if let Some(manifest) = read_manifest(place).await? {
@@ -128,22 +147,64 @@ pub async fn restore(
         events: report.entries,
         root: report.root,
         events_before: before,
+        set_aside,
         contents,
         without_content,
     })
 }
 
 /// A bundle of entries, and how many it has: it may be the full one in place of a partial one.
-async fn entries(
-    source: &Source,
-    piece: evidence::Piece,
-) -> Result<(bytes::Bytes, u64), RestoreError> {
+async fn entries(source: &Source, piece: Piece) -> Result<(Bytes, u64), RestoreError> {
     for one in [piece, piece.full()] {
         if let Some(bytes) = source.get(&one.to_string()).await? {
             return Ok((bytes, one.width));
         }
     }
-    Err(Failure::from(evidence::Found::Missing { piece }).into())
+    Err(Failure::from(Found::Missing { piece }).into())
+}
+
+/// The records of a piece, which were read like this a moment ago.
+fn read((bytes, width): &(Bytes, u64), piece: Piece) -> Result<Vec<&[u8]>, RestoreError> {
+    let records = bundle::read(bytes, *width);
+    let mut records = records.map_err(|fault| Failure::from(Found::Bundle { piece, fault }))?;
+    records.truncate(usize::try_from(piece.width).unwrap_or(records.len()));
+    Ok(records)
+}
+
+/// The first position at which the database has another event than the bundle, which has so many.
+async fn differs(import: &Import, source: &Source, size: u64) -> Result<Option<u64>, RestoreError> {
+    for piece in pieces(Kind::Entries, size) {
+        let first = piece.index * evidence::WIDTH + 1;
+        let bytes = entries(source, piece).await?;
+        let there = read(&bytes, piece)?;
+        let here = import.records_from(first, there.len()).await?;
+        let both = here.iter().zip(&there);
+        let same = both.take_while(|(here, there)| here == *there).count();
+        if same < here.len() {
+            return Ok(Some(first + same as u64));
+        }
+        if here.len() < there.len() {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps the records from a position on in a file, one a line.
+async fn keep(import: &Import, first: u64, file: &Path) -> Result<(), RestoreError> {
+    let failed = |error| RestoreError::File { path: file.to_owned(), error };
+    let mut to = OpenOptions::new().write(true).create_new(true).open(file).map_err(failed)?;
+    let mut next = first;
+    loop {
+        let page = import.records_from(next, IMPORT_EVENTS_MAX).await?;
+        if page.is_empty() {
+            return to.sync_all().map_err(failed);
+        }
+        next += page.len() as u64;
+        for record in page {
+            to.write_all(&record).and_then(|()| to.write_all(b"\n")).map_err(failed)?;
+        }
+    }
 }
 
 /// Keeps every content of the bundle; how many there were.

@@ -44,6 +44,10 @@ pub struct Restore {
     /// A verifier key of the log; may be given several times
     #[arg(long, value_name = "VKEY")]
     key: Vec<String>,
+    /// The file that keeps what a server wrote where events were lost, and nobody signed; without
+    /// it nothing is put back then
+    #[arg(long, value_name = "FILE", requires = "from_bundle")]
+    set_aside: Option<PathBuf>,
     /// The file with the keys
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
@@ -79,6 +83,7 @@ impl From<RestoreError> for Failure {
             | RestoreError::Unverified(_)
             | RestoreError::Shorter { .. }
             | RestoreError::OtherLog(_)
+            | RestoreError::File { .. }
             | RestoreError::Content { .. }
             | RestoreError::Import(_)
             | RestoreError::Blob(_)
@@ -172,7 +177,8 @@ async fn restored(
             bar.set_length(all);
             bar.set_position(at);
         };
-        let restored = backup::restore(database.url(), &place, keys, progress).await;
+        let aside = arguments.set_aside.as_deref();
+        let restored = backup::restore(database.url(), (&place, keys), aside, progress).await;
         bar.finish_and_clear();
         let restored = restored?;
         terminal.say(|paint| log_sentence(&restored, paint), &restored)?;
@@ -192,13 +198,17 @@ async fn restored(
 }
 
 fn log_sentence(restored: &Restored, paint: super::terminal::Paint) -> String {
-    let Restored { origin, events, root, events_before, contents, without_content } = restored;
+    let Restored { origin, events, root, events_before, set_aside, contents, without_content } =
+        restored;
     let added = events - events_before;
     let mut said = format!(
         "{}: {added} of the {events} events of {origin} were put back, {events_before} were there; \
          their root is {root}. {contents} contents are back",
         paint.good("restored")
     );
+    if *set_aside > 0 {
+        said.push_str(&format!("; {set_aside} events stood where others had stood, and are aside"));
+    }
     if !without_content.is_empty() {
         let count = without_content.len();
         let some: Vec<String> =

@@ -7,11 +7,11 @@ use std::{
 };
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::{
     http::Http,
-    node0::{Node0, program},
+    node0::{Node0, complaint, lines, program, run},
     own_cluster::OwnCluster,
     pristine,
 };
@@ -75,6 +75,99 @@ async fn a_database_that_lacks_what_was_signed_is_not_sealed_on_until_it_is_ther
     assert_eq!(log["refused"], json!(null));
     verified(&published(&own), &key(&own), &["--older", text(&older)]);
     server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_thousand_events_that_a_backup_lacks_are_put_back_and_followers_are_told() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    grow_sealed(&server.http(), 0, 10).await;
+    server.stop();
+    let before = Backup::of(&own);
+
+    let server = Node0::on_folder(own.folder());
+    let http = server.http();
+    let items: Vec<Value> = (0..1_000)
+        .map(|n| {
+            let id = format!("late_{n}");
+            let body = json!({"description": "soon lost"});
+            json!({"collection": "flags", "command": "create-flag", "id": id, "body": body})
+        })
+        .collect();
+    let done = http.post("/api/v1/batches", &json!({"items": items})).await;
+    let last: u64 = done.header("position").parse().unwrap();
+    until_size(&http, last).await;
+    let then = http.get(&format!("/api/v1/events/{last}")).await.expect(200);
+    let follower = incarnation(&own).await;
+    server.stop();
+    let signed = fs::read(published(&own).join("checkpoint")).unwrap();
+
+    before.put_back(&own);
+    let mut command = program();
+    command.env("NODE0_MONITOR_MS", "200").env("NODE0_DEFAULT_RULES", "true");
+    command.arg("--data").arg(own.folder());
+    let server = Node0::serve(&mut command);
+    let http = server.http();
+    let log = until(&http, |log| log["refused"].is_string()).await;
+    assert!(log["refused"].as_str().unwrap().contains("the last 1000 are lost"), "{log:#}");
+    let follow = format!("/api/v1/events/stream?after={last}&incarnation={follower}");
+    let told = http.get(&follow).await;
+    assert_eq!(told.body["type"], "/problems/log-restored", "{told:#?}");
+    // Whoever is on call learns of it.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let alert = http.get("/api/v1/alerts/audit-divergence").await.body;
+        if alert["standing"] == "firing" {
+            assert!(alert["summary"].as_str().unwrap().contains("are lost"), "{alert:#}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{alert:#}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.stop();
+
+    // What was appended since, the alert itself, stands where the lost events stood.
+    let folder = published(&own);
+    let (from, key) = (text(&folder).to_owned(), key(&own));
+    let restore = |more: &[&str]| {
+        let arguments = ["restore", "--from-bundle", &from, "--key", &key, "--json"];
+        run([&arguments[..], &["--data", text(own.folder())], more].concat())
+    };
+    let refused = restore(&[]);
+    assert_eq!(refused.status.code(), Some(1), "{}", complaint(&refused));
+    assert!(complaint(&refused).contains("--set-aside FILE keeps"), "{}", complaint(&refused));
+    let aside = own.folder().join("aside");
+    let restored = restore(&["--set-aside", text(&aside)]);
+    assert_eq!(restored.status.code(), Some(0), "{}", complaint(&restored));
+    let restored = lines(&restored).remove(0);
+    let events_before = restored["events_before"].as_u64().unwrap();
+    assert_eq!((&restored["events"], events_before + 1_000), (&json!(last), last));
+    let kept = fs::read_to_string(&aside).unwrap();
+    assert_eq!(restored["set_aside"], kept.lines().count());
+    assert!(kept.contains("\"alert-fired.v1\""), "{kept}");
+
+    let server = Node0::on_folder(own.folder());
+    let http = server.http();
+    assert_eq!(http.get(&format!("/api/v1/events/{last}")).await.expect(200), then);
+    let told = http.get(&follow).await;
+    assert_eq!(told.body["type"], "/problems/log-restored", "{told:#?}");
+    assert_eq!(told.body["incarnation"], incarnation(&own).await.to_string());
+    let flag = http.request(Method::GET, "/api/v1/flags/late_999");
+    Http::send(flag.header("min-position", last)).await.unwrap().expect(200);
+    let (_, log) = grow_sealed(&http, 200, 3).await;
+    assert_eq!(log["refused"], json!(null));
+    let older = own.folder().join("older");
+    fs::write(&older, &signed).unwrap();
+    verified(&folder, &key, &["--older", text(&older)]);
+    server.stop();
+}
+
+/// Which log the database of a data folder has.
+async fn incarnation(own: &OwnCluster) -> uuid::Uuid {
+    let pool = tables(own).await;
+    let found = sqlx::query_scalar("select incarnation from head").fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    found
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,7 +279,7 @@ async fn the_checkpoint_of_another_log_is_never_written_over() {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let told = Http::send(alerts()).await.unwrap().body.to_string();
-        if told.contains("the log is not the one that was signed") {
+        if told.contains("is none of ours") {
             break;
         }
         assert!(Instant::now() < deadline, "no alert among {told}");
