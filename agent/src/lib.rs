@@ -4,7 +4,7 @@
 //! Knows a server only by its HTTP surface. Does not know how anything is stored there, and takes
 //! nobody's word for what a block comes to.
 
-mod chain;
+pub mod chain;
 mod failure;
 mod feed;
 mod folder;

@@ -7,6 +7,7 @@
 mod findings;
 mod log;
 mod records;
+mod semantics;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use tracing::{error, info, warn};
 
 pub use findings::{Audit, AuditDifference, AuditedReadModel, first_difference, read};
 pub use records::Records;
+pub use semantics::{Decided, Semantics};
 
 use crate::{
     beside::{self, BesideError},

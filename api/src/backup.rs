@@ -219,7 +219,7 @@ async fn copy_contents(database: &PgPool, place: &Storage) -> Result<(u64, u64),
 }
 
 /// Where a content is.
-fn content_path(hash: &[u8]) -> String {
+pub(crate) fn content_path(hash: &[u8]) -> String {
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{CONTENT}/{}/{hex}", &hex[..2])
 }

@@ -42,11 +42,22 @@ pub fn canonicalise(json: Vec<u8>) -> Result<String, RecordError> {
     match outcome {
         Ok(()) => String::from_utf8(scanner.json).map_err(|_| not_json()),
         Err(Stop::NeedsRewriting) => Err(not_json()),
-        Err(Stop::Fault { path, reason }) => {
-            let pointer = path.iter().rev().map(|part| format!("/{part}")).collect();
-            Err(RecordError::NotCanonical { pointer, reason })
-        }
+        Err(Stop::Fault { path, reason }) => Err(not_canonical(&path, reason)),
     }
+}
+
+/// Whether JSON text is in canonical form; an error where it has none.
+pub fn is_canonical(json: &[u8]) -> Result<bool, RecordError> {
+    match Scanner::over(json).document() {
+        Ok(()) => std::str::from_utf8(json).map(|_| true).map_err(|_| not_json()),
+        Err(Stop::NeedsRewriting) => Ok(false),
+        Err(Stop::Fault { path, reason }) => Err(not_canonical(&path, reason)),
+    }
+}
+
+fn not_canonical(path: &[String], reason: String) -> RecordError {
+    let pointer = path.iter().rev().map(|part| format!("/{part}")).collect();
+    RecordError::NotCanonical { pointer, reason }
 }
 
 fn not_json() -> RecordError {
@@ -82,16 +93,35 @@ struct Member {
     whole: Range<usize>,
 }
 
-struct Scanner {
-    json: Vec<u8>,
+/// A text that is scanned: one that may be put in order, or one that must be.
+trait Text: std::ops::Deref<Target = [u8]> {
+    /// Puts another part of the same length in the place of what begins here.
+    fn replace(&mut self, begin: usize, with: &[u8]) -> Result<(), Stop>;
+}
+
+impl Text for Vec<u8> {
+    fn replace(&mut self, begin: usize, with: &[u8]) -> Result<(), Stop> {
+        self[begin..begin + with.len()].copy_from_slice(with);
+        Ok(())
+    }
+}
+
+impl Text for &[u8] {
+    fn replace(&mut self, _: usize, _: &[u8]) -> Result<(), Stop> {
+        Err(Stop::NeedsRewriting)
+    }
+}
+
+struct Scanner<T> {
+    json: T,
     at: usize,
     depth: usize,
     /// The members of all objects that are open, the innermost last.
     members: Vec<Member>,
 }
 
-impl Scanner {
-    fn over(json: Vec<u8>) -> Scanner {
+impl<T: Text> Scanner<T> {
+    fn over(json: T) -> Scanner<T> {
         Scanner { json, at: 0, depth: 0, members: Vec::new() }
     }
 
@@ -125,7 +155,7 @@ impl Scanner {
         }
     }
 
-    fn nested(&mut self, inside: fn(&mut Scanner) -> Result<(), Stop>) -> Result<(), Stop> {
+    fn nested(&mut self, inside: fn(&mut Scanner<T>) -> Result<(), Stop>) -> Result<(), Stop> {
         if self.depth == DEPTH_MAX {
             return Err(fault(format!("is nested deeper than {DEPTH_MAX}")));
         }
@@ -208,8 +238,7 @@ impl Scanner {
             }
             sorted.extend_from_slice(&self.json[member.whole.clone()]);
         }
-        self.json[body..self.at].copy_from_slice(&sorted);
-        Ok(())
+        self.json.replace(body, &sorted)
     }
 
     fn string(&mut self) -> Result<(), Stop> {

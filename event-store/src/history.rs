@@ -4,8 +4,13 @@
 //! gap in every stream, each command once and its events together. Holds the version of every
 //! stream and the id of every command, about 100 bytes an event.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    io::{self, BufRead, Write},
+};
 
+use ahash::RandomState;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{canonical, error::RecordError, event::Record};
@@ -25,7 +30,7 @@ impl Line {
     /// What a record says, when it is one and is in RFC 8785 form.
     pub fn of(bytes: &[u8]) -> Result<(Line, Record<'_>), RecordError> {
         let record = Record::parse(bytes)?;
-        if canonical::canonicalise(bytes.to_vec())?.as_bytes() != bytes {
+        if !canonical::is_canonical(bytes)? {
             return Err(RecordError::Malformed("the record is not in RFC 8785 form".to_owned()));
         }
         let version = record.version.parse().ok().filter(|version| *version > 0);
@@ -39,11 +44,21 @@ impl Line {
     }
 }
 
+type Versions = HashMap<Box<str>, u64, RandomState>;
+
+/// What is written down of a history, but for its commands.
+#[derive(Serialize, Deserialize)]
+struct Head<V, C> {
+    versions: V,
+    commands: u64,
+    current: C,
+}
+
 /// What the records up to here have said.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    versions: HashMap<Box<str>, u64>,
-    commands: HashSet<Uuid>,
+    versions: Versions,
+    commands: HashSet<Uuid, RandomState>,
     /// The command and the stream of the event before: what follows of it is its own.
     current: Option<(Uuid, Box<str>)>,
 }
@@ -76,6 +91,29 @@ impl History {
         }
         self.current = Some((command, stream));
         true
+    }
+
+    /// Writes down what was said: a line of JSON, and the ids of all commands.
+    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let commands = self.commands.len() as u64;
+        let head = Head { versions: &self.versions, commands, current: &self.current };
+        serde_json::to_writer(&mut *to, &head)?;
+        to.write_all(b"\n")?;
+        self.commands.iter().try_for_each(|command| to.write_all(command.as_bytes()))
+    }
+
+    /// Reads what was written down.
+    pub fn read(from: &mut impl BufRead) -> io::Result<History> {
+        let mut line = Vec::new();
+        from.read_until(b'\n', &mut line)?;
+        let head: Head<Versions, Option<(Uuid, Box<str>)>> = serde_json::from_slice(&line)?;
+        let mut commands = HashSet::default();
+        for _ in 0..head.commands {
+            let mut id = [0; 16];
+            from.read_exact(&mut id)?;
+            commands.insert(Uuid::from_bytes(id));
+        }
+        Ok(History { versions: head.versions, commands, current: head.current })
     }
 
     /// How many streams there are.

@@ -28,4 +28,4 @@ pub use submission::{NoSubmission, Submission};
 pub use tiles::{Kind, NoPiece, Piece, WIDTH, pieces};
 pub use tlog_tiles::{Hash, record_hash};
 pub use tree::Tree;
-pub use verify::{Failure, Found, Judge, Nobody, Report, verify};
+pub use verify::{Failure, Found, Judge, Nobody, Report, Standing, verify, verify_on};

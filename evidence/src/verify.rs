@@ -6,13 +6,13 @@
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tlog_tiles::{HASH_SIZE, Hash, record_hash};
 
 use crate::{
     Checkpoint, Kind, Piece, Source, SourceError, Tree, WIDTH,
     bundle::{self, BundleFault},
-    pieces,
+    pieces, proof,
     tiles::as_usize,
 };
 
@@ -127,6 +127,20 @@ pub async fn verify<J: Judge>(
     judge: &mut J,
     progress: impl Fn(u64),
 ) -> Result<Report, Failure> {
+    let from = Standing::default();
+    let stands = |standing: &Standing, _: &J| progress(standing.entries);
+    verify_on(source, checkpoint, older, (judge, from), stands).await
+}
+
+/// The same, from where it stood; tells how it stands after each bundle that is full. What was
+/// verified before is not read again, but for the root of all, which must come out of it.
+pub async fn verify_on<J: Judge>(
+    source: &Source,
+    checkpoint: &Checkpoint,
+    older: &[Checkpoint],
+    (judge, from): (&mut J, Standing),
+    mut stands: impl FnMut(&Standing, &J),
+) -> Result<Report, Failure> {
     let size = checkpoint.size;
     if size == 0 {
         return Err(Found::Nothing.into());
@@ -142,38 +156,51 @@ pub async fn verify<J: Judge>(
             return Err(Found::Shorter { size, older: one.size }.into());
         }
     }
+    if from.entries > size {
+        return Err(Found::Shorter { size, older: from.entries }.into());
+    }
     let sizes = older.iter().map(|one| one.size).collect();
-    let mut climbing = Climbing { source, levels: Vec::new(), tiles: 0 };
-    let (mut tree, mut entry_bytes, mut before) =
-        (Tree::default(), 0, older.into_iter().peekable());
-    let read = pieces(Kind::Entries, size).map(|piece| leaves::<J>(source.clone(), piece));
+    // What is before where it stood is asked of the tiles, once they are known to be right.
+    let (proved, older): (Vec<&Checkpoint>, Vec<&Checkpoint>) =
+        older.into_iter().partition(|one| one.size < from.entries);
+    let mut before = older.into_iter().peekable();
+    let mut tree = from.tree();
+    let begin = as_usize(from.entries / WIDTH);
+    let mut climbing = Climbing { source, standing: from };
+    let read = pieces(Kind::Entries, size).skip(begin);
+    let read = read.map(|piece| leaves::<J>(source.clone(), piece));
     let mut read = stream::iter(read).buffered(PARALLEL);
     goes_on(&tree, &mut before)?;
     while let Some(found) = read.next().await {
         let Leaves { hashes, bytes, read } = found?;
         let judged = judge.judge(tree.size(), read);
         judged.map_err(|(index, because)| Found::Wrong { index, because })?;
-        climbing.tiles += 1;
-        entry_bytes += bytes;
+        climbing.standing.tiles += 1;
+        climbing.standing.entry_bytes += bytes;
         for hash in &hashes {
             tree.push(*hash);
             goes_on(&tree, &mut before)?;
         }
+        climbing.standing.entries = tree.size();
         if hashes.len() as u64 == WIDTH {
             climbing.climb(Tree::of(&hashes).root()).await?;
+            stands(&climbing.standing, judge);
         }
-        progress(tree.size());
     }
     climbing.finish().await?;
     let (computed, said) = (tree.root(), checkpoint.root);
     if computed != said {
         return Err(Found::Root { size, computed, said }.into());
     }
+    for one in proved {
+        was_so(source, (size, computed), one).await?;
+    }
+    let Standing { entry_bytes, tiles, .. } = climbing.standing;
     Ok(Report {
         origin: checkpoint.origin.clone(),
         entries: size,
         entry_bytes,
-        tiles: climbing.tiles,
+        tiles,
         root: computed.to_string(),
         signed_by: checkpoint.signed_by.clone(),
         cosigned_by: checkpoint.cosigned_by.clone(),
@@ -193,6 +220,20 @@ fn goes_on<'c>(
         }
     }
     Ok(())
+}
+
+/// The tiles of this tree prove that it goes on from an older checkpoint.
+async fn was_so(
+    source: &Source,
+    (size, root): (u64, Hash),
+    older: &Checkpoint,
+) -> Result<(), Failure> {
+    let tiles = proof::Tiles { source, size };
+    let computed = proof::consistency(tiles, (size, root), older.size).await?.older_root;
+    match computed == older.root {
+        true => Ok(()),
+        false => Err(Found::Older { size: older.size, computed, said: older.root }.into()),
+    }
 }
 
 /// Reads a bundle with its tile, and compares them.
@@ -250,23 +291,69 @@ pub(crate) async fn hashes_of(source: &Source, tile: Piece) -> Result<Vec<Hash>,
     Ok(hashes.iter().take(count).copied().map(Hash).collect())
 }
 
+/// How far a log is verified: so many entries, which fill their bundles, and what is not full on
+/// the levels above them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Standing {
+    /// So many entries.
+    pub entries: u64,
+    entry_bytes: u64,
+    tiles: u64,
+    /// For each level from 1 on: the hashes of its last tile, and how many tiles came before it.
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Level {
+    before: u64,
+    #[serde(with = "texts")]
+    hashes: Vec<Hash>,
+}
+
+/// Hashes in base64.
+mod texts {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use tlog_tiles::Hash;
+
+    pub(super) fn serialize<S: Serializer>(hashes: &[Hash], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(hashes.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hash>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let hash = |text: &String| Hash::parse_hash(text).map_err(D::Error::custom);
+        texts.iter().map(hash).collect()
+    }
+}
+
+impl Standing {
+    fn tree(&self) -> Tree {
+        let mut tree = Tree::default();
+        // A hash of a level stands for 256 of the one below it: 8 heights more.
+        let heights: Vec<u32> = (8..).step_by(8).take(self.levels.len()).collect();
+        for (height, level) in heights.into_iter().zip(&self.levels).rev() {
+            level.hashes.iter().for_each(|hash| tree.push_subtree(height, *hash));
+        }
+        tree
+    }
+}
+
 /// The levels above the entries' hashes.
 struct Climbing<'s> {
     source: &'s Source,
-    /// For each level from 1 on: the hashes of its last tile, and how many tiles came before it.
-    levels: Vec<(Vec<Hash>, u64)>,
-    tiles: u64,
+    standing: Standing,
 }
 
 impl Climbing<'_> {
     /// A tile of level 0 is full, and this is its root.
     async fn climb(&mut self, mut root: Hash) -> Result<(), Failure> {
         for level in 0.. {
-            if self.levels.len() == level {
-                self.levels.push((Vec::new(), 0));
+            let levels = &mut self.standing.levels;
+            if levels.len() == level {
+                levels.push(Level::default());
             }
-            self.levels[level].0.push(root);
-            if self.levels[level].0.len() < as_usize(WIDTH) {
+            levels[level].hashes.push(root);
+            if levels[level].hashes.len() < as_usize(WIDTH) {
                 return Ok(());
             }
             root = self.checked(level).await?;
@@ -276,8 +363,8 @@ impl Climbing<'_> {
 
     /// What is left on each level is a partial tile.
     async fn finish(&mut self) -> Result<(), Failure> {
-        for level in 0..self.levels.len() {
-            if !self.levels[level].0.is_empty() {
+        for level in 0..self.standing.levels.len() {
+            if !self.standing.levels[level].hashes.is_empty() {
                 self.checked(level).await?;
             }
         }
@@ -286,17 +373,17 @@ impl Climbing<'_> {
 
     /// Compares the tile that these hashes are, and begins the next one; its root when it is full.
     async fn checked(&mut self, level: usize) -> Result<Hash, Failure> {
-        let (hashes, index) = &mut self.levels[level];
+        let Level { hashes, before } = &mut self.standing.levels[level];
         let kind = Kind::Hashes { level: u8::try_from(level + 1).unwrap_or(u8::MAX) };
-        let tile = Piece { kind, index: *index, width: hashes.len() as u64 };
+        let tile = Piece { kind, index: *before, width: hashes.len() as u64 };
         let said = hashes_of(self.source, tile).await?;
         if let Some(nth) = hashes.iter().zip(&said).position(|(ours, said)| ours != said) {
             return Err(Found::Hash { nth, tile }.into());
         }
         let root = Tree::of(hashes).root();
         hashes.clear();
-        *index += 1;
-        self.tiles += 1;
+        *before += 1;
+        self.standing.tiles += 1;
         Ok(root)
     }
 }

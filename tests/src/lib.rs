@@ -17,5 +17,6 @@ pub mod node0;
 pub mod own_cluster;
 pub mod pristine;
 pub mod prometheus;
+pub mod published;
 pub mod socket;
 pub mod sse;

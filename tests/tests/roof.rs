@@ -10,6 +10,7 @@ mod bitcoin;
 mod blocks;
 mod conditions;
 mod connections;
+mod decided;
 mod desk;
 mod exports;
 mod flags;

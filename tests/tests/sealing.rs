@@ -5,6 +5,7 @@ mod audited;
 mod exported;
 mod judges;
 mod restored;
+mod resumed;
 mod tampered;
 mod witnessed;
 

@@ -27,6 +27,27 @@ impl Records {
     }
 }
 
+impl Records {
+    /// What they are, written down and read again.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Records that go on from what was written down.
+    pub fn from(history: History) -> Records {
+        Records { history }
+    }
+
+    /// The next record; the sentence says what is wrong with it.
+    pub(super) fn take(&mut self, line: Line) -> Result<(), String> {
+        let mut wrong = None;
+        self.history.take(line, |because| {
+            wrong.get_or_insert(because);
+        });
+        wrong.map_or(Ok(()), Err)
+    }
+}
+
 impl Judge for Records {
     type Read = Vec<Result<Line, String>>;
 
@@ -36,19 +57,15 @@ impl Judge for Records {
 
     fn judge(&mut self, first: u64, read: Self::Read) -> Result<(), (u64, String)> {
         for (index, line) in (first..).zip(read) {
-            let mut wrong = None;
-            self.history.take(line.map_err(|because| (index, because))?, |because| {
-                wrong.get_or_insert(because);
-            });
-            if let Some(because) = wrong {
-                return Err((index, because));
-            }
+            let line = line.map_err(|because| (index, because))?;
+            self.take(line).map_err(|because| (index, because))?;
         }
         Ok(())
     }
 }
 
-fn read(entry: &[u8]) -> Result<Line, String> {
+/// What a record says, when it is one of ours.
+pub(super) fn read(entry: &[u8]) -> Result<Line, String> {
     let (line, record) = Line::of(entry).map_err(|error| error.to_string())?;
     every::reads(&line.stream, record.event_type, record.data.get())?;
     Ok(line)

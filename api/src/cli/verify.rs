@@ -2,6 +2,8 @@
 //!
 //! Needs neither a database nor a server of ours: the formats are those of the C2SP.
 
+mod resumed;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +16,11 @@ use super::{
     terminal::{Paint, Terminal},
     token,
 };
-use crate::{audit::Records, export};
+use crate::{
+    audit::{Decided, Records, Semantics},
+    export,
+};
+use resumed::Resumed;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -33,6 +39,13 @@ pub struct Arguments {
     /// How many of those who cosign must have, at least
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     cosigned: usize,
+    /// Decide again what can be decided: signatures, sets, commits, blocks with their state roots,
+    /// the supply. Needs the contents that events name: a backup has them, and an address
+    #[arg(long, conflicts_with_all = ["foreign", "resume"])]
+    semantics: bool,
+    /// Go on where this file says that it stood, and keep there how far it is
+    #[arg(long, value_name = "FILE", conflicts_with = "foreign")]
+    resume: Option<PathBuf>,
     /// The log is not one of ours: its entries are bytes, and nothing is asked of what they say
     #[arg(long)]
     foreign: bool,
@@ -64,9 +77,10 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
     };
     match verified(&source, &checkpoint, &keys, arguments, terminal).await {
-        Ok((report, records)) => {
-            let object = Verified { verified: true, report: &report, records: records.as_ref() };
-            terminal.say(|paint| sentence(&report, records.as_ref(), paint), &object)
+        Ok((report, records, decided)) => {
+            let (records, decided) = (records.as_ref(), decided.as_ref());
+            let object = Verified { verified: true, report: &report, records, decided };
+            terminal.say(|paint| sentence(&report, records, decided, paint), &object)
         }
         Err(Wrong::Found(found)) => refused(arguments, terminal, &found),
         Err(Wrong::Ends(failure)) => Err(failure),
@@ -119,6 +133,9 @@ struct Verified<'r> {
     report: &'r Report,
     /// None for a log of others.
     records: Option<&'r Said>,
+    /// None where nothing was to be decided again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided: Option<&'r Decided>,
 }
 
 /// What the records of a log of ours say.
@@ -142,7 +159,7 @@ async fn verified(
     keys: &Keys,
     arguments: &Arguments,
     terminal: Terminal,
-) -> Result<(Report, Option<Said>), Wrong> {
+) -> Result<(Report, Option<Said>, Option<Decided>), Wrong> {
     let open = |name: &str, bytes: &[u8]| {
         Checkpoint::open(bytes, keys).map_err(|fault| Wrong::Found(format!("{name}: {fault}")))
     };
@@ -155,18 +172,34 @@ async fn verified(
     }
     let bar = terminal.bar(now.size, "entries");
     let progress = |entries| bar.set_position(entries);
-    let mut records = Records::default();
-    let report = match arguments.foreign {
-        true => evidence::verify(source, &now, &older, &mut Nobody, progress).await,
-        false => evidence::verify(source, &now, &older, &mut records, progress).await,
+    let said =
+        |records: &Records| Said { streams: records.streams(), commands: records.commands() };
+    let verified = if arguments.foreign {
+        let report = evidence::verify(source, &now, &older, &mut Nobody, progress).await;
+        report.map(|report| (report, None, None)).map_err(Wrong::from)
+    } else if arguments.semantics {
+        let mut semantics = Semantics::of(source.clone());
+        let report = evidence::verify(source, &now, &older, &mut semantics, progress).await;
+        report.map_err(Wrong::from).and_then(|report| {
+            let (records, decided) = semantics.finished().map_err(Wrong::Found)?;
+            Ok((report, Some(said(&records)), Some(decided)))
+        })
+    } else {
+        let resumed = Resumed::of(arguments.resume.as_deref(), &now.origin).map_err(Wrong::Ends)?;
+        let verified = resumed.verify(source, &now, &older, progress).await;
+        verified.map(|(report, records)| (report, Some(said(&records)), None))
     };
     bar.finish_and_clear();
-    let report = report.map_err(|failure| match failure {
-        Unverified::Found(found) => Wrong::Found(found.to_string()),
-        Unverified::Unread(error) => Wrong::Ends(Failure::unreachable(error)),
-    })?;
-    let said = Said { streams: records.streams(), commands: records.commands() };
-    Ok((report, (!arguments.foreign).then_some(said)))
+    verified
+}
+
+impl From<Unverified> for Wrong {
+    fn from(failure: Unverified) -> Wrong {
+        match failure {
+            Unverified::Found(found) => Wrong::Found(found.to_string()),
+            Unverified::Unread(error) => Wrong::Ends(Failure::unreachable(error)),
+        }
+    }
 }
 
 /// The keys that were given.
@@ -191,7 +224,12 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::unreachable(format!("Cannot read {}: {error}", file.display())))
 }
 
-fn sentence(report: &Report, records: Option<&Said>, paint: Paint) -> String {
+fn sentence(
+    report: &Report,
+    records: Option<&Said>,
+    decided: Option<&Decided>,
+    paint: Paint,
+) -> String {
     let Report { origin, entries, entry_bytes, tiles, root, signed_by, cosigned_by, older } =
         report;
     let mut said = format!(
@@ -202,6 +240,18 @@ fn sentence(report: &Report, records: Option<&Said>, paint: Paint) -> String {
     );
     if let Some(Said { streams, commands }) = records {
         said.push_str(&format!("; they are {streams} streams and {commands} commands, whole"));
+    }
+    if let Some(Decided { transactions, said: words, blocks, headers, headers_undecided, supply }) =
+        decided
+    {
+        said.push_str(&format!(
+            "; decided again: {transactions} transactions, {words} words at heights, {blocks} \
+             blocks executed, {headers} headers of others ({headers_undecided} more whose set is \
+             not in the log)"
+        ));
+        if let Some(supply) = supply {
+            said.push_str(&format!(", a supply of {supply}"));
+        }
     }
     if !cosigned_by.is_empty() {
         said.push_str(&format!(", cosigned by {}", cosigned_by.join(", ")));

@@ -25,26 +25,26 @@ use super::{
 };
 
 /// Places of a test's own: where it is published, where backups go, where keys are.
-struct Places {
+pub struct Places {
     own: OwnCluster,
-    secret: String,
-    key: String,
+    pub secret: String,
+    pub key: String,
 }
 
 impl Places {
-    fn new() -> Places {
+    pub fn new() -> Places {
         let output = run(["seal", "new", "node0.example/log", "--json"]);
         let made = lines(&output).remove(0);
         let word = |name: &str| made[name].as_str().unwrap().to_owned();
         Places { own: OwnCluster::empty(), secret: word("secret"), key: word("key") }
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.own.folder().join(name)
     }
 
     /// A server on this database that publishes there.
-    async fn serve(&self, database: TestDatabase, published: &str) -> TestApp {
+    pub async fn serve(&self, database: TestDatabase, published: &str) -> TestApp {
         let folder = self.at(published);
         let settings = [
             ("seal_interval_ms", "50"),
@@ -61,7 +61,7 @@ impl Places {
         command.args(arguments).args(["--json", "--database-url", url]).output().unwrap()
     }
 
-    fn backup(&self, url: &str) -> Vec<Value> {
+    pub fn backup(&self, url: &str) -> Vec<Value> {
         let (to, keys) = (self.at("bundle"), self.at("keys"));
         let places = ["backup", "--to", path(&to), "--keys", path(&keys)];
         done(&self.node0(url, &places))
@@ -75,22 +75,22 @@ impl Places {
     }
 }
 
-fn path(path: &Path) -> &str {
+pub fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn done(output: &Output) -> Vec<Value> {
+pub fn done(output: &Output) -> Vec<Value> {
     assert_eq!(output.status.code(), Some(0), "{}", complaint(output));
     lines(output)
 }
 
-fn refused(output: &Output, why: &str) {
+pub fn refused(output: &Output, why: &str) {
     assert_eq!(output.status.code(), Some(1), "{}", complaint(output));
     assert!(complaint(output).contains(why), "{}", complaint(output));
 }
 
 /// Waits until so much is published; the checkpoint.
-async fn published(http: &Http, least: u64) -> String {
+pub async fn published(http: &Http, least: u64) -> String {
     let size = |log: &Value| log["size"].as_str().and_then(|size| size.parse::<u64>().ok());
     let log = shown(http, "/api/v1/log", |log| size(log) >= Some(least)).await;
     log["checkpoint"].as_str().unwrap().to_owned()

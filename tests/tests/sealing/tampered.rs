@@ -3,10 +3,11 @@
 
 use std::{fs, path::PathBuf};
 
-use evidence::{Checkpoint, Edge, SignerKey, bundle};
+use evidence::SignerKey;
 use tests::{
     node0::{Node0, complaint, run},
     own_cluster::OwnCluster,
+    published::{publish, records},
 };
 
 use super::{grow_sealed, key, published, text};
@@ -27,35 +28,15 @@ impl Log {
         server.stop();
         let folder = published(own);
         let secret = fs::read_to_string(own.folder().join("seal.key")).unwrap();
-        let last = usize::try_from(last).unwrap();
-        let mut records = Vec::new();
-        for (path, count) in
-            [("000".to_owned(), 256), (format!("001.p/{}", last - 256), last - 256)]
-        {
-            let bytes = fs::read(folder.join("tile/entries").join(path)).unwrap();
-            let entries = bundle::read(&bytes, count as u64).unwrap();
-            records.extend(entries.into_iter().map(<[u8]>::to_vec));
-        }
+        let records = records(&folder, last);
         let kept = own.folder().join("kept");
         fs::copy(folder.join("checkpoint"), &kept).unwrap();
         Log { folder, key: secret.trim().parse().unwrap(), records, kept }
     }
 
-    /// Publishes it anew out of these records: tiles, hashes and the signature are all right.
+    /// Publishes it anew out of these records.
     fn publish(&self, records: &[Vec<u8>]) {
-        fs::remove_dir_all(&self.folder).unwrap();
-        let (mut edge, mut pieces) = (Edge::default(), Vec::new());
-        for record in records {
-            edge.push(record, &mut pieces).unwrap();
-        }
-        pieces.extend(edge.partials());
-        for (piece, bytes) in pieces {
-            let path = self.folder.join(piece.to_string());
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        let signed = Checkpoint::sign(edge.size(), edge.root(), std::slice::from_ref(&self.key));
-        fs::write(self.folder.join("checkpoint"), signed.unwrap()).unwrap();
+        publish(&self.folder, &self.key, records);
     }
 
     /// What `node0 verify` finds.
