@@ -159,10 +159,13 @@ async fn copy_pieces(
     let levels = (0..).map(|level| Kind::Hashes { level });
     for kind in std::iter::once(Kind::Entries).chain(levels) {
         let mut copied = stream::iter(pieces(kind, size))
-            .map(|piece| async move { Ok((piece, copy_piece(published, place, piece).await?)) })
+            .map(|piece| async move {
+                let is_new = copy_piece(published, place, piece).await?;
+                Ok::<_, BackupError>((piece, is_new))
+            })
             .buffered(PARALLEL);
         let mut is_empty = true;
-        while let Some((piece, is_new)) = copied.try_next().await.map_err(|e: BackupError| e)? {
+        while let Some((piece, is_new)) = copied.try_next().await? {
             is_empty = false;
             written += u64::from(is_new);
             if kind == Kind::Entries {

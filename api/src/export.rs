@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::{problem::Problem, rest::export::ndjson};
 pub use forms::Format;
 pub use verify::{Verified, is_export, verify};
 
@@ -318,29 +319,25 @@ async fn prove(
 ) -> Result<(), ExportError> {
     let tree = (checkpoint.size, checkpoint.root);
     let text = String::from_utf8_lossy(text).into_owned();
+    let receipt = async |position: u64| {
+        let tiles = Tiles { source, size: tree.0 };
+        let index = position - 1;
+        let hashes = proof::inclusion(tiles, tree, index).await?.hashes;
+        let receipt = Receipt { index, hashes, checkpoint: text.clone() };
+        let proved = Proved { position: position.to_string(), receipt: receipt.to_string() };
+        Ok::<_, Failure>(proved)
+    };
     for nth in manifest.receipts.len()..manifest.parts.len() {
         let part = manifest.parts[nth].clone();
         let events = events(folder, &manifest.query, &part)?;
-        let receipts = stream::iter(events.into_iter().map(|(position, _)| {
-            let text = text.clone();
-            async move {
-                let tiles = Tiles { source, size: tree.0 };
-                let index = position - 1;
-                let hashes = proof::inclusion(tiles, tree, index).await?.hashes;
-                let receipt = Receipt { index, hashes, checkpoint: text };
-                Ok(Proved { position: position.to_string(), receipt: receipt.to_string() })
-            }
-        }));
-        let receipts: Vec<Proved> =
-            receipts.buffered(PARALLEL).try_collect().await.map_err(|f: Failure| f)?;
-        let mut bytes = Vec::new();
+        let receipts = stream::iter(&events).map(|(position, _)| receipt(*position));
+        let receipts: Vec<Proved> = receipts.buffered(PARALLEL).try_collect().await?;
         let file = format!("receipts-{:012}-{:012}.ndjson", part.first, part.last);
-        for receipt in &receipts {
-            let fault = |fault: serde_json::Error| fault.to_string();
-            let fault = |error| ExportError::Form { file: file.clone(), fault: fault(error) };
-            serde_json::to_writer(&mut bytes, receipt).map_err(fault)?;
-            bytes.push(b'\n');
-        }
+        let fault = |fault: Problem| ExportError::Form {
+            file: file.clone(),
+            fault: fault.detail().to_owned(),
+        };
+        let bytes = ndjson(&receipts).map_err(fault)?;
         let written = put(folder, file.clone(), (part.first, part.last), part.events, &bytes)?;
         manifest.receipts.push(written);
         write_manifest(folder, manifest)?;

@@ -3,7 +3,7 @@
 //! What somebody proves is compared here; what follows from it is decided by the domain, and told
 //! as events. Does not know what anybody may do: that is the policy's and the directory's.
 
-mod erasure;
+pub mod erasure;
 mod letters;
 pub mod listing;
 pub mod oidc;

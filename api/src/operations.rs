@@ -217,6 +217,7 @@ pub enum Operation {
     ListPrincipals,
     InvitePrincipal,
     GetPrincipal,
+    GetErasureCertificate,
     ListSessions,
     ListApiKeys,
     CommandPrincipal,
@@ -819,6 +820,12 @@ pub const TABLE: &[Entry] = &[
         Operation::GetPrincipal,
         "get-principal",
         "/api/v1/principals/{principal}",
+        Access::Needs(Permission::IdentityRead),
+    ),
+    get(
+        Operation::GetErasureCertificate,
+        "get-erasure-certificate",
+        "/api/v1/principals/{principal}/erasure-certificate",
         Access::Needs(Permission::IdentityRead),
     ),
     get(

@@ -188,6 +188,10 @@ pub fn paths() -> Router<App> {
         .route("/api/v1/principals/{principal}", get(principals::get))
         .route("/api/v1/principals/{principal}/sessions", get(principals::sessions))
         .route("/api/v1/principals/{principal}/api-keys", get(principals::api_keys))
+        .route(
+            "/api/v1/principals/{principal}/erasure-certificate",
+            get(principals::erasure_certificate),
+        )
         .route("/api/v1/principals/{principal}/{command}", post(command::<Principal>))
         .route("/api/v1/access-records", get(access_records::list))
         .route("/api/v1/roles", get(principals::roles))

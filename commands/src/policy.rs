@@ -331,9 +331,9 @@ pub fn principal(command: &principal::Command) -> Permission {
     match command {
         Command::Invite { .. } => Permission::IdentityInvite,
         Command::GrantRole { .. } | Command::RevokeRole { .. } => Permission::IdentityGrant,
-        Command::ErasePersonalData { .. } | Command::ConfirmKeyDestroyed { .. } => {
-            Permission::IdentityErase
-        }
+        Command::LiftLegalHold { .. }
+        | Command::ErasePersonalData { .. }
+        | Command::ConfirmKeyDestroyed { .. } => Permission::IdentityErase,
         Command::Register { .. }
         | Command::VerifyEmail { .. }
         | Command::ChangePassword { .. }
@@ -342,6 +342,7 @@ pub fn principal(command: &principal::Command) -> Permission {
         | Command::Suspend { .. }
         | Command::Reactivate {}
         | Command::Close { .. }
+        | Command::LayLegalHold { .. }
         | Command::RecordLoginFailure { .. }
         | Command::Unlock {}
         | Command::StartSession { .. }

@@ -8,12 +8,13 @@ use domain::{
         principal::{
             API_KEYS_MAX, ApiKeyIssued, ApiKeyRevoked, BACKUP_CODES_MAX, Command, EmailVerified,
             Event, FAILURES_BEFORE_LOCK, FAILURES_MAX, FailureCause, INVITATION_S, Identity, Kind,
-            Known, LOCK_S_MAX, LoginFailed, MfaEnrolled, MfaRemoved, OidcLinked, PROOFS_MAX,
-            PasswordCause, PasswordChanged, PasswordResetRequested, PersonalDataErased, Principal,
-            PrincipalClosed, PrincipalInvited, PrincipalLocked, PrincipalReactivated,
-            PrincipalRegistered, PrincipalSuspended, PrincipalUnlocked, Proof, ROLES_MAX,
-            RefreshReuseDetected, Refusal, RoleGranted, RoleRevoked, SESSION_S_MAX, SESSIONS_MAX,
-            SessionEnd, SessionRevoked, SessionStarted, StandingName, SubjectKeyDestroyed,
+            Known, LOCK_S_MAX, LegalHoldLaid, LegalHoldLifted, LoginFailed, MfaEnrolled,
+            MfaRemoved, OidcLinked, PROOFS_MAX, PasswordCause, PasswordChanged,
+            PasswordResetRequested, PersonalDataErased, Principal, PrincipalClosed,
+            PrincipalInvited, PrincipalLocked, PrincipalReactivated, PrincipalRegistered,
+            PrincipalSuspended, PrincipalUnlocked, Proof, ROLES_MAX, RefreshReuseDetected, Refusal,
+            RoleGranted, RoleRevoked, SESSION_S_MAX, SESSIONS_MAX, SessionEnd, SessionRevoked,
+            SessionStarted, StandingName, SubjectKeyDestroyed,
         },
         role,
     },
@@ -80,7 +81,6 @@ fn known() -> Known {
         email_taken_by: None,
         guardian_roles: [role_name("super_admin")].into(),
         id: principal("north"),
-        legal_hold: false,
         now: moment(NOON),
         other_guardians: 1,
         permissions: permissions(&["chain:read", "validator:jail"]),
@@ -672,16 +672,23 @@ fn personal_data_is_erased_only_of_whoever_is_gone_and_not_under_a_legal_hold() 
     user().when(erase()).refused_as("standing-forbids");
     let closed = user().and(Command::Close { reason: reason() });
     closed.clone().when(confirm()).refused(Refusal::NotErased);
-    closed
-        .clone()
-        .knowing(|known| known.legal_hold = true)
-        .when(erase())
-        .refused(Refusal::LegalHold);
+    let (lay, lift) = (
+        || Command::LayLegalHold { reason: reason() },
+        || Command::LiftLegalHold { reason: reason() },
+    );
+    closed.clone().when(lift()).refused(Refusal::NotHeld);
+    let held =
+        closed.when(lay()).then(vec![Event::LegalHoldLaid(LegalHoldLaid { reason: reason() })]);
+    held.clone().when(lay()).then(vec![]);
+    held.clone().when(erase()).refused(Refusal::LegalHold);
+    let closed =
+        held.when(lift()).then(vec![Event::LegalHoldLifted(LegalHoldLifted { reason: reason() })]);
     let story = closed
         .when(erase())
         .then(vec![Event::PersonalDataErased(PersonalDataErased { reason: reason() })]);
     assert_eq!(identity(&story).email_index, None);
     story.clone().when(erase()).then(vec![]);
+    story.clone().when(lay()).refused(Refusal::Erased);
     let certificate = row("certificate");
     let story = story
         .when(confirm())
@@ -871,6 +878,8 @@ pub fn one_of_each() -> Vec<Event> {
         vec![Command::RevokeApiKey { key, reason: reason() }],
         vec![Command::Suspend { reason: reason() }, Command::Reactivate {}],
         vec![Command::Close { reason: reason() }],
+        vec![Command::LayLegalHold { reason: reason() }],
+        vec![Command::LiftLegalHold { reason: reason() }],
         vec![Command::ErasePersonalData { reason: reason() }],
         vec![Command::ConfirmKeyDestroyed { certificate: row("certificate") }],
     ];
@@ -924,6 +933,8 @@ fn the_examples_are_accepted_in_a_story_that_calls_for_them() {
         .fold(story, |story, _| story.and(example("record-login-failure")))
         .and(example("unlock"))
         .and(example("close"))
+        .and(example("lay-legal-hold"))
+        .and(example("lift-legal-hold"))
         .and(example("erase-personal-data"))
         .and(example("confirm-key-destroyed"));
     let role = |name: &str| -> role::Command {

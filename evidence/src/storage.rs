@@ -3,7 +3,13 @@
 //! Does not know what they hold. What is put is whole or not there, and stays through a loss of
 //! power: at once, or once it has settled.
 
-use std::{fmt, io, path::Path as FilePath, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::Path as FilePath,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -52,6 +58,8 @@ pub enum StorageError {
     NoBucket { name: String },
     #[error("cannot make the folder {name}: {error}")]
     NoFolder { name: String, error: io::Error },
+    #[error("cannot read {path} in {name}: {error}")]
+    Unread { name: String, path: String, error: io::Error },
     #[error("cannot write into {name}: {error}")]
     Unwritten { name: String, error: io::Error },
     #[error("what is in {name} is not on its disk: {error}")]
@@ -102,6 +110,30 @@ impl Storage {
     /// What is at a path; none when nothing is. What is larger than any piece is not read.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
         self.get_within(path, PIECE_BYTES_MAX as u64).await
+    }
+
+    /// Whether it is a folder of this machine.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// The same as [`Storage::get`], in this thread; nothing when it is no folder.
+    pub(crate) fn get_now(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let name = || self.name.to_string();
+        let unread = |error| StorageError::Unread { name: name(), path: path.to_owned(), error };
+        let mut file = match File::open(folder.join(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(unread)?,
+        };
+        let (size, most) = (file.metadata().map_err(unread)?.len(), PIECE_BYTES_MAX as u64);
+        if size > most {
+            let (place, path) = (name(), path.to_owned());
+            return Err(StorageError::TooLarge { place, path, bytes_max: most });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(unread)?;
+        Ok(Some(bytes.into()))
     }
 
     /// The same of what may have so many bytes.
@@ -173,7 +205,7 @@ impl Storage {
     pub async fn settle(&self) -> Result<(), StorageError> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let name = self.name.to_string();
-        let synced = aside(move || Ok(rustix::fs::syncfs(std::fs::File::open(&*folder)?)?));
+        let synced = aside(move || Ok(rustix::fs::syncfs(File::open(&*folder)?)?));
         synced.await.map_err(|error| StorageError::Unsettled { name, error })
     }
 

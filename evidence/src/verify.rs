@@ -16,8 +16,10 @@ use crate::{
     tiles::as_usize,
 };
 
-/// Pieces that are read and hashed at the same time.
+/// Pieces that are asked for at the same time of whoever is far away.
 const PARALLEL: usize = 16;
+/// Pieces that are read from a folder and hashed at the same time, beyond those that have a core.
+const AHEAD: usize = 2;
 
 /// A log that is what its checkpoint says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -169,7 +171,7 @@ pub async fn verify_on<J: Judge>(
     let mut climbing = Climbing { source, standing: from };
     let read = pieces(Kind::Entries, size).skip(begin);
     let read = read.map(|piece| leaves::<J>(source.clone(), piece));
-    let mut read = stream::iter(read).buffered(PARALLEL);
+    let mut read = stream::iter(read).buffered(parallel(source));
     goes_on(&tree, &mut before)?;
     while let Some(found) = read.next().await {
         let Leaves { hashes, bytes, read } = found?;
@@ -208,6 +210,16 @@ pub async fn verify_on<J: Judge>(
     })
 }
 
+/// How many pieces are read at the same time.
+fn parallel(source: &Source) -> usize {
+    match source {
+        Source::Storage(storage) if storage.is_folder() => {
+            std::thread::available_parallelism().map_or(PARALLEL, |cores| cores.get() + AHEAD)
+        }
+        Source::Storage(_) | Source::Address(..) => PARALLEL,
+    }
+}
+
 /// The older checkpoints of this very size have its root.
 fn goes_on<'c>(
     tree: &Tree,
@@ -239,10 +251,30 @@ async fn was_so(
 /// Reads a bundle with its tile, and compares them.
 async fn leaves<J: Judge>(source: Source, piece: Piece) -> Result<Leaves<J::Read>, Failure> {
     let tile = Piece { kind: Kind::Hashes { level: 0 }, ..piece };
-    let (entries, said) = futures::try_join!(get(&source, piece), hashes_of(&source, tile))?;
-    let compared = tokio::task::spawn_blocking(move || compare::<J>(&entries, &said, piece, tile));
+    let compared = if let Source::Storage(storage) = &source
+        && storage.is_folder()
+    {
+        // In one thread: what is read there is in its caches, and few threads need few pages.
+        let storage = storage.clone();
+        tokio::task::spawn_blocking(move || {
+            let read = |piece: Piece| {
+                let found = [piece, piece.full()].map(|one| (one.width, one.to_string()));
+                for (width, path) in found {
+                    if let Some(bytes) = storage.get_now(&path).map_err(SourceError::from)? {
+                        return Ok(Read { bytes, width });
+                    }
+                }
+                Err(Failure::from(Found::Missing { piece }))
+            };
+            let (entries, said) = (read(piece)?, hashes(&read(tile)?, tile)?);
+            Ok(compare::<J>(&entries, &said, piece, tile)?)
+        })
+    } else {
+        let (entries, said) = futures::try_join!(get(&source, piece), hashes_of(&source, tile))?;
+        tokio::task::spawn_blocking(move || Ok(compare::<J>(&entries, &said, piece, tile)?))
+    };
     // It is not cancelled, and does not panic.
-    Ok(compared.await.unwrap_or(Err(Found::Missing { piece }))?)
+    compared.await.unwrap_or(Err(Found::Missing { piece }.into()))
 }
 
 fn compare<J: Judge>(
@@ -282,10 +314,13 @@ async fn get(source: &Source, piece: Piece) -> Result<Read, Failure> {
 
 /// As many hashes as the tile has by its name.
 pub(crate) async fn hashes_of(source: &Source, tile: Piece) -> Result<Vec<Hash>, Failure> {
-    let Read { bytes, width } = get(source, tile).await?;
-    let (count, all) = (as_usize(tile.width), as_usize(width) * HASH_SIZE);
+    Ok(hashes(&get(source, tile).await?, tile)?)
+}
+
+fn hashes(Read { bytes, width }: &Read, tile: Piece) -> Result<Vec<Hash>, Found> {
+    let (count, all) = (as_usize(tile.width), as_usize(*width) * HASH_SIZE);
     if bytes.len() != all {
-        return Err(Found::Tile { piece: tile, found: bytes.len(), expected: all }.into());
+        return Err(Found::Tile { piece: tile, found: bytes.len(), expected: all });
     }
     let (hashes, _) = bytes.as_chunks::<HASH_SIZE>();
     Ok(hashes.iter().take(count).copied().map(Hash).collect())

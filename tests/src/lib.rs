@@ -3,6 +3,7 @@
 //! Holds only the set-up; the stories are in `tests/tests`. Does not know how a promise is kept.
 
 pub mod app;
+pub mod bucket;
 pub mod campaign;
 pub mod database;
 pub mod fixtures;

@@ -64,6 +64,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("/api/v1/principals", "Query.principals"),
     ("/api/v1/principals/{principal}", "Query.principal"),
     ("/api/v1/principals/{principal}/api-keys", "Query.apiKeys"),
+    ("/api/v1/principals/{principal}/erasure-certificate", "Query.erasureCertificate"),
     ("/api/v1/principals/{principal}/sessions", "Query.sessions"),
     ("/api/v1/processes", "Query.processes"),
     ("/api/v1/processes/{process}", "Query.processes"),

@@ -2,6 +2,8 @@
 //! go on from what was signed before, whatever is killed, lost or put back.
 
 mod audited;
+mod bucket;
+mod erased;
 mod exported;
 mod judges;
 mod restored;

@@ -1,6 +1,6 @@
-//! What records mean, decided again: signatures of transactions; of our own chain every height's set
-//! and turn, every vote, every commit, every block as a validator judges and executes it; of other
-//! chains every commit by its set.
+//! What records mean, decided again: signatures of transactions; of our own chain every height's
+//! set and turn, every vote, every commit, every block as a validator judges and executes it; of
+//! other chains every commit by its set.
 //!
 //! Does not believe a verdict, a quorum or a root that is recorded. What events name by its hash
 //! must be at hand: a backup has it, and a server serves it.

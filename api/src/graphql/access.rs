@@ -62,6 +62,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("slo", Access::Needs(Permission::MonitorRead)),
     ("slos", Access::Needs(Permission::MonitorRead)),
     ("audit", Access::Needs(Permission::EventReplay)),
+    ("erasureCertificate", Access::Needs(Permission::IdentityRead)),
     ("log", Access::Public(Permission::ChainRead)),
     ("inclusionProof", Access::Needs(Permission::EventProve)),
     ("consistencyProof", Access::Needs(Permission::EventProve)),

@@ -5,13 +5,84 @@
 
 use chrono::Utc;
 use domain::{
-    identity::principal::Command,
+    aggregate::Aggregate as _,
+    identity::principal::{Command, Principal},
     values::{Hash, Moment, PrincipalId},
 };
+use event_store::{Filter, StreamName};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Identities;
-use crate::problem::Problem;
+use crate::{graphql::Component, problem::Problem, rest::log, server::App};
+
+/// That the key of a person's data is destroyed, and what proves it: the event that names the
+/// certificate by its hash is in the log, and the log is signed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErasureCertificate {
+    /// Who.
+    #[schema(value_type = String, example = "principal-north")]
+    pub principal: PrincipalId,
+    /// The certificate: JSON in canonical form (RFC 8785), byte for byte as it was made.
+    pub certificate: String,
+    /// Its SHA-256: what the event names.
+    #[schema(value_type = String)]
+    pub hash: Hash,
+    /// The position of the event.
+    #[schema(example = "42")]
+    pub position: String,
+    /// The receipt of the event (`.tlog-proof`), signed by the log's key; null while it is not
+    /// sealed.
+    pub receipt: Option<String>,
+}
+
+impl Component for ErasureCertificate {
+    const SCHEMA: &'static str = "ErasureCertificate";
+}
+
+/// The certificate of a person whose key is destroyed; none where it is not.
+pub async fn certificate(
+    app: &App,
+    principal: &PrincipalId,
+) -> Result<Option<ErasureCertificate>, Problem> {
+    let statement = "select certificate from erasure_certificates where principal = $1";
+    let kept: Option<String> =
+        sqlx::query_scalar(statement).bind(principal.as_str()).fetch_optional(&app.tables).await?;
+    let Some(certificate) = kept else { return Ok(None) };
+    let stream = StreamName::of(Principal::CATEGORY, principal).map_err(Problem::internal)?;
+    let filter = Filter {
+        streams: vec![stream],
+        event_types: vec![DESTROYED.to_owned()],
+        ..Filter::default()
+    };
+    let mut after = 0;
+    let told = loop {
+        let mut page = app.store.read_all(after, &filter, PAGE_EVENTS).await?;
+        match page.events.pop() {
+            Some(told) => break told,
+            // It is destroyed, and told in a moment.
+            None if page.scanned_to == after => return Ok(None),
+            None => after = page.scanned_to,
+        }
+    };
+    let receipt = match log::published(app) {
+        Ok(_) => log::receipt(app, told.position).await.ok(),
+        Err(_) => None,
+    };
+    Ok(Some(ErasureCertificate {
+        principal: principal.clone(),
+        hash: Hash::of(certificate.as_bytes()),
+        certificate,
+        position: told.position.to_string(),
+        receipt,
+    }))
+}
+
+/// What says that a key is destroyed.
+const DESTROYED: &str = "subject-key-destroyed.v1";
+/// Events that are looked through at once.
+const PAGE_EVENTS: usize = 1_000;
 
 /// Everything that is forgotten, but for the key itself.
 const FORGOTTEN: [&str; 4] = [

@@ -27,10 +27,14 @@ pub struct PrincipalView {
     pub api_keys: usize,
     /// Whether it is known to read its mail.
     pub email_verified: bool,
+    /// Whether its personal data are erased, or about to be.
+    pub erased: bool,
     /// The failed logins in a row.
     pub failed_logins: u32,
     /// A person or a service.
     pub kind: PrincipalKind,
+    /// Whether a legal hold keeps its personal data from being erased.
+    pub legal_hold: bool,
     /// Who.
     pub principal: PrincipalId,
     /// The roles it holds.
@@ -204,8 +208,10 @@ fn seen(id: &PrincipalId, identity: &Identity, now: Moment) -> PrincipalView {
     PrincipalView {
         api_keys: identity.api_keys_at(now),
         email_verified: identity.email_verified,
+        erased: identity.erased,
         failed_logins: identity.failures,
         kind: identity.kind,
+        legal_hold: identity.held,
         principal: id.clone(),
         roles: identity.roles.iter().cloned().collect(),
         second_factor: identity.mfa.is_some(),

@@ -962,6 +962,11 @@ fn doc(operation: Operation) -> Doc {
             Reply::Page("Principal"),
         ),
         Operation::GetPrincipal => plain("principals", "One of them", Reply::One("Principal")),
+        Operation::GetErasureCertificate => plain(
+            "principals",
+            "That the key of a person's data is destroyed, with what proves it",
+            Reply::One("ErasureCertificate"),
+        ),
         Operation::ListSessions => {
             plain("principals", "The open sessions of a principal", Reply::One("Sessions"))
         }

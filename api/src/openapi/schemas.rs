@@ -27,7 +27,7 @@ use crate::{
     audit::Audit,
     difference::Difference,
     heartbeats,
-    identity::listing,
+    identity::{erasure::ErasureCertificate, listing},
     replays::{Replay, ReplayRequest},
     rest::{
         alertmanager, auth, documents, events, flags as of_flags, health, heartbeats as beats, log,
@@ -161,6 +161,7 @@ fn found() -> Found {
     with::<listing::PrincipalView>(&mut found);
     with::<principals::Sessions>(&mut found);
     with::<principals::ApiKeys>(&mut found);
+    with::<ErasureCertificate>(&mut found);
     with::<principals::Roles>(&mut found);
     with::<auth::SessionChoice>(&mut found);
     with::<auth::SetUp>(&mut found);

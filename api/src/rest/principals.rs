@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     auth,
-    identity::listing::{ApiKeyView, RoleView, SessionView, Wanted},
+    identity::{
+        erasure,
+        listing::{ApiKeyView, RoleView, SessionView, Wanted},
+    },
     operations::Operation,
     params::{self, Params, PathParams},
     problem::Problem,
@@ -87,6 +90,21 @@ pub async fn get(
     request: Request,
 ) -> Result<Response, Problem> {
     of_principal(&app, &path, request, async |id| app.identities.principal(id).await).await
+}
+
+/// `GET /api/v1/principals/{principal}/erasure-certificate`.
+pub async fn erasure_certificate(
+    State(app): State<App>,
+    path: PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    params::none_taken(&request)?;
+    let (parts, _) = request.into_parts();
+    let id: PrincipalId = path.get("principal")?;
+    let asked = Asked::of_log(&app, &parts).await?;
+    let found = erasure::certificate(&app, &id).await?;
+    let missing = || Problem::not_found("erasure certificate of", id.to_string());
+    asked.one(&found.ok_or_else(missing)?)
 }
 
 /// `GET /api/v1/principals/{principal}/sessions`.

@@ -11,7 +11,7 @@ use domain::identity::principal::{Command, Principal};
 use super::{Collection, CommandSpec};
 
 /// What can be posted. That a key is destroyed is said by whoever destroys it.
-const POSTED: [&str; 11] = [
+const POSTED: [&str; 13] = [
     "grant-role",
     "revoke-role",
     "suspend",
@@ -22,6 +22,8 @@ const POSTED: [&str; 11] = [
     "revoke-all-sessions",
     "remove-mfa",
     "revoke-api-key",
+    "lay-legal-hold",
+    "lift-legal-hold",
     "erase-personal-data",
 ];
 

@@ -251,6 +251,8 @@ impl Directory {
             | Event::RefreshReuseDetected(_)
             | Event::MfaEnrolled(_)
             | Event::MfaRemoved(_)
+            | Event::LegalHoldLaid(_)
+            | Event::LegalHoldLifted(_)
             | Event::PersonalDataErased(_)
             | Event::SubjectKeyDestroyed(_) => {}
         }

@@ -40,8 +40,6 @@ impl Handled for Principal {
             actor_permissions: grantable(&context.actor).names(),
             email_taken_by: named.email.and_then(|index| directory.by_email(index)).cloned(),
             id: id.clone(),
-            // Holds are laid on streams by an auditor (event-log.md), which nobody can yet.
-            legal_hold: false,
             now: context.at,
             other_guardians: directory.holders_but(id, &guardian_roles),
             guardian_roles,
@@ -109,6 +107,8 @@ impl Named<'_> {
             | Command::RemoveMfa { .. }
             | Command::IssueApiKey { .. }
             | Command::RevokeApiKey { .. }
+            | Command::LayLegalHold { .. }
+            | Command::LiftLegalHold { .. }
             | Command::ErasePersonalData { .. }
             | Command::ConfirmKeyDestroyed { .. } => Named::default(),
         }

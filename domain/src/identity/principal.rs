@@ -24,11 +24,12 @@ use std::collections::BTreeSet;
 pub use command::Command;
 pub use event::Event;
 pub use fact::{
-    ApiKeyIssued, ApiKeyRevoked, EmailVerified, FailureCause, Kind, LoginFailed, MfaEnrolled,
-    MfaRemoved, OidcLinked, PasswordCause, PasswordChanged, PasswordResetRequested,
-    PersonalDataErased, PrincipalClosed, PrincipalInvited, PrincipalLocked, PrincipalReactivated,
-    PrincipalRegistered, PrincipalSuspended, PrincipalUnlocked, Proof, RefreshReuseDetected,
-    RoleGranted, RoleRevoked, SessionEnd, SessionRevoked, SessionStarted, SubjectKeyDestroyed,
+    ApiKeyIssued, ApiKeyRevoked, EmailVerified, FailureCause, Kind, LegalHoldLaid, LegalHoldLifted,
+    LoginFailed, MfaEnrolled, MfaRemoved, OidcLinked, PasswordCause, PasswordChanged,
+    PasswordResetRequested, PersonalDataErased, PrincipalClosed, PrincipalInvited, PrincipalLocked,
+    PrincipalReactivated, PrincipalRegistered, PrincipalSuspended, PrincipalUnlocked, Proof,
+    RefreshReuseDetected, RoleGranted, RoleRevoked, SessionEnd, SessionRevoked, SessionStarted,
+    SubjectKeyDestroyed,
 };
 pub use refusal::Refusal;
 pub use state::{ApiKey, Identity, Invitation, Lock, Mfa, Principal, Standing, StandingName};
@@ -84,8 +85,6 @@ pub struct Known {
     pub guardian_roles: BTreeSet<RoleName>,
     /// The principal the stream is named by.
     pub id: PrincipalId,
-    /// Whether a legal hold keeps its personal data.
-    pub legal_hold: bool,
     /// When it is decided.
     pub now: Moment,
     /// How many other active principals hold one of `guardian_roles`.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tests::{
     app::{MASTER_KEY, TestApp},
     database::TestDatabase,
@@ -190,6 +191,7 @@ async fn whoever_is_erased_is_not_put_back_and_is_nowhere_in_the_clear() {
     let erased = |events: &Value| events["items"].as_array().is_some_and(|all| all.len() == 1);
     shown(&http, "/api/v1/events?type=subject-key-destroyed.v1", erased).await;
     published(&http, at_rest(&app).await).await;
+    certified(&places, &http, &ada).await;
     // The log is backed up again; of the keys the old file is all there is.
     let bundle = places.at("bundle");
     done(&places.node0(&app.database.url(), &["backup", "--to", path(&bundle)]));
@@ -221,6 +223,27 @@ async fn whoever_is_erased_is_not_put_back_and_is_nowhere_in_the_clear() {
     fs::write(&bytes, entries.unwrap()[4]).unwrap();
     done(&run(["receipt", path(&proof), path(&bytes), "--json", "--key", &places.key]));
     app.stop().await;
+}
+
+/// That the key is destroyed is proved by the log's key alone.
+async fn certified(places: &Places, http: &Http, principal: &str) {
+    let path_of = format!("/api/v1/principals/{principal}/erasure-certificate");
+    let told = http.get(&path_of).await.expect(200);
+    let certificate = told["certificate"].as_str().unwrap();
+    assert!(certificate.contains(principal), "{told:#}");
+    assert_eq!(told["hash"], hex::encode_upper(Sha256::digest(certificate)));
+    let event = http.get(&format!("/api/v1/events/{}", told["position"].as_str().unwrap())).await;
+    let event = event.expect(200);
+    assert_eq!(event["record"]["data"]["certificate"], told["hash"]);
+    let (receipt, record) = (places.at("certified"), places.at("certifying"));
+    fs::write(&receipt, told["receipt"].as_str().unwrap()).unwrap();
+    fs::write(&record, event_store::canonical::to_string(&event["record"]).unwrap()).unwrap();
+    done(&run(["receipt", path(&receipt), path(&record), "--json", "--key", &places.key]));
+    let query = "query($of: String!) { erasureCertificate(principal: $of) { hash } }";
+    let asked = http.graphql(query, json!({"of": principal})).await;
+    assert_eq!(asked["erasureCertificate"]["hash"], told["hash"]);
+    let nobody = http.get("/api/v1/principals/service-admin/erasure-certificate").await;
+    assert_eq!(nobody.status, 404, "{nobody:#?}");
 }
 
 /// The widest bundle of entries that is not full.

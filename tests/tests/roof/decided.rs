@@ -1,5 +1,5 @@
-//! What records mean is decided again by whoever doubts it: who has the log's key, and signs another
-//! history with all hashes right, is given away by signatures, quorums and roots.
+//! What records mean is decided again by whoever doubts it: who has the log's key, and signs
+//! another history with all hashes right, is given away by signatures, quorums and roots.
 
 use std::fs;
 

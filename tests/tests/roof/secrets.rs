@@ -101,6 +101,17 @@ async fn who_was_erased_is_forgotten_and_a_certificate_says_so() {
     let early = admin.post(&command("erase-personal-data"), &why).await;
     assert_eq!(early.status, 422, "whoever is there is closed first");
     admin.post(&command("close"), &why).await.expect(200);
+    // A legal hold is stronger.
+    admin.post(&command("lay-legal-hold"), &why).await.expect(200);
+    let held = admin.post(&command("erase-personal-data"), &why).await;
+    assert_eq!(
+        (held.status, &held.body["refusal"]["code"]),
+        (422, &json!("legal-hold")),
+        "{held:#?}"
+    );
+    let seen = admin.get(&format!("/api/v1/principals/{ada}")).await.expect(200);
+    assert_eq!((&seen["legal_hold"], &seen["erased"]), (&json!(true), &json!(false)));
+    admin.post(&command("lift-legal-hold"), &why).await.expect(200);
     admin.post(&command("erase-personal-data"), &why).await.expect(200);
     for _ in 0..10 {
         if told(&admin, "subject-key-destroyed.v1").await == 1 {

@@ -1,8 +1,8 @@
 //! A verification that goes on where it stood: what was verified is kept in a file, with what the
 //! records before must be compared with.
 //!
-//! Whoever can write that file can keep records from being judged; the root that is signed comes out
-//! of it all the same, or nothing is verified.
+//! Whoever can write that file can keep records from being judged; the root that is signed comes
+//! out of it all the same, or nothing is verified.
 
 use std::{
     cell::RefCell,

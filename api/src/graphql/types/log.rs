@@ -3,10 +3,12 @@
 //! Does not know how they are made.
 
 use async_graphql::{Context, Object, Result};
+use domain::values::PrincipalId;
 
 use crate::{
     audit::{self, Audit},
     graphql::{context, scalars::Position, shapes::Told},
+    identity::erasure::{self, ErasureCertificate},
     problem::Problem,
     rest::log::{self, ConsistencyProof, InclusionProof, PublishedLog},
 };
@@ -21,6 +23,19 @@ impl LogQueries {
     async fn log(&self, context: &Context<'_>) -> Result<Told<PublishedLog>> {
         let asker = context::enter(context, &[], None).await?;
         Ok(Told::of(&log::state(log::published(asker.app())?))?)
+    }
+
+    /// That the key of a person's data is destroyed, with what proves it.
+    async fn erasure_certificate(
+        &self,
+        context: &Context<'_>,
+        principal: String,
+    ) -> Result<Option<Told<ErasureCertificate>>> {
+        let asker = context::enter(context, &[], None).await?;
+        let id = principal.parse::<PrincipalId>();
+        let id = id.map_err(|fault| Problem::invalid_parameter("principal", fault.to_string()))?;
+        let found = erasure::certificate(asker.app(), &id).await?;
+        Ok(found.as_ref().map(Told::of).transpose()?)
     }
 
     /// The continuous audit: how far history is read again, and what is not as it should be.

@@ -176,6 +176,16 @@ pub enum Command {
         /// By what issuer and subject are told from others.
         subject_index: BlindIndex,
     },
+    /// Keeps whatever is personal from being erased, until the hold is lifted.
+    LayLegalHold {
+        /// Why.
+        reason: Reason,
+    },
+    /// Lets it be erased again.
+    LiftLegalHold {
+        /// Why.
+        reason: Reason,
+    },
     /// Asks that whatever is personal becomes unreadable.
     ErasePersonalData {
         /// Why.
@@ -213,6 +223,8 @@ impl Command {
         "issue-api-key",
         "revoke-api-key",
         "link-oidc",
+        "lay-legal-hold",
+        "lift-legal-hold",
         "erase-personal-data",
         "confirm-key-destroyed",
     ];
@@ -242,6 +254,8 @@ impl Command {
             Command::IssueApiKey { .. } => "issue-api-key",
             Command::RevokeApiKey { .. } => "revoke-api-key",
             Command::LinkOidc { .. } => "link-oidc",
+            Command::LayLegalHold { .. } => "lay-legal-hold",
+            Command::LiftLegalHold { .. } => "lift-legal-hold",
             Command::ErasePersonalData { .. } => "erase-personal-data",
             Command::ConfirmKeyDestroyed { .. } => "confirm-key-destroyed",
         }

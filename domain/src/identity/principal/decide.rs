@@ -4,10 +4,10 @@
 //! not.
 
 use super::{
-    Command, EmailVerified, Event, INVITATION_S, Identity, Invitation, Kind, Known,
-    PersonalDataErased, Principal, PrincipalClosed, PrincipalInvited, PrincipalReactivated,
-    PrincipalRegistered, PrincipalSuspended, Refusal, SessionEnd, Standing, StandingName,
-    SubjectKeyDestroyed, credentials, keys, rights, sessions,
+    Command, EmailVerified, Event, INVITATION_S, Identity, Invitation, Kind, Known, LegalHoldLaid,
+    LegalHoldLifted, PersonalDataErased, Principal, PrincipalClosed, PrincipalInvited,
+    PrincipalReactivated, PrincipalRegistered, PrincipalSuspended, Refusal, SessionEnd, Standing,
+    StandingName, SubjectKeyDestroyed, credentials, keys, rights, sessions,
 };
 use crate::values::{BlindIndex, Hash, Reason, Sealed};
 
@@ -68,6 +68,8 @@ pub(super) fn decide(
         Command::LinkOidc { issuer, subject, subject_index } => {
             credentials::link_oidc(of()?, issuer, subject, *subject_index, known)
         }
+        Command::LayLegalHold { reason } => hold(of()?, reason),
+        Command::LiftLegalHold { reason } => lift(of()?, reason),
         Command::ErasePersonalData { reason } => erase(of()?, reason, known),
         Command::ConfirmKeyDestroyed { certificate } => confirm_destroyed(of()?, *certificate),
     }
@@ -221,6 +223,23 @@ fn close(identity: &Identity, reason: &Reason, known: &Known) -> Result<Vec<Even
     Ok(events)
 }
 
+fn hold(identity: &Identity, reason: &Reason) -> Result<Vec<Event>, Refusal> {
+    if identity.erased {
+        return Err(Refusal::Erased);
+    }
+    if identity.held {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Event::LegalHoldLaid(LegalHoldLaid { reason: reason.clone() })])
+}
+
+fn lift(identity: &Identity, reason: &Reason) -> Result<Vec<Event>, Refusal> {
+    if !identity.held {
+        return Err(Refusal::NotHeld);
+    }
+    Ok(vec![Event::LegalHoldLifted(LegalHoldLifted { reason: reason.clone() })])
+}
+
 /// Only of whoever is gone: an account whose owner nobody can name any more must not act.
 fn erase(identity: &Identity, reason: &Reason, known: &Known) -> Result<Vec<Event>, Refusal> {
     if identity.standing != Standing::Closed {
@@ -230,7 +249,7 @@ fn erase(identity: &Identity, reason: &Reason, known: &Known) -> Result<Vec<Even
     if identity.erased {
         return Ok(Vec::new());
     }
-    if known.legal_hold {
+    if identity.held {
         return Err(Refusal::LegalHold);
     }
     Ok(vec![Event::PersonalDataErased(PersonalDataErased { reason: reason.clone() })])

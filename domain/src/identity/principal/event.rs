@@ -5,11 +5,11 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    ApiKeyIssued, ApiKeyRevoked, EmailVerified, LoginFailed, MfaEnrolled, MfaRemoved, OidcLinked,
-    PasswordChanged, PasswordResetRequested, PersonalDataErased, PrincipalClosed, PrincipalInvited,
-    PrincipalLocked, PrincipalReactivated, PrincipalRegistered, PrincipalSuspended,
-    PrincipalUnlocked, RefreshReuseDetected, RoleGranted, RoleRevoked, SessionRevoked,
-    SessionStarted, SubjectKeyDestroyed,
+    ApiKeyIssued, ApiKeyRevoked, EmailVerified, LegalHoldLaid, LegalHoldLifted, LoginFailed,
+    MfaEnrolled, MfaRemoved, OidcLinked, PasswordChanged, PasswordResetRequested,
+    PersonalDataErased, PrincipalClosed, PrincipalInvited, PrincipalLocked, PrincipalReactivated,
+    PrincipalRegistered, PrincipalSuspended, PrincipalUnlocked, RefreshReuseDetected, RoleGranted,
+    RoleRevoked, SessionRevoked, SessionStarted, SubjectKeyDestroyed,
 };
 use crate::aggregate;
 
@@ -81,6 +81,12 @@ pub enum Event {
     /// Another's word is taken.
     #[serde(rename = "oidc-linked.v1")]
     OidcLinked(OidcLinked),
+    /// What is personal is kept.
+    #[serde(rename = "legal-hold-laid.v1")]
+    LegalHoldLaid(LegalHoldLaid),
+    /// What is personal may be erased again.
+    #[serde(rename = "legal-hold-lifted.v1")]
+    LegalHoldLifted(LegalHoldLifted),
     /// What is personal is to be unreadable.
     #[serde(rename = "personal-data-erased.v1")]
     PersonalDataErased(PersonalDataErased),
@@ -112,6 +118,8 @@ impl aggregate::Event for Event {
         "api-key-issued.v1",
         "api-key-revoked.v1",
         "oidc-linked.v1",
+        "legal-hold-laid.v1",
+        "legal-hold-lifted.v1",
         "personal-data-erased.v1",
         "subject-key-destroyed.v1",
     ];
@@ -139,6 +147,8 @@ impl aggregate::Event for Event {
             Event::ApiKeyIssued(_) => "api-key-issued.v1",
             Event::ApiKeyRevoked(_) => "api-key-revoked.v1",
             Event::OidcLinked(_) => "oidc-linked.v1",
+            Event::LegalHoldLaid(_) => "legal-hold-laid.v1",
+            Event::LegalHoldLifted(_) => "legal-hold-lifted.v1",
             Event::PersonalDataErased(_) => "personal-data-erased.v1",
             Event::SubjectKeyDestroyed(_) => "subject-key-destroyed.v1",
         }
@@ -167,6 +177,8 @@ impl aggregate::Event for Event {
             Event::ApiKeyIssued(data) => data.serialize(serializer),
             Event::ApiKeyRevoked(data) => data.serialize(serializer),
             Event::OidcLinked(data) => data.serialize(serializer),
+            Event::LegalHoldLaid(data) => data.serialize(serializer),
+            Event::LegalHoldLifted(data) => data.serialize(serializer),
             Event::PersonalDataErased(data) => data.serialize(serializer),
             Event::SubjectKeyDestroyed(data) => data.serialize(serializer),
         }

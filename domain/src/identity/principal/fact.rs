@@ -336,6 +336,22 @@ pub struct OidcLinked {
     pub subject_index: BlindIndex,
 }
 
+/// Whatever is personal is kept until the hold is lifted, whoever asks for its erasure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct LegalHoldLaid {
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Whatever is personal may be erased again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct LegalHoldLifted {
+    /// Why.
+    pub reason: Reason,
+}
+
 /// Whatever is personal is to be unreadable: the person's key is destroyed next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

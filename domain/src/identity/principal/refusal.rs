@@ -108,8 +108,12 @@ pub enum Refusal {
     IssuerLinked { issuer: Website },
     #[error("the principal is not linked to {issuer}")]
     IssuerNotLinked { issuer: Website },
-    #[error("a legal hold keeps the principal's personal data")]
+    #[error("a legal hold keeps the principal's personal data: lift it first")]
     LegalHold,
+    #[error("no legal hold is laid on the principal")]
+    NotHeld,
+    #[error("the principal's personal data are erased: there is nothing to keep")]
+    Erased,
     #[error("no erasure was asked for")]
     NotErased,
 }
@@ -164,6 +168,8 @@ impl aggregate::Refusal for Refusal {
             Refusal::IssuerLinked { .. } => "issuer-linked",
             Refusal::IssuerNotLinked { .. } => "issuer-not-linked",
             Refusal::LegalHold => "legal-hold",
+            Refusal::NotHeld => "not-held",
+            Refusal::Erased => "erased",
             Refusal::NotErased => "not-erased",
         }
     }

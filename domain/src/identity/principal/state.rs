@@ -48,6 +48,8 @@ pub struct Identity {
     pub erased: bool,
     /// The failed logins in a row.
     pub failures: u32,
+    /// Whether its personal data are kept, whoever asks for their erasure.
+    pub held: bool,
     /// The invitation it has not followed yet.
     pub invitation: Option<Invitation>,
     /// Whether the key of its personal data is destroyed.
@@ -210,6 +212,7 @@ impl Identity {
             email_verified: false,
             erased: false,
             failures: 0,
+            held: false,
             invitation: None,
             key_destroyed: false,
             kind,
@@ -337,6 +340,8 @@ fn apply(identity: &mut Identity, event: &Event) {
         Event::OidcLinked(data) => {
             identity.oidc.insert(data.issuer.clone(), data.subject_index);
         }
+        Event::LegalHoldLaid(_) => identity.held = true,
+        Event::LegalHoldLifted(_) => identity.held = false,
         Event::PersonalDataErased(_) => identity.erase(),
         Event::SubjectKeyDestroyed(_) => identity.key_destroyed = true,
     }
