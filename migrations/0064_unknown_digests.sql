@@ -1,6 +1,6 @@
 -- A log that is put back from its records does not know the digests of its requests: they are stored as
 -- zeros, and such a command stands for whatever is asked with its id. Nothing else of this function is new
--- (0002 says what it does).
+-- (0004 says what it does).
 create or replace function append_checked(
     given_incarnation uuid,
     given_fence bigint,
@@ -8,6 +8,7 @@ create or replace function append_checked(
     commands uuid[],
     digests uuid[],
     slots integer[],
+    lineages integer[],
     expected bigint[],
     counts integer[],
     requests integer[],
@@ -21,6 +22,7 @@ declare
     now_at head%rowtype;
     stored uuid[];
     current bigint[];
+    broken boolean[] := array_fill(false, array[cardinality(commands)]);
     slot integer;
     added bigint := 0;
     unknown constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -45,13 +47,16 @@ begin
         slot := slots[i];
         if stored[i] is not null then
             outcomes[i] := case when stored[i] in (digests[i], unknown) then 2 else 3 end;
-        elsif current[slot] <> expected[i] then
+        elsif current[slot] <> expected[i] or broken[lineages[i]] then
             outcomes[i] := 4;
             actual[i] := current[slot];
         else
             outcomes[i] := 1;
             current[slot] := current[slot] + counts[i];
             added := added + counts[i];
+        end if;
+        if outcomes[i] <> 1 then
+            broken[lineages[i]] := true;
         end if;
     end loop;
 

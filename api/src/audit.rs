@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use findings::{Audit, AuditDifference, AuditedReadModel, first_difference, read};
-pub use records::Records;
+pub use records::{Records, read as reads};
 pub use semantics::{Decided, Semantics};
 
 use crate::{

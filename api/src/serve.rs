@@ -133,9 +133,15 @@ pub struct Server {
 struct Parts {
     surface: server::App,
     reactions: Reactions,
-    sealing: Option<JoinHandle<()>>,
+    sealing: Option<Sealing>,
     store: EventStore,
     database: Database,
+}
+
+/// The sealer: it goes on while requests under way wait for what they have done to be sealed.
+struct Sealing {
+    ends: CancellationToken,
+    task: JoinHandle<()>,
 }
 
 impl Server {
@@ -167,7 +173,7 @@ impl Server {
     async fn open(
         config: &Config,
         database: &Database,
-    ) -> Result<(AppState, Option<JoinHandle<()>>, Option<String>), ServeError> {
+    ) -> Result<(AppState, Option<Sealing>, Option<String>), ServeError> {
         let sealed = sealing(config, database)?;
         for applied in database.migrate().await? {
             info!(version = applied.version, name = applied.name, "applied a migration");
@@ -211,8 +217,10 @@ impl Server {
             }
             None => None,
         };
-        let (published, sealing) =
-            sealed.map(|options| seal::start(store.clone(), options, draining.clone())).unzip();
+        let ends = CancellationToken::new();
+        let (published, task) =
+            sealed.map(|options| seal::start(store.clone(), options, ends.clone())).unzip();
+        let sealing = task.map(|task| Sealing { ends, task });
         let state = AppState {
             commands,
             projections,
@@ -239,7 +247,7 @@ impl Server {
         (listener, tls): (TcpListener, Option<TlsAcceptor>),
         state: AppState,
         database: Database,
-        (sealing, setup_token): (Option<JoinHandle<()>>, Option<String>),
+        (sealing, setup_token): (Option<Sealing>, Option<String>),
     ) -> Server {
         let (draining, closing) = (state.draining.clone(), CancellationToken::new());
         let url = url(address, tls.is_some());
@@ -332,8 +340,9 @@ impl Server {
         }
         self.parts.reactions.stop().await;
         self.parts.surface.projections.stop().await;
-        if let Some(sealing) = self.parts.sealing {
-            sealing.await.unwrap_or_else(|panic| warn!(%panic, "sealing"));
+        if let Some(Sealing { ends, task }) = self.parts.sealing {
+            ends.cancel();
+            task.await.unwrap_or_else(|panic| warn!(%panic, "sealing"));
         }
         self.parts.store.close().await;
         self.parts.surface.pool.close().await;

@@ -21,6 +21,9 @@ const PARALLEL: usize = 16;
 /// Pieces that are read from a folder and hashed at the same time, beyond those that have a core.
 const AHEAD: usize = 2;
 
+/// A hash of a level stands for 256 of the one below it: so many heights more.
+const TILE_HEIGHT: u32 = WIDTH.ilog2();
+
 /// A log that is what its checkpoint says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -179,13 +182,24 @@ pub async fn verify_on<J: Judge>(
         judged.map_err(|(index, because)| Found::Wrong { index, because })?;
         climbing.standing.tiles += 1;
         climbing.standing.entry_bytes += bytes;
-        for hash in &hashes {
-            tree.push(*hash);
-            goes_on(&tree, &mut before)?;
+        let whole = (hashes.len() as u64 == WIDTH).then(|| Tree::of(&hashes).root());
+        let end = tree.size() + hashes.len() as u64;
+        match whole {
+            // Nobody has signed anything within it.
+            Some(root) if before.peek().is_none_or(|one| one.size >= end) => {
+                tree.push_subtree(TILE_HEIGHT, root);
+                goes_on(&tree, &mut before)?;
+            }
+            Some(_) | None => {
+                for hash in &hashes {
+                    tree.push(*hash);
+                    goes_on(&tree, &mut before)?;
+                }
+            }
         }
-        climbing.standing.entries = tree.size();
-        if hashes.len() as u64 == WIDTH {
-            climbing.climb(Tree::of(&hashes).root()).await?;
+        climbing.standing.entries = end;
+        if let Some(root) = whole {
+            climbing.climb(root).await?;
             stands(&climbing.standing, judge);
         }
     }
@@ -364,8 +378,8 @@ mod texts {
 impl Standing {
     fn tree(&self) -> Tree {
         let mut tree = Tree::default();
-        // A hash of a level stands for 256 of the one below it: 8 heights more.
-        let heights: Vec<u32> = (8..).step_by(8).take(self.levels.len()).collect();
+        let step = usize::try_from(TILE_HEIGHT).unwrap_or(1);
+        let heights: Vec<u32> = (TILE_HEIGHT..).step_by(step).take(self.levels.len()).collect();
         for (height, level) in heights.into_iter().zip(&self.levels).rev() {
             level.hashes.iter().for_each(|hash| tree.push_subtree(height, *hash));
         }

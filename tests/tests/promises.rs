@@ -357,6 +357,35 @@ async fn a_command_repeated_is_answered_as_before_and_with_other_content_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_content_is_not_known_any_more_stands_for_whatever_is_asked_with_its_id() {
+    let database = TestDatabase::create().await;
+    let (one, other) = (open(&database.url()).await, open(&database.url()).await);
+    let first = request(&stream("a"), 0, 2);
+    let done = one.append(first.clone()).await.expect("appended");
+    // As an import leaves it.
+    let pool = sqlx::PgPool::connect(&database.url()).await.expect("it answers");
+    let forget = "alter table events disable trigger events_append_only;
+                  update events set digest = '00000000-0000-0000-0000-000000000000'
+                   where digest is not null;
+                  alter table events enable trigger events_append_only;";
+    sqlx::raw_sql(forget).execute(&pool).await.expect("accepted");
+    // One that has appended it, one that has not heard of it, and many at once.
+    let changed = AppendRequest { digest: CommandDigest(Uuid::from_u128(9)), ..first.clone() };
+    let fresh = open(&database.url()).await;
+    for store in [&one, &other, &fresh] {
+        let beside: Vec<AppendRequest> =
+            (0..40).map(|n| request(&stream(&format!("b{n}")), 0, 1)).collect();
+        let all = beside.into_iter().map(|request| store.append(request));
+        let (again, _) =
+            futures::join!(store.append(changed.clone()), futures::future::join_all(all));
+        let again = again.expect("done before");
+        assert!(again.repeated);
+        assert_eq!(again.event_ids, done.event_ids);
+    }
+    pool.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_database_refuses_to_change_or_remove_what_happened() {
     let database = TestDatabase::create().await;
     let store = open(&database.url()).await;

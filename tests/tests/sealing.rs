@@ -287,6 +287,26 @@ async fn where_nothing_is_sealed_it_is_said_which_setting_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_the_seal_of_a_server_that_stops_gets_it() {
+    let own = OwnCluster::initialised();
+    let mut command = tests::node0::program();
+    command.arg("--data").arg(own.folder()).env("NODE0_SEAL_INTERVAL_MS", "4000");
+    let server = Node0::serve(&mut command);
+    let http = server.http();
+    until_size(&http, SETUP_EVENTS).await;
+    let request = http.request(Method::POST, "/api/v1/flags/flag_1/create-flag");
+    let request = request.header("prefer", "wait=sealed").json(&json!({ "description": "x" }));
+    let waits = tokio::spawn(Http::send(request));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.signal(rustix::process::Signal::TERM);
+    let answer = waits.await.unwrap().unwrap();
+    assert!(answer.body["receipt"].is_string(), "{answer:#?}");
+    assert!(server.wait().success());
+    let report = verified(&published(&own), &key(&own), &[]);
+    assert_eq!(report["entries"], answer.body["position"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_servers_one_seals_and_the_other_takes_over_when_it_is_killed() {
     let own = OwnCluster::initialised();
     let first = Node0::on_folder(own.folder());

@@ -7,7 +7,9 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use serde_json::{Value, json};
 use tests::{
     app::TestApp,
+    database::TestDatabase,
     fixtures,
+    log::Writer,
     node0::{complaint, lines, program, run},
     own_cluster::OwnCluster,
 };
@@ -240,4 +242,40 @@ async fn the_tail_of_the_log_is_cut_to_what_is_wanted() {
     let odd = ["events", "tail", "--correlation", "a story", "--database-url", &url];
     assert_eq!(run(odd).status.code(), Some(2));
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_an_upgrade_every_stored_type_is_read_as_the_new_program_would_and_nothing_changes()
+{
+    let empty = TestDatabase::create().await;
+    let check = |url: &str| run(["events", "check", "--json", "--database-url", url]);
+    assert_eq!(check(&empty.url()).status.code(), Some(1));
+    let app = TestApp::start().await;
+    let http = app.http();
+    let flag = "/api/v1/flags/gate/create-flag";
+    http.post(flag, &json!({"description": "as a test"})).await.expect(200);
+    // The tables are those of an older version.
+    let pool = sqlx::PgPool::connect(&app.database.url()).await.unwrap();
+    let older = "drop table audit; delete from _sqlx_migrations where version = 63";
+    sqlx::raw_sql(older).execute(&pool).await.unwrap();
+    let url = app.database.url();
+    let fine = check(&url);
+    assert_eq!(fine.status.code(), Some(0), "{}", complaint(&fine));
+    let types: Vec<Value> = lines(&fine).into_iter().map(|line| line["type"].clone()).collect();
+    assert!(types.contains(&json!("flag-created.v1")) && types.len() >= 4, "{types:?}");
+    let audit: Option<String> =
+        sqlx::query_scalar("select to_regclass('audit')::text").fetch_one(&pool).await.unwrap();
+    assert_eq!(audit, None, "whoever checks does not upgrade");
+
+    let writer = Writer::open(&url).await;
+    writer.append("flag-gate", 1, &["flag-invented.v7"], 0).await;
+    let gate = check(&url);
+    assert_eq!(gate.status.code(), Some(1));
+    let of = |line: &&Value| line["type"] == "flag-invented.v7";
+    let unknown = lines(&gate);
+    let unknown = unknown.iter().find(of).unwrap();
+    assert_eq!((&unknown["events"], &unknown["unreadable"]), (&json!(1), &json!(1)));
+    assert!(unknown["because"].as_str().unwrap().contains("flag-invented.v7"), "{unknown:#}");
+    assert!(complaint(&gate).contains("do not let it take the place"), "{}", complaint(&gate));
+    pool.close().await;
 }

@@ -65,7 +65,7 @@ impl Judge for Records {
 }
 
 /// What a record says, when it is one of ours.
-pub(super) fn read(entry: &[u8]) -> Result<Line, String> {
+pub fn read(entry: &[u8]) -> Result<Line, String> {
     let (line, record) = Line::of(entry).map_err(|error| error.to_string())?;
     every::reads(&line.stream, record.event_type, record.data.get())?;
     Ok(line)

@@ -2,6 +2,8 @@
 //!
 //! Does not know what the events mean: records are shown as they were written.
 
+mod check;
+
 use clap::{Args, Subcommand};
 use event_store::{EventStore, Filter, StoreOptions, StoredEvent, StreamName};
 use futures::StreamExt;
@@ -45,6 +47,12 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Whether this program can read every event, by type and version: before an upgrade
+    Check {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Show one event by its position, or all events of a stream
     Show {
         /// A position, e.g. 42, or a stream, e.g. chain-private-0
@@ -75,9 +83,16 @@ pub struct Wanted {
 pub async fn run(verb: Verb, config: &Config) -> Result<(), Failure> {
     let mut shutdown = Shutdown::listen().map_err(Failure::unreachable)?;
     let database = Database::open(config, "events", Use::Shared).await?;
-    database.migrate().await?;
+    // Whoever checks is not the one who upgrades.
+    if !matches!(verb, Verb::Check { .. }) {
+        database.migrate().await?;
+    }
     let store = EventStore::open(StoreOptions::new(database.url())).await?;
     let done = match verb {
+        Verb::Check { json } => tokio::select! {
+            done = check::check(&store, Terminal::new(json)) => done,
+            _ = shutdown.asked() => Ok(()),
+        },
         Verb::Show { what, json } => show(&store, &what, Terminal::new(json)).await,
         Verb::Tail { wanted, lines, follow, json } => {
             let terminal = Terminal::new(json);

@@ -15,7 +15,7 @@ use evidence::{
     proof::{self, Tiles},
     record_hash,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -28,6 +28,8 @@ use super::{
 
 /// For how long the seal is held without a word of its holder, in milliseconds.
 const LEASE_MS: u64 = 10_000;
+/// How long the last round of a server that stops may take.
+const LAST_ROUND: Duration = Duration::from_secs(2);
 /// Events that are read at once.
 const PAGE_EVENTS: usize = 10_000;
 /// Events between two checkpoints, while there are many to catch up with.
@@ -150,7 +152,11 @@ impl Sealer {
             }
             held = None;
         }
-        if let Some(Held { fence, .. }) = held {
+        // Whoever waited for the seal of what was committed until now gets it.
+        if held.is_some() && timeout(LAST_ROUND, self.round(&mut held)).await.is_err() {
+            warn!("the last events are sealed by whoever takes the seal next");
+        }
+        if let Ok(Some(fence)) = self.store.hold_seal(self.holder, LEASE_MS).await {
             self.store.release_seal(fence).await.unwrap_or_default();
         }
     }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tests::{
@@ -120,6 +121,12 @@ async fn a_node_is_put_back_out_of_its_backup_and_goes_on_as_if_nothing_had_been
     let paid = network::transfer(1, 0, network::sender(2).address(), 500, 10);
     network::submit(commands, &paid).await;
     network::one_height(commands, 2).await;
+    let keyed = async |http: &Http, amount: &str| {
+        let bond = http.request(Method::POST, &format!("{}/bond", validator(2)));
+        let bond = bond.header("idempotency-key", "bond-77").json(&json!({ "amount": amount }));
+        Http::send(bond).await.unwrap().expect(200)
+    };
+    let bonded = keyed(&http, "77").await;
     let chain = network::chain();
     let paths = [
         format!("/api/v1/chains/{chain}"),
@@ -160,6 +167,13 @@ async fn a_node_is_put_back_out_of_its_backup_and_goes_on_as_if_nothing_had_been
     let after = picture(&app, &http, &paths).await;
     assert_eq!(after.answers, before.answers);
     assert_eq!(after.position, before.position, "nothing was done again");
+    // What was asked for before is not done again, whatever is said to be asked: the log does not
+    // hold it.
+    for amount in ["77", "78"] {
+        let again = keyed(&http, amount).await;
+        assert_eq!(again["events"], bonded["events"]);
+    }
+    assert_eq!(at_rest(&app).await, before.position);
     login(&app, EMAIL, PASSWORD).await.expect(200);
     network::one_height(app.server.commands(), 3).await;
     let height = format!("/api/v1/heights/{chain}-3");
