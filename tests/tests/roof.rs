@@ -87,7 +87,7 @@ async fn register(http: &Http, numbers: impl Iterator<Item = u64>) {
 
 /// What is told at a path, once it is so.
 pub async fn shown(http: &Http, path: &str, is: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..200 {
+    for _ in 0..800 {
         let seen = http.get(path).await.body;
         if is(&seen) {
             return seen;
