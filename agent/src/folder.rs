@@ -99,21 +99,24 @@ impl Folder {
         let kept = Kept { address: self.address, last_signed: *last_signed, v: FORM.to_owned() };
         let mut text = serde_json::to_vec(&kept).map_err(Failure::refused)?;
         text.push(b'\n');
-        replace(&self.root, LAST_SIGNED_FILE, &text).map_err(|fault| {
+        replace(&self.root.join(LAST_SIGNED_FILE), &text).map_err(|fault| {
             let shown = self.root.display();
             Failure::Refused(format!("What is to be signed cannot be kept in {shown}: {fault}"))
         })
     }
 }
 
-/// Puts content in place of a file of a folder, for its owner alone, durably: either the old one is
-/// there, or all of the new one.
-pub fn replace(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
+/// Puts content in place of a file, for its owner alone, durably: either the old one is there, or
+/// all of the new one.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
     let mut file =
         OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&new, &path)?;
-    File::open(folder)?.sync_all()
+    fs::rename(&new, path)?;
+    // Of a name alone the folder is this one.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

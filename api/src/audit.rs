@@ -120,20 +120,23 @@ async fn audit_on(app: &App, options: Options) {
 async fn round(
     app: &App,
     options: Options,
-    pass: &mut Option<Pass>,
+    slot: &mut Option<Pass>,
 ) -> Result<Duration, AuditError> {
     if !findings::goes_on(&app.tables, app.store.incarnation(), options.anew).await? {
-        *pass = None;
+        *slot = None;
         beside::drop(&app.tables, BESIDE).await?;
         findings::begin(&app.tables, app.store.incarnation()).await?;
         info!("history is read again from the beginning");
     }
-    if pass.is_none() {
-        let tables = beside::open(&app.tables, BESIDE).await?;
-        let tables = beside::pool(tables, CONNECTIONS_MAX);
-        *pass = Some(Pass { tables, log: LogAudit::default() });
-    }
-    let Some(pass) = pass else { return Ok(Duration::ZERO) };
+    let pass = match slot.take() {
+        Some(pass) => pass,
+        None => {
+            let tables = beside::open(&app.tables, BESIDE).await?;
+            let tables = beside::pool(tables, CONNECTIONS_MAX);
+            Pass { tables, log: LogAudit::default() }
+        }
+    };
+    let pass = slot.insert(pass);
     let mut found: Vec<AuditDifference> = Vec::new();
     found.extend(pass.compare_log(app, options).await?);
     // A log that is not as it should be may not be one that can be folded.

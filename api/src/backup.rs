@@ -108,8 +108,7 @@ pub async fn make(
     )
     .fetch_all(database)
     .await?;
-    let from = Source::Storage(published.clone());
-    let bytes = from.get(CHECKPOINT).await?;
+    let bytes = published.get(CHECKPOINT).await?;
     let bytes = bytes.ok_or_else(|| BackupError::Unsealed(published.to_string()))?;
     let unsigned = |fault| BackupError::Unsigned { place: published.to_string(), fault };
     let checkpoint = Checkpoint::open(&bytes, keys).map_err(unsigned)?;
@@ -155,47 +154,29 @@ async fn copy_pieces(
     size: u64,
     progress: impl Fn(u64),
 ) -> Result<u64, BackupError> {
+    let from = Source::Storage(published.clone());
+    let copy = async |piece: Piece| {
+        if place.has(&piece.to_string()).await? {
+            return Ok((piece, false));
+        }
+        let missing = || BackupError::Missing { piece, place: published.to_string() };
+        let (found, bytes) = from.piece(piece).await?.ok_or_else(missing)?;
+        place.put_soon(vec![(found.to_string(), bytes)]).await?;
+        Ok::<_, BackupError>((piece, true))
+    };
     let mut written = 0;
     let levels = (0..).map(|level| Kind::Hashes { level });
-    for kind in std::iter::once(Kind::Entries).chain(levels) {
-        let mut copied = stream::iter(pieces(kind, size))
-            .map(|piece| async move {
-                let is_new = copy_piece(published, place, piece).await?;
-                Ok::<_, BackupError>((piece, is_new))
-            })
-            .buffered(PARALLEL);
-        let mut is_empty = true;
+    let kinds = std::iter::once(Kind::Entries).chain(levels);
+    for kind in kinds.take_while(|kind| pieces(*kind, size).next().is_some()) {
+        let mut copied = stream::iter(pieces(kind, size)).map(&copy).buffered(PARALLEL);
         while let Some((piece, is_new)) = copied.try_next().await? {
-            is_empty = false;
             written += u64::from(is_new);
             if kind == Kind::Entries {
                 progress(piece.index * evidence::WIDTH + piece.width);
             }
         }
-        if is_empty {
-            break;
-        }
     }
     Ok(written)
-}
-
-/// Whether it was not there.
-async fn copy_piece(
-    published: &Storage,
-    place: &Storage,
-    piece: Piece,
-) -> Result<bool, BackupError> {
-    let path = piece.to_string();
-    if place.has(&path).await? {
-        return Ok(false);
-    }
-    for one in [piece, piece.full()] {
-        if let Some(bytes) = published.get(&one.to_string()).await? {
-            place.put_soon(vec![(one.to_string(), bytes)]).await?;
-            return Ok(true);
-        }
-    }
-    Err(BackupError::Missing { piece, place: published.to_string() })
 }
 
 /// Every content that is not there yet; how many there are, and how many were not.
@@ -223,6 +204,6 @@ async fn copy_contents(database: &PgPool, place: &Storage) -> Result<(u64, u64),
 
 /// Where a content is.
 pub(crate) fn content_path(hash: &[u8]) -> String {
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(hash);
     format!("{CONTENT}/{}/{hex}", &hex[..2])
 }

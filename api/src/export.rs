@@ -345,15 +345,25 @@ async fn prove(
     Ok(())
 }
 
+impl Part {
+    /// What is in it: the file that the manifest names, or it was changed.
+    fn read(&self, folder: &Path) -> Result<Vec<u8>, ExportError> {
+        let path = folder.join(&self.file);
+        let bytes = fs::read(&path).map_err(|error| ExportError::File { path, error })?;
+        match hex::encode(Sha256::digest(&bytes)) == self.sha256 {
+            true => Ok(bytes),
+            false => {
+                let fault = "it is not the file that the manifest names: it was changed".to_owned();
+                Err(ExportError::Form { file: self.file.clone(), fault })
+            }
+        }
+    }
+}
+
 /// The events of a file: their positions and records.
 fn events(folder: &Path, query: &Query, part: &Part) -> Result<Vec<(u64, Vec<u8>)>, ExportError> {
-    let path = folder.join(&part.file);
-    let bytes = fs::read(&path).map_err(|error| ExportError::File { path, error })?;
     let fault = |fault| ExportError::Form { file: part.file.clone(), fault };
-    if hex::encode(Sha256::digest(&bytes)) != part.sha256 {
-        return Err(fault("it is not the file that the manifest names: it was changed".to_owned()));
-    }
-    query.format.read(bytes).map_err(fault)
+    query.format.read(part.read(folder)?).map_err(fault)
 }
 
 /// Writes a file, whole or not at all; what the manifest says of it.

@@ -142,7 +142,7 @@ impl Witness {
             return Err(Refusal::Inconsistent);
         }
         let failed = |what: &dyn std::fmt::Display| Refusal::Failed(what.to_string());
-        let kept = agent::replace(&self.folder, &file(origin), checkpoint);
+        let kept = agent::replace(&self.folder.join(file(origin)), checkpoint);
         kept.map_err(|error| failed(&error))?;
         let text = note_text(checkpoint).ok_or(Refusal::Malformed("it is no note".to_owned()))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| failed(&error))?;

@@ -103,15 +103,6 @@ impl Import {
         Ok(())
     }
 
-    /// So many of the records that are here from a position on.
-    pub async fn records_from(
-        &self,
-        first: u64,
-        count: usize,
-    ) -> Result<Vec<Vec<u8>>, ImportError> {
-        Ok(self.stored(first, count).await?)
-    }
-
     /// Takes away what is here from a position on, which stands where others stood before. Refused
     /// when any of it was signed: then it is history as well.
     pub async fn take_away(&mut self, first: u64) -> Result<(), ImportError> {
@@ -122,15 +113,16 @@ impl Import {
         if from_bigint(signed) > last {
             return Err(ImportError::Signed { first, signed: from_bigint(signed) });
         }
-        let guard = async |tx: &mut PgConnection, how: &'static str| {
-            sqlx::query(how).execute(tx).await.map(drop)
-        };
-        guard(&mut tx, "alter table events disable trigger events_append_only").await?;
+        sqlx::query("alter table events disable trigger events_append_only")
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("delete from events where position >= $1")
             .bind(as_bigint(first))
             .execute(&mut *tx)
             .await?;
-        guard(&mut tx, "alter table events enable trigger events_append_only").await?;
+        sqlx::query("alter table events enable trigger events_append_only")
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("update head set position = $1")
             .bind(as_bigint(last))
             .execute(&mut *tx)
@@ -162,10 +154,11 @@ impl Import {
         Ok(last.map(|record| (record.command, record.stream.to_owned())))
     }
 
-    async fn stored(&self, first: u64, count: usize) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    /// So many of the records that are here from a position on.
+    pub async fn stored(&self, first: u64, count: usize) -> Result<Vec<Vec<u8>>, ImportError> {
         let statement = "select record from events where position >= $1 order by position limit $2";
         let found = sqlx::query_scalar(statement).bind(as_bigint(first));
-        found.bind(as_bigint(count as u64)).fetch_all(&self.pool).await
+        Ok(found.bind(as_bigint(count as u64)).fetch_all(&self.pool).await?)
     }
 
     async fn add(&mut self, records: &[&[u8]]) -> Result<(), ImportError> {

@@ -15,6 +15,8 @@ use crate::store::{EventStore, Head};
 
 /// The most events one page brings.
 pub const PAGE_EVENTS_MAX: usize = 10_000;
+/// How many events are held at once while each is shown.
+const EACH_EVENTS: usize = 1_000;
 /// How many positions one filtered read looks through at most before it answers how far it came.
 pub const SCAN_EVENTS_MAX: u64 = 20_000;
 /// How many positions are fetched at once while filtering.
@@ -147,6 +149,24 @@ impl EventStore {
             page.take_matching(found, filter, limit, to);
         }
         Ok(page)
+    }
+
+    /// Shows every matching event up to where the log is now, in its order, a page at a time.
+    pub async fn each(
+        &self,
+        filter: &Filter,
+        mut see: impl FnMut(StoredEvent) + Send,
+    ) -> Result<(), StoreError> {
+        let (mut after, head) = (0, self.head().await?.position);
+        while after < head {
+            let page = self.read_all(after, filter, EACH_EVENTS).await?;
+            page.events.into_iter().filter(|event| event.position <= head).for_each(&mut see);
+            if page.scanned_to == after {
+                break;
+            }
+            after = page.scanned_to;
+        }
+        Ok(())
     }
 
     /// What this process has appended itself, if nothing else is between.

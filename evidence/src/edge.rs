@@ -150,13 +150,7 @@ impl Edge {
 
     /// What commits to all of it.
     pub fn root(&self) -> Hash {
-        let mut tree = Tree::default();
-        // A hash of a level stands for 256 of the one below it: 8 heights more.
-        let heights: Vec<u32> = (0..).step_by(8).take(self.levels.len()).collect();
-        for (height, hashes) in heights.into_iter().zip(&self.levels).rev() {
-            hashes.iter().for_each(|hash| tree.push_subtree(height, *hash));
-        }
-        tree.root()
+        Tree::of_levels(0, self.levels.iter().map(Vec::as_slice)).root()
     }
 }
 

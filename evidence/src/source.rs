@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, StatusCode, Url};
 
-use crate::{Storage, StorageError, WIDTH, bundle::ENTRY_BYTES_MAX};
+use crate::{Filled, Piece, Storage, StorageError, WIDTH, bundle::ENTRY_BYTES_MAX};
 
 /// The largest thing that a log serves, in bytes: a bundle of the longest entries.
 pub(crate) const PIECE_BYTES_MAX: usize = WIDTH as usize * (2 + ENTRY_BYTES_MAX);
@@ -63,6 +63,17 @@ impl Source {
             return Ok(Source::Storage(Storage::open(text)?));
         }
         Err(SourceError::Unknown(text.to_owned()))
+    }
+
+    /// A piece with what it holds, or the full one that has taken the place of a partial one; none
+    /// when neither is there.
+    pub async fn piece(&self, piece: Piece) -> Result<Option<Filled>, SourceError> {
+        for one in piece.or_full() {
+            if let Some(bytes) = self.get(&one.to_string()).await? {
+                return Ok(Some((one, bytes)));
+            }
+        }
+        Ok(None)
     }
 
     /// What is at a path; none when nothing is.

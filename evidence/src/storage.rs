@@ -19,7 +19,7 @@ use object_store::{
 };
 use reqwest::Url;
 
-use crate::source::PIECE_BYTES_MAX;
+use crate::{Filled, Piece, source::PIECE_BYTES_MAX};
 
 /// Things that are put into a bucket at the same time.
 const PARALLEL: usize = 16;
@@ -117,8 +117,18 @@ impl Storage {
         self.folder.is_some()
     }
 
+    /// The same as [`crate::Source::piece`], in this thread; nothing when it is no folder.
+    pub(crate) fn piece_now(&self, piece: Piece) -> Result<Option<Filled>, StorageError> {
+        for one in piece.or_full() {
+            if let Some(bytes) = self.get_now(&one.to_string())? {
+                return Ok(Some((one, bytes)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The same as [`Storage::get`], in this thread; nothing when it is no folder.
-    pub(crate) fn get_now(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
+    fn get_now(&self, path: &str) -> Result<Option<Bytes>, StorageError> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let name = || self.name.to_string();
         let unread = |error| StorageError::Unread { name: name(), path: path.to_owned(), error };

@@ -48,6 +48,11 @@ impl Piece {
         Piece { width: WIDTH, ..self }
     }
 
+    /// Where what it holds may be: there, or in the full one that has taken its place.
+    pub(crate) fn or_full(self) -> [Piece; 2] {
+        [self, self.full()]
+    }
+
     /// Whether a log of so many entries has it.
     pub fn is_within(&self, entries: u64) -> bool {
         let end = self.index.checked_mul(WIDTH).and_then(|first| first.checked_add(self.width));

@@ -5,6 +5,11 @@
 
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash};
 
+use crate::WIDTH;
+
+/// The height of the subtree that a full tile is.
+pub(crate) const TILE_HEIGHT: u32 = WIDTH.ilog2();
+
 /// A tree of some entries. It takes as many hashes as its size has bits.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
@@ -18,6 +23,20 @@ impl Tree {
     pub fn of(leaves: &[Hash]) -> Tree {
         let mut tree = Tree::default();
         leaves.iter().for_each(|leaf| tree.push(*leaf));
+        tree
+    }
+
+    /// One whose hashes are given by levels, from the one of this height on: a hash of each stands
+    /// for a tile of the one before.
+    pub(crate) fn of_levels<'h>(
+        height: u32,
+        levels: impl DoubleEndedIterator<Item = &'h [Hash]> + ExactSizeIterator,
+    ) -> Tree {
+        let mut tree = Tree::default();
+        for (nth, hashes) in levels.enumerate().rev() {
+            let height = height + TILE_HEIGHT * u32::try_from(nth).unwrap_or(u32::MAX);
+            hashes.iter().for_each(|hash| tree.push_subtree(height, *hash));
+        }
         tree
     }
 

@@ -4,25 +4,22 @@
 //! Does not know what entries mean: a [`Judge`] does. Nothing is believed of a log but what its
 //! signatures and hashes prove; what is found first in the order of the log is named.
 
-use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tlog_tiles::{HASH_SIZE, Hash, record_hash};
 
 use crate::{
-    Checkpoint, Kind, Piece, Source, SourceError, Tree, WIDTH,
+    Checkpoint, Filled, Kind, Piece, Source, SourceError, Tree, WIDTH,
     bundle::{self, BundleFault},
     pieces, proof,
     tiles::as_usize,
+    tree::TILE_HEIGHT,
 };
 
 /// Pieces that are asked for at the same time of whoever is far away.
 const PARALLEL: usize = 16;
 /// Pieces that are read from a folder and hashed at the same time, beyond those that have a core.
 const AHEAD: usize = 2;
-
-/// A hash of a level stands for 256 of the one below it: so many heights more.
-const TILE_HEIGHT: u32 = WIDTH.ilog2();
 
 /// A log that is what its checkpoint says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -271,14 +268,9 @@ async fn leaves<J: Judge>(source: Source, piece: Piece) -> Result<Leaves<J::Read
         // In one thread: what is read there is in its caches, and few threads need few pages.
         let storage = storage.clone();
         tokio::task::spawn_blocking(move || {
-            let read = |piece: Piece| {
-                let found = [piece, piece.full()].map(|one| (one.width, one.to_string()));
-                for (width, path) in found {
-                    if let Some(bytes) = storage.get_now(&path).map_err(SourceError::from)? {
-                        return Ok(Read { bytes, width });
-                    }
-                }
-                Err(Failure::from(Found::Missing { piece }))
+            let read = |piece: Piece| match storage.piece_now(piece).map_err(SourceError::from)? {
+                Some(found) => Ok(found),
+                None => Err(Failure::from(Found::Missing { piece })),
             };
             let (entries, said) = (read(piece)?, hashes(&read(tile)?, tile)?);
             Ok(compare::<J>(&entries, &said, piece, tile)?)
@@ -292,12 +284,12 @@ async fn leaves<J: Judge>(source: Source, piece: Piece) -> Result<Leaves<J::Read
 }
 
 fn compare<J: Judge>(
-    read: &Read,
+    (of, held): &Filled,
     said: &[Hash],
     piece: Piece,
     tile: Piece,
 ) -> Result<Leaves<J::Read>, Found> {
-    let entries = bundle::read(&read.bytes, read.width);
+    let entries = bundle::read(held, of.width);
     let entries = entries.map_err(|fault| Found::Bundle { piece, fault })?;
     let (mut hashes, mut bytes) = (Vec::with_capacity(said.len()), 0);
     for (nth, (entry, said)) in entries.iter().zip(said).enumerate() {
@@ -311,19 +303,10 @@ fn compare<J: Judge>(
     Ok(Leaves { hashes, bytes, read: J::read(&entries) })
 }
 
-/// What was read of a piece: it may be the full one in place of a partial one.
-struct Read {
-    bytes: Bytes,
-    width: u64,
-}
-
-async fn get(source: &Source, piece: Piece) -> Result<Read, Failure> {
-    for one in [piece, piece.full()] {
-        if let Some(bytes) = source.get(&one.to_string()).await? {
-            return Ok(Read { bytes, width: one.width });
-        }
-    }
-    Err(Found::Missing { piece }.into())
+/// What a piece holds: it may be the full one in place of a partial one.
+async fn get(source: &Source, piece: Piece) -> Result<Filled, Failure> {
+    let found = source.piece(piece).await?;
+    found.ok_or_else(|| Found::Missing { piece }.into())
 }
 
 /// As many hashes as the tile has by its name.
@@ -331,8 +314,8 @@ pub(crate) async fn hashes_of(source: &Source, tile: Piece) -> Result<Vec<Hash>,
     Ok(hashes(&get(source, tile).await?, tile)?)
 }
 
-fn hashes(Read { bytes, width }: &Read, tile: Piece) -> Result<Vec<Hash>, Found> {
-    let (count, all) = (as_usize(tile.width), as_usize(*width) * HASH_SIZE);
+fn hashes((of, bytes): &Filled, tile: Piece) -> Result<Vec<Hash>, Found> {
+    let (count, all) = (as_usize(tile.width), as_usize(of.width) * HASH_SIZE);
     if bytes.len() != all {
         return Err(Found::Tile { piece: tile, found: bytes.len(), expected: all });
     }
@@ -377,13 +360,7 @@ mod texts {
 
 impl Standing {
     fn tree(&self) -> Tree {
-        let mut tree = Tree::default();
-        let step = usize::try_from(TILE_HEIGHT).unwrap_or(1);
-        let heights: Vec<u32> = (TILE_HEIGHT..).step_by(step).take(self.levels.len()).collect();
-        for (height, level) in heights.into_iter().zip(&self.levels).rev() {
-            level.hashes.iter().for_each(|hash| tree.push_subtree(height, *hash));
-        }
-        tree
+        Tree::of_levels(TILE_HEIGHT, self.levels.iter().map(|level| level.hashes.as_slice()))
     }
 }
 

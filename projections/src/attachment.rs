@@ -12,12 +12,9 @@ use domain::{
     ledger::{Entry, Execution, Ledger},
     values::Hash,
 };
-use event_store::{EventStore, Filter, StoreError};
+use event_store::{EventStore, Filter, StoreError, StoredEvent};
 
 use crate::event::{Event, Fact};
-
-/// Events that are looked through at once.
-const PAGE_EVENTS: usize = 1_000;
 
 /// What an event names.
 #[derive(Debug)]
@@ -92,7 +89,7 @@ fn named(fact: &Fact) -> Option<(Kind, Hash)> {
 /// bytes the attachments have.
 pub async fn decode(
     store: &EventStore,
-    stored: Vec<event_store::StoredEvent>,
+    stored: Vec<StoredEvent>,
 ) -> Result<(Vec<Event>, usize), StoreError> {
     let decoded = tokio::task::spawn_blocking(move || {
         stored.iter().map(Event::decode).collect::<Vec<Event>>()
@@ -119,19 +116,14 @@ pub async fn decode(
 /// Every event of a log that names an attachment, by its position, and the attachment's hash.
 pub async fn named_in(store: &EventStore) -> Result<Vec<(u64, Hash)>, StoreError> {
     let filter = Filter { categories: vec![Chain::CATEGORY.to_owned()], ..Filter::default() };
-    let (mut after, mut found) = (0, Vec::new());
-    loop {
-        let page = store.read_all(after, &filter, PAGE_EVENTS).await?;
-        for event in page.events.iter().map(Event::decode) {
-            if let Some((_, hash)) = event.fact.as_ref().ok().and_then(named) {
-                found.push((event.position, hash));
-            }
-        }
-        if page.scanned_to == after {
-            return Ok(found);
-        }
-        after = page.scanned_to;
-    }
+    let mut found = Vec::new();
+    let see = |event: StoredEvent| {
+        let fact = Event::decode(&event).fact;
+        let hash = fact.as_ref().ok().and_then(named).map(|(_, hash)| hash);
+        found.extend(hash.map(|hash| (event.position, hash)));
+    };
+    store.each(&filter, see).await?;
+    Ok(found)
 }
 
 fn attach(event: &mut Event, contents: &BTreeMap<[u8; 32], bytes::Bytes>) {

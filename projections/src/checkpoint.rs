@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use domain::values::Moment;
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -78,14 +78,7 @@ pub(crate) async fn open(
     )
     .execute(pool)
     .await?;
-    let row = sqlx::query!(
-        "select position, incarnation from projection_checkpoints where name = $1 and version = $2",
-        id.name,
-        id.version,
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok((columns::unsigned(row.position), row.incarnation))
+    found(pool, id).await?.ok_or(sqlx::Error::RowNotFound)
 }
 
 /// Locks the checkpoint until the transaction ends; none when there is none.
@@ -261,30 +254,22 @@ pub(crate) async fn all(pool: &PgPool) -> Result<Vec<Progress>, sqlx::Error> {
 
 /// Where one projection stands; none before it has begun.
 pub(crate) async fn position(pool: &PgPool, id: Id) -> Result<Option<u64>, sqlx::Error> {
-    let position = sqlx::query_scalar!(
-        "select position from projection_checkpoints where name = $1 and version = $2",
+    Ok(found(pool, id).await?.map(|(position, _)| position))
+}
+
+/// The same, and of which log.
+pub(crate) async fn found(
+    database: impl PgExecutor<'_>,
+    id: Id,
+) -> Result<Option<(u64, Uuid)>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select position, incarnation from projection_checkpoints where name = $1 and version = $2",
         id.name,
         id.version,
     )
-    .fetch_optional(pool)
+    .fetch_optional(database)
     .await?;
-    Ok(position.map(columns::unsigned))
-}
-
-/// Where one projection stands in what a transaction sees, and of which log; none before it has
-/// begun.
-pub(crate) async fn found(
-    tx: &mut PgConnection,
-    id: Id,
-) -> Result<Option<(u64, Uuid)>, sqlx::Error> {
-    let found: Option<(i64, Uuid)> = sqlx::query_as(
-        "select position, incarnation from projection_checkpoints where name = $1 and version = $2",
-    )
-    .bind(id.name)
-    .bind(id.version)
-    .fetch_optional(tx)
-    .await?;
-    Ok(found.map(|(position, incarnation)| (columns::unsigned(position), incarnation)))
+    Ok(row.map(|row| (columns::unsigned(row.position), row.incarnation)))
 }
 
 /// Where some projections stand, each as name, version and position.

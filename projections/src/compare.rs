@@ -20,7 +20,6 @@ use crate::{
     columns,
     projection::Projection,
     runner::{Projections, ProjectionsOptions},
-    status::ProjectionState,
 };
 
 /// Characters of a value that are told.
@@ -147,9 +146,7 @@ pub async fn fold_to(
     let names: Vec<&str> = folding.names().collect();
     let mut stalled = None;
     while stalled.is_none() && folding.wait_for(&names, until, LOOK_MS).await.is_err() {
-        stalled = folding.status().await.into_iter().find(|status| {
-            matches!(status.state, ProjectionState::Stalled | ProjectionState::Stopped)
-        });
+        stalled = folding.status().await.into_iter().find(|status| status.state.is_stalled());
     }
     folding.stop().await;
     match stalled {
@@ -170,12 +167,11 @@ pub async fn compare(
     anew: &PgPool,
 ) -> Result<Comparison, CompareError> {
     let id = Id { name: projection.name(), version: projection.version() };
-    let log = store.head().await?.incarnation;
     let mut ours = begin_as(in_use, SNAPSHOT).await?;
-    let Some((position, built_from)) = checkpoint::found(&mut ours, id).await? else {
+    let Some((position, built_from)) = checkpoint::found(&mut *ours, id).await? else {
         return Ok(Comparison::Not("it has not begun".to_owned()));
     };
-    if built_from != log {
+    if built_from != store.incarnation() {
         return Ok(Comparison::Not("it was built from another log".to_owned()));
     }
     let there = checkpoint::position(anew, id).await?.unwrap_or(0);
@@ -189,11 +185,11 @@ pub async fn compare(
     for table in tables(&mut theirs, id).await? {
         let found = table.digest(&mut ours).await?;
         if found != table.digest(&mut theirs).await?
-            && let Some(mut first) = table.first(&mut ours, &mut theirs).await?
+            && let Some((key, fault, columns)) = table.first(&mut ours, &mut theirs).await?
         {
-            first.read_model = id.name.to_owned();
-            first.position = position;
-            return Ok(Comparison::Differs(first));
+            let (read_model, table) = (id.name.to_owned(), table.name);
+            let differs = RowDifference { read_model, table, key, fault, position, columns };
+            return Ok(Comparison::Differs(differs));
         }
         contents.rows += found.rows;
         for (all, one) in sum.iter_mut().zip(found.sum) {
@@ -204,12 +200,13 @@ pub async fn compare(
     Ok(Comparison::Equal(contents))
 }
 
-/// A table of a read model.
+/// A table of a read model, as statements write it.
 struct Table {
-    schema: String,
     name: String,
-    /// The columns of its primary key.
-    key: Vec<String>,
+    /// With its schema.
+    quoted: String,
+    /// What names a row of it, called `t`: its primary key as a JSON object, or all of the row.
+    key: String,
 }
 
 /// What stands for all rows of a table, in whatever order: how many there are, and the sums of the
@@ -220,39 +217,37 @@ struct Digest {
     sum: [u64; 2],
 }
 
+/// A row that is not the same in both: its key, and in what.
+type Differing = (String, RowFault, Vec<ColumnDifference>);
+
 async fn tables(tx: &mut PgConnection, id: Id) -> Result<Vec<Table>, sqlx::Error> {
-    let schema = format!("{}_v{}", id.name, id.version);
-    let found: Vec<(String, Vec<String>)> = sqlx::query_as(
-        "select c.relname::text,
-                array(select a.attname::text
-                        from pg_index i
-                        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-                       where i.indrelid = c.oid and i.indisprimary order by a.attnum)
+    let found: Vec<(String, String, String)> = sqlx::query_as(
+        "select c.relname::text, format('%I.%I', n.nspname, c.relname),
+                coalesce('jsonb_build_object(' || (
+                    select string_agg(format('%L, t.%I', a.attname, a.attname), ', '
+                                      order by a.attnum)
+                      from pg_index i
+                      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                     where i.indrelid = c.oid and i.indisprimary) || ')', 'to_jsonb(t)')
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
           where n.nspname = $1 and c.relkind in ('r', 'p') order by 1",
     )
-    .bind(&schema)
+    .bind(format!("{}_v{}", id.name, id.version))
     .fetch_all(tx)
     .await?;
-    Ok(found.into_iter().map(|(name, key)| Table { schema: schema.clone(), name, key }).collect())
+    Ok(found.into_iter().map(|(name, quoted, key)| Table { name, quoted, key }).collect())
 }
 
 impl Table {
-    fn quoted(&self) -> String {
-        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
-    }
-
     async fn digest(&self, tx: &mut PgConnection) -> Result<Digest, sqlx::Error> {
         // A row is told from the same one of another table by the table's name before it.
         let statement = format!(
             "select count(*),
-                    mod(coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::bigint::numeric), 0),
-                        18446744073709551616)::text,
-                    mod(coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint::numeric), 0),
-                        18446744073709551616)::text
+                    coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::bigint::numeric), 0)::text,
+                    coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint::numeric), 0)::text
                from (select encode(sha256(convert_to($1 || t::text, 'UTF8')), 'hex') as h
                        from {} t) hashed",
-            self.quoted()
+            self.quoted
         );
         let (rows, first, second): (i64, String, String) =
             sqlx::query_as(AssertSqlSafe(statement)).bind(&self.name).fetch_one(tx).await?;
@@ -261,16 +256,11 @@ impl Table {
 
     /// The rows in the order of their keys, each as JSON.
     fn rows(&self) -> AssertSqlSafe<String> {
-        let pairs =
-            self.key.iter().map(|one| format!("'{}', t.{}", one.replace('\'', "''"), quoted(one)));
-        let key = match self.key.is_empty() {
-            true => "to_jsonb(t)".to_owned(),
-            false => format!("jsonb_build_object({})", pairs.collect::<Vec<_>>().join(", ")),
-        };
+        let Table { quoted, key, .. } = self;
         AssertSqlSafe(format!(
-            "select key, row from (select {key}::text as key, to_jsonb(t)::text as row from {} t) k
-              order by key collate \"C\", row collate \"C\"",
-            self.quoted()
+            "select key, row from (select {key}::text as key, to_jsonb(t)::text as row
+                                     from {quoted} t) k
+              order by key collate \"C\", row collate \"C\""
         ))
     }
 
@@ -279,32 +269,28 @@ impl Table {
         &self,
         ours: &mut PgConnection,
         theirs: &mut PgConnection,
-    ) -> Result<Option<RowDifference>, sqlx::Error> {
+    ) -> Result<Option<Differing>, sqlx::Error> {
         let mut ours = sqlx::query_as::<_, (String, String)>(self.rows()).fetch(ours);
         let mut theirs = sqlx::query_as::<_, (String, String)>(self.rows()).fetch(theirs);
-        let differs = |key: String, fault, columns| {
-            let (table, read_model) = (self.name.clone(), String::new());
-            Ok(Some(RowDifference { read_model, table, key, fault, position: 0, columns }))
-        };
         loop {
-            let (in_use, by_log) = (ours.try_next().await?, theirs.try_next().await?);
-            let (in_use, by_log) = match (in_use, by_log) {
-                (None, None) => return Ok(None),
-                (Some(one), None) => {
-                    return differs(one.0, RowFault::Unexpected, Vec::new());
-                }
-                (None, Some(one)) => return differs(one.0, RowFault::Missing, Vec::new()),
-                (Some(in_use), Some(by_log)) => (in_use, by_log),
+            let ((key, in_use), (other, by_log)) =
+                match (ours.try_next().await?, theirs.try_next().await?) {
+                    (None, None) => return Ok(None),
+                    (Some((key, _)), None) => {
+                        return Ok(Some((key, RowFault::Unexpected, Vec::new())));
+                    }
+                    (None, Some((key, _))) => {
+                        return Ok(Some((key, RowFault::Missing, Vec::new())));
+                    }
+                    (Some(in_use), Some(by_log)) => (in_use, by_log),
+                };
+            let found = match key.cmp(&other) {
+                Ordering::Less => (key, RowFault::Unexpected, Vec::new()),
+                Ordering::Greater => (other, RowFault::Missing, Vec::new()),
+                Ordering::Equal if in_use == by_log => continue,
+                Ordering::Equal => (key, RowFault::Changed, differing(&in_use, &by_log)),
             };
-            match in_use.0.cmp(&by_log.0) {
-                Ordering::Less => return differs(in_use.0, RowFault::Unexpected, Vec::new()),
-                Ordering::Greater => return differs(by_log.0, RowFault::Missing, Vec::new()),
-                Ordering::Equal if in_use.1 == by_log.1 => {}
-                Ordering::Equal => {
-                    let columns = differing(&in_use.1, &by_log.1);
-                    return differs(in_use.0, RowFault::Changed, columns);
-                }
-            }
+            return Ok(Some(found));
         }
     }
 }
@@ -325,11 +311,7 @@ fn differing(in_use: &str, by_log: &str) -> Vec<ColumnDifference> {
     different.collect()
 }
 
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A number between -2^64 and 2^64 as one from 0 on, modulo 2^64.
+/// A sum, modulo 2^64.
 fn modulo(text: &str) -> Result<u64, sqlx::Error> {
     let number: i128 = text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     let modulus = i128::from(u64::MAX) + 1;

@@ -51,6 +51,13 @@ pub enum ProjectionState {
     Elsewhere,
 }
 
+impl ProjectionState {
+    /// Whether something is wrong with it.
+    pub fn is_stalled(self) -> bool {
+        matches!(self, ProjectionState::Stalled | ProjectionState::Stopped)
+    }
+}
+
 /// How a projection is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProjectionStatus {

@@ -6,6 +6,7 @@ pub mod app;
 pub mod bucket;
 pub mod campaign;
 pub mod database;
+pub mod files;
 pub mod fixtures;
 pub mod headers;
 pub mod http;

@@ -25,9 +25,7 @@ impl Records {
     pub fn commands(&self) -> u64 {
         self.history.commands()
     }
-}
 
-impl Records {
     /// What they are, written down and read again.
     pub fn history(&self) -> &History {
         &self.history

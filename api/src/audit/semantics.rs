@@ -202,15 +202,14 @@ impl Judge for Semantics {
 
     fn read(entries: &[&[u8]]) -> Self::Read {
         let mut read: Vec<Read> = entries.iter().map(|entry| meaning(entry)).collect();
-        let accepted = |read: &Read| match read {
+        let accepted = |(nth, read): (usize, &Read)| match read {
             Ok((_, Some(Fact::Account(_, transaction::Event::TransactionAccepted(accepted))))) => {
-                Some(accepted.transaction.clone())
+                Some((nth, accepted.transaction.clone()))
             }
             Ok(_) | Err(_) => None,
         };
-        let of: Vec<usize> =
-            (0..read.len()).filter(|nth| accepted(&read[*nth]).is_some()).collect();
-        let transactions: Vec<Transaction> = read.iter().filter_map(accepted).collect();
+        let (of, transactions): (Vec<usize>, Vec<Transaction>) =
+            read.iter().enumerate().filter_map(accepted).unzip();
         for (nth, is_signed) in of.into_iter().zip(verify_all(&transactions)) {
             if !is_signed {
                 read[nth] = Err("the transaction is not signed by its sender".to_owned());

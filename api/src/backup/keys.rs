@@ -7,13 +7,12 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead as _, BufReader, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
 };
 
 use domain::{aggregate::Aggregate as _, identity::principal::Principal};
-use event_store::{EventStore, Filter, StoreError, StoreOptions};
+use event_store::{EventStore, Filter, StoreError, StoreOptions, StoredEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -31,8 +30,6 @@ const TABLES: [&str; 6] = [
 const ERASED: [&str; 2] = ["personal-data-erased.v1", "subject-key-destroyed.v1"];
 /// Of erased persons this alone is kept.
 const CERTIFICATES: &str = "erasure_certificates";
-/// Events that are read at once.
-const PAGE_EVENTS: usize = 1_000;
 
 /// Why keys are not kept, or not put back.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +45,7 @@ pub enum KeysError {
     Database(#[from] sqlx::Error),
 }
 
-/// How many rows were kept, or put back.
+/// How many rows were put back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
     /// Rows of keys.
@@ -66,8 +63,8 @@ struct Line<'l> {
     row: &'l RawValue,
 }
 
-/// Writes all keys into a file that only its owner can read, in place of what it was.
-pub async fn write_keys(database: &PgPool, path: &Path) -> Result<Kept, KeysError> {
+/// Writes all keys into a file that only its owner can read, in place of what it was; how many.
+pub async fn write_keys(database: &PgPool, path: &Path) -> Result<u64, KeysError> {
     let failed = |error| KeysError::File { path: path.to_owned(), error };
     let mut text = Vec::new();
     let mut keys = 0;
@@ -88,20 +85,8 @@ pub async fn write_keys(database: &PgPool, path: &Path) -> Result<Kept, KeysErro
         }
     }
     tx.commit().await?;
-    let beside = path.with_extension("new");
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| {
-            file.write_all(&text)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&beside, path));
-    written.map_err(failed)?;
-    Ok(Kept { keys, erased: 0 })
+    agent::replace(path, &text).map_err(failed)?;
+    Ok(keys)
 }
 
 /// Puts the keys of a file back, but for those that are there, and those of whoever the log says is
@@ -152,15 +137,11 @@ async fn erased(url: &str) -> Result<BTreeSet<String>, KeysError> {
         event_types: ERASED.map(str::to_owned).to_vec(),
         ..Filter::default()
     };
-    let (mut after, mut erased) = (0, BTreeSet::new());
-    loop {
-        let page = store.read_all(after, &filter, PAGE_EVENTS).await?;
-        erased.extend(page.events.iter().map(|event| event.stream.id().to_owned()));
-        if page.scanned_to == after {
-            break;
-        }
-        after = page.scanned_to;
-    }
+    let mut erased = BTreeSet::new();
+    let see = |event: StoredEvent| {
+        erased.insert(event.stream.id().to_owned());
+    };
+    store.each(&filter, see).await?;
     store.close().await;
     Ok(erased)
 }

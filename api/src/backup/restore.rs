@@ -9,15 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bytes::Bytes;
 use event_store::{
     EventStore, StoreError, StoreOptions,
     blob::{BLOB_BYTES_MAX, BlobError},
     import::{IMPORT_EVENTS_MAX, Import, ImportError},
 };
 use evidence::{
-    CHECKPOINT, Checkpoint, Failure, Found, Keys, Kind, Piece, Source, SourceError, Storage,
-    StorageError, bundle, pieces,
+    CHECKPOINT, Checkpoint, Failure, Filled, Found, Keys, Kind, Piece, Source, SourceError,
+    Storage, StorageError, bundle, pieces,
 };
 use projections::{Projections, ProjectionsOptions, RepairError, attachment};
 use serde::Serialize;
@@ -133,8 +132,8 @@ pub async fn restore(
     let contents = put_contents(url, place).await?;
     for piece in pieces(Kind::Entries, size) {
         let first = piece.index * evidence::WIDTH + 1;
-        let bytes = entries(&source, piece).await?;
-        import.put(first, &read(&bytes, piece)?).await?;
+        let found = there(&source, piece).await?;
+        import.put(first, &records(&found, piece)?).await?;
         progress(size + first + piece.width, size * 2);
     }
     if let Some(manifest) = read_manifest(place).await? {
@@ -153,19 +152,15 @@ pub async fn restore(
     })
 }
 
-/// A bundle of entries, and how many it has: it may be the full one in place of a partial one.
-async fn entries(source: &Source, piece: Piece) -> Result<(Bytes, u64), RestoreError> {
-    for one in [piece, piece.full()] {
-        if let Some(bytes) = source.get(&one.to_string()).await? {
-            return Ok((bytes, one.width));
-        }
-    }
-    Err(Failure::from(Found::Missing { piece }).into())
+/// A piece of the bundle, which was there a moment ago.
+async fn there(source: &Source, piece: Piece) -> Result<Filled, RestoreError> {
+    let found = source.piece(piece).await?;
+    found.ok_or_else(|| Failure::from(Found::Missing { piece }).into())
 }
 
 /// The records of a piece, which were read like this a moment ago.
-fn read((bytes, width): &(Bytes, u64), piece: Piece) -> Result<Vec<&[u8]>, RestoreError> {
-    let records = bundle::read(bytes, *width);
+fn records((of, bytes): &Filled, piece: Piece) -> Result<Vec<&[u8]>, RestoreError> {
+    let records = bundle::read(bytes, of.width);
     let mut records = records.map_err(|fault| Failure::from(Found::Bundle { piece, fault }))?;
     records.truncate(usize::try_from(piece.width).unwrap_or(records.len()));
     Ok(records)
@@ -175,9 +170,9 @@ fn read((bytes, width): &(Bytes, u64), piece: Piece) -> Result<Vec<&[u8]>, Resto
 async fn differs(import: &Import, source: &Source, size: u64) -> Result<Option<u64>, RestoreError> {
     for piece in pieces(Kind::Entries, size) {
         let first = piece.index * evidence::WIDTH + 1;
-        let bytes = entries(source, piece).await?;
-        let there = read(&bytes, piece)?;
-        let here = import.records_from(first, there.len()).await?;
+        let found = there(source, piece).await?;
+        let there = records(&found, piece)?;
+        let here = import.stored(first, there.len()).await?;
         let both = here.iter().zip(&there);
         let same = both.take_while(|(here, there)| here == *there).count();
         if same < here.len() {
@@ -196,7 +191,7 @@ async fn keep(import: &Import, first: u64, file: &Path) -> Result<(), RestoreErr
     let mut to = OpenOptions::new().write(true).create_new(true).open(file).map_err(failed)?;
     let mut next = first;
     loop {
-        let page = import.records_from(next, IMPORT_EVENTS_MAX).await?;
+        let page = import.stored(next, IMPORT_EVENTS_MAX).await?;
         if page.is_empty() {
             return to.sync_all().map_err(failed);
         }

@@ -119,18 +119,17 @@ async fn made(
         terminal.say(|_| bundle_sentence(&made, &place), &made)?;
     }
     if let Some(file) = &arguments.keys {
-        let kept = backup::write_keys(&pool, file).await.map_err(Failure::unreachable)?;
+        let keys = backup::write_keys(&pool, file).await.map_err(Failure::unreachable)?;
         terminal.say(
             |_| {
                 format!(
-                    "{} keys are in {}, sealed under the master key, which is not: keep it as \
+                    "{keys} keys are in {}, sealed under the master key, which is not: keep it as \
                      well. Keep both apart from the log, and no older file: whoever is erased \
                      from now on is in this one still",
-                    kept.keys,
                     file.display()
                 )
             },
-            &json!({ "keys": kept.keys, "file": file }),
+            &json!({ "keys": keys, "file": file }),
         )?;
     }
     pool.close().await;
@@ -191,7 +190,7 @@ async fn restored(
         let Kept { keys, erased } = kept;
         terminal.say(
             |_| format!("{keys} keys are back; {erased} of persons who are erased are not"),
-            &json!({ "keys": keys, "erased": erased }),
+            &kept,
         )?;
     }
     Ok(())

@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let receipt = Receipt::parse(&String::from_utf8_lossy(&text));
     let receipt = receipt.map_err(|fault| refused(fault.to_string()))?;
     let checkpoint = receipt.verify(&record, &keys).map_err(|fault| refused(fault.to_string()))?;
-    verify::is_cosigned(&checkpoint, arguments.cosigned).map_err(refused)?;
+    verify::is_cosigned(&checkpoint.cosigned_by, arguments.cosigned).map_err(refused)?;
     let (index, origin, size) = (receipt.index, checkpoint.origin, checkpoint.size);
     let object = json!({
         "verified": true,

@@ -94,11 +94,9 @@ fn verify_export(
     arguments: &Arguments,
     terminal: Terminal,
 ) -> Result<(), Failure> {
-    let found =
-        export::verify(folder, keys).and_then(|verified| match verified.cosigned_by.len() {
-            count if count >= arguments.cosigned => Ok(verified),
-            count => Err(too_few(count, arguments.cosigned)),
-        });
+    let found = export::verify(folder, keys).and_then(|verified| {
+        is_cosigned(&verified.cosigned_by, arguments.cosigned).map(|()| verified)
+    });
     match found {
         Ok(verified) => {
             let mut object = serde_json::to_value(&verified).map_err(Failure::refused)?;
@@ -164,7 +162,7 @@ async fn verified(
         Checkpoint::open(bytes, keys).map_err(|fault| Wrong::Found(format!("{name}: {fault}")))
     };
     let now = open("the checkpoint", checkpoint)?;
-    is_cosigned(&now, arguments.cosigned).map_err(Wrong::Found)?;
+    is_cosigned(&now.cosigned_by, arguments.cosigned).map_err(Wrong::Found)?;
     let mut older = Vec::with_capacity(arguments.older.len());
     for file in &arguments.older {
         let bytes = read(file).map_err(Wrong::Ends)?;
@@ -208,15 +206,11 @@ pub(super) fn keys(given: &[String]) -> Result<Keys, Failure> {
 }
 
 /// Whether as many have cosigned as must have.
-pub(super) fn is_cosigned(checkpoint: &Checkpoint, least: usize) -> Result<(), String> {
-    match checkpoint.cosigned_by.len() {
+pub(super) fn is_cosigned(cosigned_by: &[String], least: usize) -> Result<(), String> {
+    match cosigned_by.len() {
         count if count >= least => Ok(()),
-        count => Err(too_few(count, least)),
+        count => Err(format!("{count} of the given witnesses have cosigned it, and {least} must")),
     }
-}
-
-fn too_few(count: usize, least: usize) -> String {
-    format!("{count} of the given witnesses have cosigned it, and {least} must")
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {

@@ -7,9 +7,8 @@ use std::{fs, path::Path};
 
 use evidence::{CHECKPOINT, Checkpoint, Keys, Receipt, Tree, record_hash};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use super::{ExportError, Manifest, Part, Proved, events, read_manifest};
+use super::{ExportError, Manifest, Proved, events, read_manifest};
 
 /// An export that is what it says.
 #[derive(Clone, Debug, Serialize)]
@@ -101,7 +100,9 @@ fn by_receipts(folder: &Path, manifest: &Manifest, keys: &Keys) -> Result<u64, S
     let mut count = 0;
     for (part, receipts) in manifest.parts.iter().zip(&manifest.receipts) {
         let found = events(folder, &manifest.query, part).map_err(|error| error.to_string())?;
-        let text = text(folder, receipts)?;
+        let text = receipts.read(folder).map_err(|error| error.to_string())?;
+        let text =
+            String::from_utf8(text).map_err(|error| format!("{}: {error}", receipts.file))?;
         let mut lines = text.lines();
         for (position, record) in found {
             let wrong = |because: String| format!("{}: event {position}: {because}", part.file);
@@ -124,14 +125,4 @@ fn by_receipts(folder: &Path, manifest: &Manifest, keys: &Keys) -> Result<u64, S
         }
     }
     Ok(count)
-}
-
-/// A file of receipts.
-fn text(folder: &Path, part: &Part) -> Result<String, String> {
-    let said = |fault: String| format!("{}: {fault}", part.file);
-    let bytes = fs::read(folder.join(&part.file)).map_err(|error| said(error.to_string()))?;
-    if hex::encode(Sha256::digest(&bytes)) != part.sha256 {
-        return Err(said("it is not the file that the manifest names: it was changed".to_owned()));
-    }
-    String::from_utf8(bytes).map_err(|error| said(error.to_string()))
 }

@@ -56,33 +56,25 @@ pub async fn certificate(
         event_types: vec![DESTROYED.to_owned()],
         ..Filter::default()
     };
-    let mut after = 0;
-    let told = loop {
-        let mut page = app.store.read_all(after, &filter, PAGE_EVENTS).await?;
-        match page.events.pop() {
-            Some(told) => break told,
-            // It is destroyed, and told in a moment.
-            None if page.scanned_to == after => return Ok(None),
-            None => after = page.scanned_to,
-        }
-    };
+    let mut told = None;
+    app.store.each(&filter, |event| told = Some(event.position)).await?;
+    // It is destroyed, and told in a moment.
+    let Some(position) = told else { return Ok(None) };
     let receipt = match log::published(app) {
-        Ok(_) => log::receipt(app, told.position).await.ok(),
+        Ok(_) => log::receipt(app, position).await.ok(),
         Err(_) => None,
     };
     Ok(Some(ErasureCertificate {
         principal: principal.clone(),
         hash: Hash::of(certificate.as_bytes()),
         certificate,
-        position: told.position.to_string(),
+        position: position.to_string(),
         receipt,
     }))
 }
 
 /// What says that a key is destroyed.
 const DESTROYED: &str = "subject-key-destroyed.v1";
-/// Events that are looked through at once.
-const PAGE_EVENTS: usize = 1_000;
 
 /// Everything that is forgotten, but for the key itself.
 const FORGOTTEN: [&str; 4] = [

@@ -19,7 +19,10 @@ use projections::{
 
 use tracing::warn;
 
-use super::{Memory, request, signals};
+use super::{
+    Memory, request,
+    signals::{self, Measure},
+};
 use crate::{problem::Problem, rest::reply::read_problem, server::App};
 
 /// The greatest measure that can be counted: 2^53 - 1.
@@ -62,7 +65,7 @@ async fn judge(
     app: &App,
     memory: &mut Memory,
     (rule, id, definition): (&RuleId, &AlertId, &RuleDefinition),
-    (measure, now): (u64, Moment),
+    (Measure { value: measure, detail }, now): (Measure, Moment),
 ) -> Result<(), Problem> {
     // A measure that is greater than can be counted is as bad as the greatest.
     let sample = Count::new(measure.min(MEASURE_MAX)).map_err(Problem::internal)?;
@@ -84,10 +87,8 @@ async fn judge(
     };
     let threshold = definition.threshold.value();
     let what = words(definition.signal);
-    let summary = match signals::detail(app, definition.signal).await? {
-        Some(detail) => format!("{}: {detail}", definition.title),
-        None => format!("{}: {what} {measure}, where {threshold} is the limit", definition.title),
-    };
+    let found = detail.unwrap_or(format!("{what} {measure}, where {threshold} is the limit"));
+    let summary = format!("{}: {found}", definition.title);
     raise(app, id, (pending, definition.severity), source, &summary).await
 }
 

@@ -13,23 +13,32 @@ const WHOLE_BPS: u64 = 10_000;
 /// The fewest commands of which a part is measured: one of two is no rate.
 const COMMANDS_MIN: u64 = 20;
 
+/// What was measured.
+pub(super) struct Measure {
+    /// The number.
+    pub value: u64,
+    /// What is to be said of it in place of the number, if there is anything.
+    pub detail: Option<String>,
+}
+
 /// The measure of a signal; none when there is nothing to measure.
 pub(super) async fn measure(
     app: &App,
     memory: &mut Memory,
     signal: Signal,
-) -> Result<Option<u64>, Problem> {
-    match signal {
-        Signal::AuditDivergences => Ok(audit_divergences(app).await?.map(|(count, _)| count)),
-        Signal::ConnectedPowerBps => connected_power_bps(app).await,
-        Signal::DiskUsedBps => Ok(disk_used_bps(app)),
-        Signal::Equivocations => number(&app.vital, EQUIVOCATIONS).await,
-        Signal::FinalityLagMs => finality_lag_ms(app).await.map(Some),
-        Signal::ProjectionLagMs => Ok(Some(projection_lag_ms(app).await)),
-        Signal::RefusalRateBps => Ok(refusal_rate_bps(app, memory)),
-        Signal::ReplicationLagMs => number(&app.vital, REPLICATION_LAG).await,
-        Signal::StuckProcesses => stuck_processes(app).await.map(Some),
-    }
+) -> Result<Option<Measure>, Problem> {
+    let value = match signal {
+        Signal::AuditDivergences => return audit_divergences(app).await,
+        Signal::ConnectedPowerBps => connected_power_bps(app).await?,
+        Signal::DiskUsedBps => disk_used_bps(app),
+        Signal::Equivocations => number(&app.vital, EQUIVOCATIONS).await?,
+        Signal::FinalityLagMs => Some(finality_lag_ms(app).await?),
+        Signal::ProjectionLagMs => Some(projection_lag_ms(app).await),
+        Signal::RefusalRateBps => refusal_rate_bps(app, memory),
+        Signal::ReplicationLagMs => number(&app.vital, REPLICATION_LAG).await?,
+        Signal::StuckProcesses => Some(stuck_processes(app).await?),
+    };
+    Ok(value.map(|value| Measure { value, detail: None }))
 }
 
 /// Who said two things, is registered, and was not punished for it yet.
@@ -60,26 +69,17 @@ async fn number(pool: &PgPool, statement: &'static str) -> Result<Option<u64>, P
     Ok(found.map(|number| u64::try_from(number).unwrap_or(0)))
 }
 
-/// What is to be said of a measure beside its number, if there is anything.
-pub(super) async fn detail(app: &App, signal: Signal) -> Result<Option<String>, Problem> {
-    if signal != Signal::AuditDivergences {
-        return Ok(None);
-    }
-    Ok(audit_divergences(app).await?.and_then(|(_, first)| first))
-}
-
 /// How many differences there are between what was signed, what is kept and what is answered, and
 /// what the first one is; none where nothing is sealed and nothing is audited.
-async fn audit_divergences(app: &App) -> Result<Option<(u64, Option<String>)>, Problem> {
+async fn audit_divergences(app: &App) -> Result<Option<Measure>, Problem> {
     let refused = app.published.as_ref().map(|published| published.seal().refused);
     let audited = audit::first_difference(&app.vital).await?;
-    Ok(match (refused, audited) {
-        (None, None) => None,
-        (Some(Some(because)), audited) => {
-            Some((1 + audited.map_or(0, |(count, _)| count), Some(because)))
-        }
-        (_, audited) => audited.or(Some((0, None))),
-    })
+    if refused.is_none() && audited.is_none() {
+        return Ok(None);
+    }
+    let (refused, (count, first)) = (refused.flatten(), audited.unwrap_or_default());
+    let value = u64::from(refused.is_some()) + count;
+    Ok(Some(Measure { value, detail: refused.or(first) }))
 }
 
 /// None where no chain of our own has registered validators.

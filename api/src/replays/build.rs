@@ -8,7 +8,7 @@ use std::{
 };
 
 use event_store::EventStore;
-use projections::{ProjectionState, Projections, ProjectionsOptions};
+use projections::{Projections, ProjectionsOptions};
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -186,8 +186,7 @@ impl Builder {
         let position = statuses.iter().map(|status| status.position).min().unwrap_or(0);
         let behind = statuses.iter().filter(|status| status.position < held.until);
         let rate = behind.map(|status| status.events_per_second).min().unwrap_or(0);
-        let stalled = |state| matches!(state, ProjectionState::Stalled | ProjectionState::Stopped);
-        let error = statuses.iter().find(|status| stalled(status.state));
+        let error = statuses.iter().find(|status| status.state.is_stalled());
         let error = error.and_then(|status| {
             Some(format!("{}: {}", status.name, status.stalled_because.as_deref()?))
         });

@@ -130,5 +130,5 @@ fn keep((folder, file): (&Path, &str), keys: &[SignerKey]) -> Result<(), KeysErr
     let fault = |source| KeysError::File { path: folder.join(file), source };
     let text: String = keys.iter().map(|key| format!("{}\n", key.secret())).collect();
     fs::create_dir_all(folder).map_err(fault)?;
-    agent::replace(folder, file, text.as_bytes()).map_err(fault)
+    agent::replace(&folder.join(file), text.as_bytes()).map_err(fault)
 }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tests::{
     app::{MASTER_KEY, TestApp},
     database::TestDatabase,
+    files,
     http::Http,
     network,
     node0::{complaint, lines, program, run},
@@ -96,16 +97,6 @@ pub async fn published(http: &Http, least: u64) -> String {
     let size = |log: &Value| log["size"].as_str().and_then(|size| size.parse::<u64>().ok());
     let log = shown(http, "/api/v1/log", |log| size(log) >= Some(least)).await;
     log["checkpoint"].as_str().unwrap().to_owned()
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,7 +209,7 @@ async fn whoever_is_erased_is_not_put_back_and_is_nowhere_in_the_clear() {
     assert_eq!(login(&app, EMAIL, PASSWORD).await.status, 401);
     login(&app, "eve@north.example", PASSWORD).await.expect(200);
     for place in ["bundle", "published", "anew"] {
-        for file in files(&places.at(place)) {
+        for file in files::below(&places.at(place)) {
             let bytes = fs::read(&file).unwrap();
             for secret in [EMAIL, "eve@north.example", "Ada", PASSWORD, MASTER_KEY] {
                 let is_there = bytes.windows(secret.len()).any(|some| some == secret.as_bytes());

@@ -1,13 +1,11 @@
 //! Who was erased is nowhere: not in the database's files, not in what was published, exported or
 //! backed up, not in what the server has said; and what was proved before is proved still.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
 use serde_json::{Value, json};
 use tests::{
+    files,
     http::Http,
     node0::{Node0, complaint, run},
     own_cluster::OwnCluster,
@@ -18,17 +16,6 @@ use super::{key, published, text, until_size};
 const EMAIL: &str = "wilhelmina@north.example";
 const NAME: &str = "Wilhelmina Featherstonehaugh";
 const PASSWORD: &str = "an unlikely horse battery";
-
-/// Every file below a folder.
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.symlink_metadata().unwrap().is_dir() {
-            true => files(&path, found),
-            false => found.push(path),
-        }
-    }
-}
 
 async fn ask(server: &Node0, path: &str, body: Value) -> Value {
     let url = format!("{}{path}", server.address());
@@ -94,8 +81,7 @@ async fn who_was_erased_is_in_no_file_and_every_receipt_from_before_is_good() {
     let said = server.log();
     server.stop();
 
-    let mut all = Vec::new();
-    files(own.folder(), &mut all);
+    let all = files::below(own.folder());
     assert!(all.iter().any(|file| file.starts_with(at("pg/pg_wal"))), "the log of the database");
     assert!(all.len() > 900, "only {} files", all.len());
     for secret in [EMAIL, NAME, PASSWORD] {

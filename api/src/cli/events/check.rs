@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use event_store::{EventStore, Filter};
+use event_store::{EventStore, Filter, StoredEvent};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Failure, PAGE_EVENTS, Terminal};
+use super::{Failure, Terminal};
 use crate::audit;
 
 /// Events of one type.
@@ -27,25 +27,18 @@ pub async fn check(store: &EventStore, terminal: Terminal) -> Result<(), Failure
     let head = store.head().await?.position;
     let bar = terminal.bar(head, "events");
     let mut types: BTreeMap<String, Type> = BTreeMap::new();
-    let mut after = 0;
-    while after < head {
-        let page = store.read_all(after, &Filter::all(), PAGE_EVENTS).await?;
-        for event in &page.events {
-            let name = event.parse().map(|record| record.event_type.to_owned());
-            let of = types.entry(name.unwrap_or_else(|_| "?".to_owned())).or_default();
-            of.events += 1;
-            if let Err(because) = audit::reads(&event.record) {
-                of.unreadable += 1;
-                of.first_unreadable.get_or_insert(event.position);
-                of.because.get_or_insert(because);
-            }
+    let see = |event: StoredEvent| {
+        let name = event.parse().map(|record| record.event_type.to_owned());
+        let of = types.entry(name.unwrap_or_else(|_| "?".to_owned())).or_default();
+        of.events += 1;
+        if let Err(because) = audit::reads(&event.record) {
+            of.unreadable += 1;
+            of.first_unreadable.get_or_insert(event.position);
+            of.because.get_or_insert(because);
         }
-        if page.scanned_to == after {
-            break;
-        }
-        after = page.scanned_to;
-        bar.set_position(after);
-    }
+        bar.set_position(event.position);
+    };
+    store.each(&Filter::all(), see).await?;
     bar.finish_and_clear();
     for (name, of) in &types {
         let said = |paint: super::Paint| match (&of.because, of.first_unreadable) {

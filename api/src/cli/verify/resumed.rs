@@ -5,7 +5,6 @@
 //! out of it all the same, or nothing is verified.
 
 use std::{
-    cell::RefCell,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
@@ -68,23 +67,21 @@ impl<'f> Resumed<'f> {
         progress: impl Fn(u64),
     ) -> Result<(Report, Records), Wrong> {
         let from = self.standing.clone();
-        let kept = RefCell::new((from.entries, None));
+        let (mut at, mut failed) = (from.entries, None);
         let stands = |standing: &Standing, records: &Records| {
             progress(standing.entries);
-            let (at, failed) = &mut *kept.borrow_mut();
             let (Some(file), None) = (self.file, &failed) else { return };
             // The last one is kept as well: a full bundle, or what comes before one that is not.
             let is_last = now.size - standing.entries < evidence::WIDTH;
-            if standing.entries - *at >= KEPT_ENTRIES || is_last {
-                *at = standing.entries;
-                *failed = keep(file, &self.origin, standing, records).err();
+            if standing.entries - at >= KEPT_ENTRIES || is_last {
+                at = standing.entries;
+                failed = keep(file, &self.origin, standing, records).err();
             }
         };
         let judge = (&mut self.records, from);
         let report = evidence::verify_on(source, now, older, judge, stands).await?;
-        if let (_, Some(error)) = kept.into_inner() {
-            let file = self.file.map(Path::display).map(|file| file.to_string());
-            let file = file.unwrap_or_default();
+        if let (Some(file), Some(error)) = (self.file, failed) {
+            let file = file.display();
             return Err(Wrong::Ends(Failure::unreachable(format!("{file}: {error}"))));
         }
         Ok((report, self.records))
