@@ -27,6 +27,10 @@ seal: ## kill whoever seals the log, ROUNDS times (default 200), and verify all 
 	@NODE0_SEAL_ROUNDS=$(or $(ROUNDS),200) scripts/test --profile campaign \
 		a_sealer_that_is_killed_at_any_moment
 
+archive: ## kill whoever archives, KILLS times (default 200), and compare what the log says
+	@scripts/prepare with-tests
+	@NODE0_ARCHIVE_KILLS=$(or $(KILLS),200) scripts/test --profile campaign whoever_archives_is_killed
+
 attack: ## lie, delay, repeat, forge and crash on thousands of schedules (SCHEDULES, default 5000)
 	@scripts/prepare with-tests
 	@NODE0_SCHEDULES=$(or $(SCHEDULES),5000) scripts/test --profile campaign \

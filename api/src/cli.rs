@@ -3,6 +3,7 @@
 //! Does not know how anything is done: each verb calls the room that does it.
 
 mod admin;
+mod archive;
 mod backup;
 mod configuration;
 mod contract;
@@ -98,6 +99,8 @@ enum Verb {
     Backup(backup::Backup),
     /// Put a log back, out of a backup or of what was published, and keys out of their file
     Restore(backup::Restore),
+    /// Move old events out of the database, to where the log is published
+    Archive(archive::Arguments),
     /// Witness other people's logs: cosign the checkpoints of those that have only grown
     Witness(witness::Arguments),
     /// Look at the read models, or build them anew
@@ -248,6 +251,7 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Seal(verb) => seal::run(verb, config),
         Verb::Backup(arguments) => backup::make(&arguments, config).await,
         Verb::Restore(arguments) => backup::restore(&arguments, config).await,
+        Verb::Archive(arguments) => archive::run(&arguments, config).await,
         Verb::Witness(arguments) => witness::run(&arguments, config).await,
         Verb::Projections(verb) => projections::run(verb, config).await,
         Verb::Admin(verb) => admin::run(verb, config).await,

@@ -16,7 +16,7 @@ use domain::values::Website;
 use figment::{Figment, value::Value};
 use serde::Serialize;
 
-use crate::{identity::TokenAlgorithm, seal::Witness, telemetry::LogForm};
+use crate::{identity::TokenAlgorithm, retention::Retention, seal::Witness, telemetry::LogForm};
 use layer::Layer;
 pub use setting::{SETTINGS, Setting};
 
@@ -102,6 +102,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// For how long access records are kept, in days.
     pub access_record_days: u64,
+    /// For how long events stay in the database before they may be archived.
+    pub retention: Retention,
     /// How long one request may take, in milliseconds.
     pub request_ms_max: u64,
     /// How long a request may wait for a read model, in milliseconds.
@@ -298,6 +300,7 @@ impl Config {
             rate_sign_ins_max: 0,
             trusted_proxies: Vec::new(),
             access_record_days: 0,
+            retention: Retention::default(),
             request_ms_max: 0,
             wait_ms_max: 0,
             streams_max: 0,

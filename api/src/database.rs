@@ -2,18 +2,22 @@
 //!
 //! Does not know the tables, except that they must be there.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
+use event_store::StoreOptions;
 use sqlx::{Connection, PgConnection, migrate::MigrateError, postgres::PgConnectOptions};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    archive::Kept,
     cluster::{Cluster, ClusterError, ClusterOptions, DATABASE},
     config::Config,
     migrations::{self, Applied},
 };
 
+/// Where the log is published, in a data folder of our own.
+const PUBLISHED_FOLDER: &str = "log";
 /// How long a start waits for a database that is still starting, e.g. in another container.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The pause between attempts to connect.
@@ -50,6 +54,7 @@ pub enum Use {
 pub struct Database {
     url: String,
     cluster: Option<Cluster>,
+    published: Option<String>,
 }
 
 impl Database {
@@ -57,7 +62,8 @@ impl Database {
     pub async fn open(config: &Config, purpose: &str, how: Use) -> Result<Database, DatabaseError> {
         if let Some(url) = &config.database_url {
             wait_until_it_answers(url).await.map_err(DatabaseError::Connect)?;
-            return Ok(Database { url: url.clone(), cluster: None });
+            let published = config.seal_storage.clone();
+            return Ok(Database { url: url.clone(), cluster: None, published });
         }
         let options = ClusterOptions {
             data: config.data.clone(),
@@ -69,12 +75,25 @@ impl Database {
             Use::Own => Cluster::start(&options).await?,
             Use::Shared => Cluster::start_or_attach(&options).await?,
         };
-        Ok(Database { url: cluster.url(DATABASE), cluster: Some(cluster) })
+        let ours = || cluster.folder().root().join(PUBLISHED_FOLDER).display().to_string();
+        let published = Some(config.seal_storage.clone().unwrap_or_else(ours));
+        Ok(Database { url: cluster.url(DATABASE), cluster: Some(cluster), published })
     }
 
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its log is published: where the configuration says, or in a data folder of our own.
+    pub fn published(&self) -> Option<&str> {
+        self.published.as_deref()
+    }
+
+    /// How its log is opened: what was moved out of it is read where it is published.
+    pub fn log(&self) -> StoreOptions {
+        let archive = self.published.clone().map(|place| Arc::new(Kept::at(place)) as _);
+        StoreOptions { archive, ..StoreOptions::new(&self.url) }
     }
 
     /// The private cluster that it is in.

@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod access_records;
+pub mod archive;
 pub mod audit;
 pub mod auth;
 pub mod backup;
@@ -46,6 +47,7 @@ pub mod read_replica;
 pub mod replays;
 pub mod resilience;
 pub mod rest;
+pub mod retention;
 pub mod router;
 pub mod rpc;
 pub mod seal;

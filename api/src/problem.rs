@@ -312,6 +312,10 @@ impl From<StoreError> for Problem {
             StoreError::Closed => {
                 Problem::new(Kind::Draining, "the server is shutting down").caused_by(error)
             }
+            StoreError::Archive { ref path, .. } => {
+                let detail = format!("{path} in the archive cannot be read");
+                Problem::new(Kind::StorageUnavailable, detail).caused_by(error)
+            }
             error if error.is_unavailable() => Problem::database_unavailable(error),
             StoreError::Incarnation { .. } => Problem::database_unavailable(error),
             StoreError::Database { ref code, .. } if code == NO_TEXT => {

@@ -48,8 +48,6 @@ use crate::{
 pub(crate) const DAY_S: u64 = 86_400;
 /// The file of the master key, in a data folder of our own.
 const MASTER_KEY_FILE: &str = "master.key";
-/// Where the log is published, in a data folder of our own.
-const PUBLISHED_FOLDER: &str = "log";
 /// How long new requests are answered 503 before connections are closed: time for a load balancer
 /// to notice, and for requests on their way to arrive.
 const DRAIN_NOTICE: Duration = Duration::from_millis(100);
@@ -185,7 +183,7 @@ impl Server {
         let options = StoreOptions {
             read_connections_max: config.read_connections_max,
             batch_events_max: config.batch_events_max,
-            ..StoreOptions::new(database.url())
+            ..database.log()
         };
         let store = EventStore::open(options).await?;
         let options = ProjectionsOptions::default();
@@ -372,7 +370,7 @@ fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>
     }
     let fault = |fault: &dyn std::fmt::Display| ServeError::Seal(fault.to_string());
     let folder = database.cluster().map(|cluster| cluster.folder().root());
-    let place = published_place(config, database);
+    let place = database.published();
     let keys = match (&config.seal_key, folder) {
         (Some(text), _) => seal::keys::parse(text, "NODE0_SEAL_KEY"),
         (None, Some(folder)) => seal::keys::of_folder_or_new(folder, || origin(config)),
@@ -387,18 +385,11 @@ fn sealing(config: &Config, database: &Database) -> Result<Option<seal::Options>
     };
     let witnesses = Witnesses::new(config.witnesses.clone(), config.witness_quorum);
     Ok(Some(seal::Options {
-        storage: Storage::open(&place).map_err(|error| fault(&error))?,
+        storage: Storage::open(place).map_err(|error| fault(&error))?,
         keys,
         witnesses: witnesses.map_err(|error| fault(&error))?,
         interval_ms: config.seal_interval_ms,
     }))
-}
-
-/// Where the log is published: where the configuration says, or in a data folder of our own.
-fn published_place(config: &Config, database: &Database) -> Option<String> {
-    let folder = database.cluster().map(|cluster| cluster.folder().root());
-    let ours = || folder.map(|folder| folder.join(PUBLISHED_FOLDER).display().to_string());
-    config.seal_storage.clone().or_else(ours)
 }
 
 /// What is published of the log, and by what its checkpoints are verified.
@@ -408,15 +399,16 @@ pub(crate) fn published(
 ) -> Result<(Storage, Keys), ServeError> {
     let fault = |fault: &dyn std::fmt::Display| ServeError::Seal(fault.to_string());
     let folder = database.cluster().map(|cluster| cluster.folder().root());
-    let place = published_place(config, database);
-    let place = place.ok_or_else(|| fault(&"neither seal_storage nor a data folder is there"))?;
+    let place = database
+        .published()
+        .ok_or_else(|| fault(&"neither seal_storage nor a data folder is there"))?;
     let keys = match (&config.seal_key, folder) {
         (Some(text), _) => seal::keys::parse(text, "NODE0_SEAL_KEY"),
         (None, Some(folder)) => seal::keys::of_folder(folder),
         (None, None) => return Err(fault(&"seal_storage is set, and no seal_key")),
     };
     let keys = keys.map_err(|error| fault(&error))?;
-    let storage = Storage::open(&place).map_err(|error| fault(&error))?;
+    let storage = Storage::open(place).map_err(|error| fault(&error))?;
     Ok((storage, keys.iter().map(|key| key.public().clone()).collect()))
 }
 

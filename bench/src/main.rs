@@ -5,9 +5,10 @@
 //! Knows no test: nothing here passes or fails. On a shared machine only ratios of one run count.
 //!
 //! `bench [--rounds 3] [--seconds 3] [--node0 PROGRAM]
-//! [--only append,hot,replay,projections,past,seal,proofs,http,limits,load,network]`
+//! [--only append,hot,replay,projections,past,seal,archive,proofs,http,limits,load,network]`
 
 mod append;
+mod archive;
 mod ground;
 mod http;
 mod limits;
@@ -154,6 +155,9 @@ async fn measure(cluster: &Cluster, options: &Options, report: &mut Report) -> O
         if options.wants("seal") {
             seal::cost(cluster, options.period, report).await?;
             seal::verified(cluster, &options.node0, report).await?;
+        }
+        if options.wants("archive") {
+            archive::measure(cluster, options.period, report).await?;
         }
         // Its log takes minutes to make: once.
         if options.wants("proofs") && round == 1 {
@@ -320,6 +324,11 @@ fn conclude(report: &mut Report) {
         let (with, without) = (seal::appended(true, callers), seal::appended(false, callers));
         let name = format!("append, sealed / not sealed, {callers} callers");
         report.ratio(&name, &with, &without, 0.97);
+    }
+    for callers in archive::CALLERS {
+        let (with, without) = (archive::appended(true, callers), archive::appended(false, callers));
+        let name = format!("append, past archived / in the table, {callers} callers");
+        report.ratio(&name, &with, &without, 0.90);
     }
     let verified = report.figures.get("node0 verify, one core").map(|figure| figure.per_second);
     report.floor("node0 verify on one core, events/s", verified, 200_000.0);

@@ -14,7 +14,7 @@ use api::{
     seal::{self, Published, SEAL_INTERVAL_MS, Witnesses},
 };
 use event_store::{EventStore, StoreOptions};
-use evidence::{Role, SignerKey, Storage};
+use evidence::{Keys, Role, SignerKey, Storage};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ const PROOFS: u64 = 2_000;
 const SEALED_S_MAX: u64 = 600;
 
 /// A sealer on a database, in this process, as a server has it.
-struct Sealer {
+pub struct Sealer {
     store: EventStore,
     key: SignerKey,
     folder: PathBuf,
@@ -54,7 +54,8 @@ struct Sealer {
 }
 
 impl Sealer {
-    async fn start(store: EventStore) -> Outcome<Sealer> {
+    /// Begins to seal into a folder of its own, with a key of its own.
+    pub async fn start(store: EventStore) -> Outcome<Sealer> {
         let folder = std::env::temp_dir().join(format!("node0-tiles-{}", Uuid::now_v7().simple()));
         let key = SignerKey::generate(Role::Log, "bench.example/log")?;
         let options = seal::Options {
@@ -68,8 +69,19 @@ impl Sealer {
         Ok(Sealer { store, key, folder, published, closing, running })
     }
 
+    /// Where it publishes.
+    pub fn folder(&self) -> String {
+        self.folder.to_string_lossy().into_owned()
+    }
+
+    /// What is published there, and by what it is verified.
+    pub fn published_by(&self) -> Outcome<(Storage, Keys)> {
+        let keys = [self.key.public().clone()].into_iter().collect();
+        Ok((Storage::open(&self.folder())?, keys))
+    }
+
     /// Waits until all is published; how many entries that are.
-    async fn all(&self) -> Outcome<u64> {
+    pub async fn all(&self) -> Outcome<u64> {
         let head = self.store.head().await?.position;
         if self.published.reaches(head, Duration::from_secs(SEALED_S_MAX)).await {
             return Ok(head);
@@ -79,7 +91,7 @@ impl Sealer {
 
     /// Ends it. Its tiles are still there: who removes ten thousand files makes it hard for others
     /// to make new ones, for a while.
-    async fn stop(self) -> Outcome<PathBuf> {
+    pub async fn stop(self) -> Outcome<PathBuf> {
         self.closing.cancel();
         self.running.await?;
         Ok(self.folder)

@@ -16,7 +16,7 @@ mod resolve;
 mod session;
 mod streams;
 
-use sqlx::PgPool;
+use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
 pub(crate) use self::appender::Appender;
@@ -24,9 +24,10 @@ use self::batch::Pending;
 pub use self::lineage::Lineage;
 use self::lineage::Lineages;
 pub(crate) use self::queue::AppenderHandle;
+use crate::archive::Cold;
 use crate::error::{AppendError, StoreError};
-use crate::event::{CommandDigest, CommandId, Metadata, NewEvent, StreamName};
-use crate::read::{as_bigint, from_bigint, stored_event};
+use crate::event::{CommandDigest, CommandId, Metadata, NewEvent, StoredEvent, StreamName};
+use crate::read::{as_bigint, from_bigint, stored_at, stored_event};
 use crate::store::EventStore;
 
 /// Events of one request.
@@ -103,7 +104,8 @@ impl EventStore {
         &self,
         command: CommandId,
     ) -> Result<Option<(CommandDigest, Appended)>, StoreError> {
-        let found = find_command_in(self.pool(), self.incarnation(), command).await?;
+        let cold = &self.inner.cold;
+        let found = find_command_in(self.pool(), cold, self.incarnation(), command).await?;
         if found.is_none() && self.inner.appender.in_doubt.contains(command) {
             return Err(StoreError::Unreachable("its commit is still in doubt".into()));
         }
@@ -115,14 +117,17 @@ impl EventStore {
 /// carries one.
 async fn find_command_in(
     pool: &PgPool,
+    cold: &Cold,
     incarnation: Uuid,
     command: CommandId,
 ) -> Result<Option<(CommandDigest, Appended)>, StoreError> {
-    let rows = sqlx::query!(
-        "select h.incarnation, c.digest as \"digest?\", e.position as \"position?\",
-                e.record as \"record?\"
+    let mut connection = pool.acquire().await?;
+    let rows: Vec<CommandRow> = sqlx::query_as(
+        "select h.incarnation, coalesce(c.digest, a.digest) as digest, e.position, e.record,
+                a.position as archived, a.events
            from head h
            left join events c on c.command = $1
+           left join archived_requests a on a.command = $1
            left join lateral (
                 select e.position, e.record from events e
                  where e.position >= c.position
@@ -132,34 +137,59 @@ async fn find_command_in(
                          order by n.position limit 1), 9223372036854775807)
                  order by e.position limit $2) e on true
           order by e.position",
-        command.0,
-        as_bigint(REQUEST_EVENTS_MAX as u64),
     )
-    .fetch_all(pool)
+    .bind(command.0)
+    .bind(as_bigint(REQUEST_EVENTS_MAX as u64))
+    .fetch_all(&mut *connection)
     .await?;
-    let mut found: Option<(CommandDigest, Appended)> = None;
-    for row in rows {
-        if row.incarnation != incarnation {
-            let (expected, actual) = (incarnation, row.incarnation);
-            return Err(StoreError::Incarnation { expected, actual });
-        }
-        let (Some(digest), Some(position), Some(record)) = (row.digest, row.position, row.record)
-        else {
-            return Ok(None);
-        };
-        let event = stored_event(from_bigint(position), record.into())?;
-        let unreadable = |reason| StoreError::Unreadable { position: event.position, reason };
-        let id = event.parse().map_err(unreadable)?.id;
-        let (_, appended) = found.get_or_insert_with(|| {
-            let event_ids = Vec::new();
-            let stream = event.stream.clone();
-            let first =
-                Appended { stream, last_position: 0, last_version: 0, event_ids, repeated: true };
-            (CommandDigest(digest), first)
-        });
-        appended.last_position = event.position;
-        appended.last_version = event.version;
-        appended.event_ids.push(id);
+    let Some(first) = rows.first() else { return Ok(None) };
+    if first.incarnation != incarnation {
+        let (expected, actual) = (incarnation, first.incarnation);
+        return Err(StoreError::Incarnation { expected, actual });
     }
-    Ok(found)
+    let Some(digest) = first.digest.map(CommandDigest) else { return Ok(None) };
+    let events = match (first.archived, first.events) {
+        (Some(position), Some(events)) => {
+            let positions: Vec<i64> = (position..position + events).collect();
+            let mut events = stored_at(&mut connection, cold, &positions).await?;
+            events.sort_unstable_by_key(|event| event.position);
+            events
+        }
+        _ => rows.into_iter().filter_map(CommandRow::event).collect::<Result<_, _>>()?,
+    };
+    Ok(appended(&events)?.map(|appended| (digest, appended)))
+}
+
+/// What a command left behind, by its events.
+fn appended(events: &[StoredEvent]) -> Result<Option<Appended>, StoreError> {
+    let Some(last) = events.last() else { return Ok(None) };
+    let id = |event: &StoredEvent| {
+        let unreadable = |reason| StoreError::Unreadable { position: event.position, reason };
+        event.parse().map_err(unreadable).map(|record| record.id)
+    };
+    Ok(Some(Appended {
+        stream: last.stream.clone(),
+        last_position: last.position,
+        last_version: last.version,
+        event_ids: events.iter().map(id).collect::<Result<_, _>>()?,
+        repeated: true,
+    }))
+}
+
+/// An event of a command, or where its events are in the archive; neither when it is unknown.
+#[derive(FromRow)]
+struct CommandRow {
+    incarnation: Uuid,
+    digest: Option<Uuid>,
+    position: Option<i64>,
+    record: Option<Vec<u8>>,
+    archived: Option<i64>,
+    events: Option<i64>,
+}
+
+impl CommandRow {
+    fn event(self) -> Option<Result<StoredEvent, StoreError>> {
+        let (position, record) = self.position.zip(self.record)?;
+        Some(stored_event(from_bigint(position), record.into()))
+    }
 }

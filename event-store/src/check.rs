@@ -3,10 +3,12 @@
 //! Knows no appender and trusts no index: it would find what a broken appender left behind. Holds
 //! the version of every stream and the id of every command while it runs, about 100 bytes an event.
 
+use futures::TryStreamExt as _;
 use sqlx::{PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::{
+    archive::{self, Archive},
     error::StoreError,
     history::{History, Line},
 };
@@ -56,9 +58,13 @@ impl LogReport {
 
 /// Reads the whole log: positions without a gap up to the head, versions without a gap in every
 /// stream, each command once and its events together, records in RFC 8785 form that say what their
-/// columns say.
-pub async fn check_log(pool: &PgPool) -> Result<LogReport, StoreError> {
+/// columns say. The same of what is archived, whose columns are in the archive's index.
+pub async fn check_log(
+    pool: &PgPool,
+    archive: Option<&dyn Archive>,
+) -> Result<LogReport, StoreError> {
     let mut check = Check::default();
+    check.archived(pool, archive).await?;
     loop {
         let rows = sqlx::query(
             "select e.position, e.version, s.stream, e.command, e.record
@@ -97,12 +103,16 @@ struct Stored {
 
 impl Stored {
     fn read(row: &PgRow) -> Result<Stored, StoreError> {
+        Stored::of_index(row, row.try_get(4)?)
+    }
+
+    fn of_index(row: &PgRow, record: Vec<u8>) -> Result<Stored, StoreError> {
         Ok(Stored {
             position: row.try_get(0)?,
             version: row.try_get(1)?,
             stream: row.try_get(2)?,
             command: row.try_get(3)?,
-            record: row.try_get(4)?,
+            record,
         })
     }
 }
@@ -115,6 +125,37 @@ struct Check {
 }
 
 impl Check {
+    async fn archived(
+        &mut self,
+        pool: &PgPool,
+        archive: Option<&dyn Archive>,
+    ) -> Result<(), StoreError> {
+        let mut index = sqlx::query(
+            "select p.position, a.last_version - cardinality(a.positions) + p.nth, s.stream,
+                    r.command
+               from archived_streams a
+              cross join unnest(a.positions) with ordinality p (position, nth)
+               left join streams s on s.no = a.stream_no
+               left join archived_requests r on r.position = p.position
+              order by p.position",
+        )
+        .fetch(pool);
+        for object in archive::all(&mut *pool.acquire().await?).await? {
+            let archive = archive.ok_or_else(|| object.unread("nobody said where it is"))?;
+            let records = archive.records(&object, 0..object.blocks()).await?;
+            for (position, record) in object.positions().zip(records) {
+                if position > object.removed() {
+                    return Ok(());
+                }
+                match index.try_next().await? {
+                    Some(row) => self.row(&Stored::of_index(&row, record.to_vec())?),
+                    None => self.report.fault(position, "it is archived, and in no index"),
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn row(&mut self, row: &Stored) {
         let position = row.position.unsigned_abs();
         self.report.events += 1;

@@ -92,6 +92,14 @@ pub enum StoreError {
         /// How long was waited.
         waited_ms: u64,
     },
+    /// Events are in the archive, and it cannot be read.
+    #[error("{path} in the archive cannot be read: {because}")]
+    Archive {
+        /// Which object of it.
+        path: String,
+        /// Why not.
+        because: Arc<str>,
+    },
     /// The log was closed by this process.
     #[error("the log is closed")]
     Closed,
@@ -109,7 +117,10 @@ impl StoreError {
     /// True when the same call may succeed later without anyone changing anything.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            StoreError::Unreachable(_) | StoreError::Timeout { .. } | StoreError::Closed => true,
+            StoreError::Unreachable(_)
+            | StoreError::Timeout { .. }
+            | StoreError::Archive { .. }
+            | StoreError::Closed => true,
             StoreError::Database { code, .. } => is_passing(code),
             StoreError::Settings(_)
             | StoreError::Incarnation { .. }

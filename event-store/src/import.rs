@@ -4,15 +4,19 @@
 //! digests of requests, so that an id stands for whatever is asked with it. The log is another
 //! incarnation from then on, and whoever followed it is told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
+    archive::{Archive, Cold},
     error::StoreError,
     event::{CommandDigest, Record},
-    read::{as_bigint, from_bigint, stored_event},
+    read::{as_bigint, from_bigint, stored_at, stored_event},
 };
 
 /// Records that are put in at once.
@@ -58,6 +62,7 @@ impl From<sqlx::Error> for ImportError {
 #[derive(Debug)]
 pub struct Import {
     pool: PgPool,
+    cold: Cold,
     incarnation: Uuid,
     renewed: bool,
     position: u64,
@@ -66,12 +71,17 @@ pub struct Import {
 }
 
 impl Import {
-    /// Begins after what is there.
-    pub async fn begin(pool: PgPool) -> Result<Import, ImportError> {
+    /// Begins after what is there, which may be archived in part.
+    pub async fn begin(
+        pool: PgPool,
+        archive: Option<Arc<dyn Archive>>,
+    ) -> Result<Import, ImportError> {
+        let cold = Cold::new(archive);
         let head = "select incarnation, position from head";
         let (incarnation, position): (Uuid, i64) = sqlx::query_as(head).fetch_one(&pool).await?;
         let position = from_bigint(position);
-        let mut import = Import { pool, incarnation, renewed: false, position, current: None };
+        let mut import =
+            Import { pool, cold, incarnation, renewed: false, position, current: None };
         import.current = import.last().await?;
         Ok(import)
     }
@@ -113,14 +123,14 @@ impl Import {
         if from_bigint(signed) > last {
             return Err(ImportError::Signed { first, signed: from_bigint(signed) });
         }
-        sqlx::query("alter table events disable trigger events_append_only")
+        sqlx::query("alter table events disable trigger events_removed_append_only")
             .execute(&mut *tx)
             .await?;
         sqlx::query("delete from events where position >= $1")
             .bind(as_bigint(first))
             .execute(&mut *tx)
             .await?;
-        sqlx::query("alter table events enable trigger events_append_only")
+        sqlx::query("alter table events enable trigger events_removed_append_only")
             .execute(&mut *tx)
             .await?;
         sqlx::query("update head set position = $1")
@@ -156,9 +166,12 @@ impl Import {
 
     /// So many of the records that are here from a position on.
     pub async fn stored(&self, first: u64, count: usize) -> Result<Vec<Vec<u8>>, ImportError> {
-        let statement = "select record from events where position >= $1 order by position limit $2";
-        let found = sqlx::query_scalar(statement).bind(as_bigint(first));
-        Ok(found.bind(as_bigint(count as u64)).fetch_all(&self.pool).await?)
+        let end = first.saturating_add(count as u64).min(self.position + 1);
+        let positions: Vec<i64> = (first..end).map(as_bigint).collect();
+        let mut connection = self.pool.acquire().await?;
+        let mut events = stored_at(&mut connection, &self.cold, &positions).await?;
+        events.sort_unstable_by_key(|event| event.position);
+        Ok(events.into_iter().map(|event| event.record.into()).collect())
     }
 
     async fn add(&mut self, records: &[&[u8]]) -> Result<(), ImportError> {

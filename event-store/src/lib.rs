@@ -3,6 +3,7 @@
 //! Knows bytes, streams, versions and positions; knows no domain word.
 
 pub mod append;
+pub mod archive;
 pub mod blob;
 pub mod canonical;
 pub mod check;
@@ -20,6 +21,7 @@ pub mod seal;
 mod store;
 
 pub use append::{AppendRequest, Appended, Lineage};
+pub use archive::Archive;
 pub use checkpoint::{Checkpoint, Parked};
 pub use error::{AppendError, RecordError, StoreError};
 pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};

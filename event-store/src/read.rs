@@ -2,13 +2,16 @@
 //!
 //! Knows nothing of what events mean: filters look at names, not at data.
 
+use std::{collections::HashSet, ops::Range};
+
 use bytes::{Buf, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
+use crate::archive::Cold;
 use crate::error::{RecordError, StoreError};
 use crate::event::{StoredEvent, StreamName, Tail, correlation_of};
 use crate::store::{EventStore, Head};
@@ -89,22 +92,31 @@ impl EventStore {
         from_version: u64,
         limit: usize,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let rows = sqlx::query!(
-            "select h.incarnation, e.position as \"position?\", e.version as \"version?\",
-                    e.record as \"record?\"
+        let limit = limit.min(PAGE_EVENTS_MAX);
+        let rows: Vec<StreamRow> = sqlx::query_as(
+            "select h.incarnation, e.position, e.version, e.record,
+                    (select a.last_version from archived_streams a
+                      where a.stream_no = (select s.no from streams s where s.stream = $1)
+                      order by a.last_version desc limit 1) as floor
                from head h left join lateral (
                     select e.position, e.version, e.record from events e
                      where e.stream_no = (select s.no from streams s where s.stream = $1)
                        and e.version >= $2
                      order by e.version limit $3) e on true
               order by e.version",
-            stream.as_str(),
-            as_bigint(from_version),
-            as_bigint(limit.min(PAGE_EVENTS_MAX) as u64),
         )
+        .bind(stream.as_str())
+        .bind(as_bigint(from_version))
+        .bind(as_bigint(limit as u64))
         .fetch_all(self.reads())
         .await?;
-        let mut events = Vec::with_capacity(rows.len());
+        let floor = rows.first().and_then(|row| row.floor).map(from_bigint);
+        let mut events = match floor {
+            Some(floor) if from_version <= floor => {
+                self.archived_of(stream, from_version..floor + 1, limit).await?
+            }
+            Some(_) | None => Vec::with_capacity(rows.len()),
+        };
         for row in rows {
             self.expect_incarnation(row.incarnation)?;
             if let (Some(position), Some(version), Some(record)) =
@@ -115,7 +127,37 @@ impl EventStore {
                 events.push(StoredEvent { position, stream, version, record: record.into() });
             }
         }
+        events.truncate(limit);
         Ok(events)
+    }
+
+    /// The first events of a stream, at most so many, of versions that are all archived.
+    async fn archived_of(
+        &self,
+        stream: &StreamName,
+        versions: Range<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut connection = self.reads().acquire().await?;
+        let rows: Vec<(i64, Vec<i64>)> = sqlx::query_as(
+            "select a.last_version, a.positions from archived_streams a
+              where a.stream_no = (select s.no from streams s where s.stream = $1)
+                and a.last_version >= $2
+              order by a.last_version limit $3",
+        )
+        .bind(stream.as_str())
+        .bind(as_bigint(versions.start))
+        .bind(as_bigint(limit as u64))
+        .fetch_all(&mut *connection)
+        .await?;
+        let of_row = |(last, positions): &(i64, Vec<i64>)| {
+            let first = from_bigint(*last) + 1 - positions.len() as u64;
+            (first..).zip(positions.clone()).collect::<Vec<_>>()
+        };
+        let wanted = rows.iter().flat_map(of_row).filter(|(version, _)| versions.contains(version));
+        let positions: Vec<u64> =
+            wanted.map(|(_, position)| from_bigint(position)).take(limit).collect();
+        self.inner.cold.at(&mut connection, &positions).await
     }
 
     /// Up to `limit` matching events after a position. Looks through at most [`SCAN_EVENTS_MAX`]
@@ -131,13 +173,14 @@ impl EventStore {
         let head = head_of(&mut *connection).await?;
         self.expect_incarnation(head.incarnation)?;
         if !filter.streams.is_empty() {
-            return read_streams(&mut connection, after, head.position, filter, limit).await;
+            let range = (after, head.position);
+            return self.read_streams(&mut connection, range, filter, limit).await;
         }
         if filter.is_all() {
             let to = head.position.min(after.saturating_add(limit as u64));
             let events = match self.recent(after, to) {
                 Some(events) => events,
-                None => scan(&mut connection, after, to).await?,
+                None => self.scan(&mut connection, after, to).await?,
             };
             return Ok(Page { events, scanned_to: to.max(after) });
         }
@@ -145,7 +188,7 @@ impl EventStore {
         let mut page = Page::empty(after);
         while page.scanned_to < end && page.events.len() < limit {
             let to = end.min(page.scanned_to + SCAN_STEP_EVENTS);
-            let found = scan(&mut connection, page.scanned_to, to).await?;
+            let found = self.scan(&mut connection, page.scanned_to, to).await?;
             page.take_matching(found, filter, limit, to);
         }
         Ok(page)
@@ -180,15 +223,8 @@ impl EventStore {
         let mut events = Vec::with_capacity(positions.len());
         for some in positions.chunks(PAGE_EVENTS_MAX) {
             let some: Vec<i64> = some.iter().copied().map(as_bigint).collect();
-            let rows = sqlx::query!(
-                "select position, record from events where position = any ($1) order by position",
-                &some,
-            )
-            .fetch_all(self.reads())
-            .await?;
-            for row in rows {
-                events.push(stored_event(from_bigint(row.position), row.record.into())?);
-            }
+            let mut connection = self.reads().acquire().await?;
+            events.extend(stored_at(&mut connection, &self.inner.cold, &some).await?);
         }
         events.sort_unstable_by_key(|event| event.position);
         Ok(events)
@@ -215,14 +251,15 @@ impl EventStore {
     /// that has events; none when there is none.
     pub async fn newest_numbered(&self, prefix: &str) -> Result<Option<StreamName>, StoreError> {
         // In "C" order the digits end before the colon.
-        let newest = sqlx::query_scalar!(
+        let newest: Option<String> = sqlx::query_scalar(
             "select s.stream from streams s
               where s.stream >= $1::text || '0' and s.stream < $1::text || ':'
                 and substr(s.stream, length($1::text) + 1) ~ '^[0-9]+$'
-                and exists (select from events e where e.stream_no = s.no)
+                and (exists (select from events e where e.stream_no = s.no)
+                     or exists (select from archived_streams a where a.stream_no = s.no))
               order by length(s.stream) desc, s.stream desc limit 1",
-            prefix,
         )
+        .bind(prefix)
         .fetch_optional(self.reads())
         .await?;
         let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
@@ -288,6 +325,86 @@ impl Page {
     }
 }
 
+impl EventStore {
+    /// All events after one position up to another.
+    async fn scan(
+        &self,
+        connection: &mut PoolConnection<Postgres>,
+        after: u64,
+        to: u64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let stored = copied(connection, after, to).await?;
+        let archived_to = stored.first().map_or(to, |first| first.position - 1);
+        if archived_to <= after {
+            return Ok(stored);
+        }
+        let mut events = self.inner.cold.range(connection, after, archived_to).await?;
+        events.extend(stored);
+        Ok(events)
+    }
+
+    /// The same of named streams: by the index on (stream, version) or by position, as the database
+    /// sees fit.
+    async fn read_streams(
+        &self,
+        connection: &mut PgConnection,
+        (after, head): (u64, u64),
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let names: Vec<&str> = filter.streams.iter().map(StreamName::as_str).collect();
+        let rows: Vec<(i64, Option<Vec<u8>>)> = sqlx::query_as(
+            "(select e.position, e.record from events e
+               where e.stream_no = any (array(select s.no from streams s where s.stream = any ($1)))
+                 and e.position > $2 and e.position <= $3
+               order by e.position limit $4)
+             union all
+             (select p.position, null from archived_streams a, unnest(a.positions) p (position)
+               where a.stream_no = any (array(select s.no from streams s where s.stream = any ($1)))
+                 and a.positions[cardinality(a.positions)] > $2
+                 and p.position > $2 and p.position <= $3
+               order by p.position limit $4)
+             order by position limit $4",
+        )
+        .bind(names)
+        .bind(as_bigint(after))
+        .bind(as_bigint(head))
+        .bind(as_bigint(limit as u64))
+        .fetch_all(&mut *connection)
+        .await?;
+        let is_full = rows.len() == limit;
+        let archived = rows.iter().filter(|(_, record)| record.is_none());
+        let archived: Vec<u64> = archived.map(|(position, _)| from_bigint(*position)).collect();
+        let mut archived = self.inner.cold.at(connection, &archived).await?.into_iter();
+        let mut page = Page::empty(after);
+        for (position, record) in rows {
+            let position = from_bigint(position);
+            let event = match record {
+                Some(record) => stored_event(position, record.into())?,
+                None => archived.next().ok_or_else(|| missing(position))?,
+            };
+            page.scanned_to = event.position;
+            if filter.matches(&event) {
+                page.events.push(event);
+            }
+        }
+        if !is_full {
+            page.scanned_to = head.max(after);
+        }
+        Ok(page)
+    }
+}
+
+/// An event of a stream if there is one, and where what is archived of the stream ends.
+#[derive(FromRow)]
+struct StreamRow {
+    incarnation: Uuid,
+    position: Option<i64>,
+    version: Option<i64>,
+    record: Option<Vec<u8>>,
+    floor: Option<i64>,
+}
+
 /// A connection on which a COPY is under way. Given up half-way it is closed: the rest of the rows
 /// would be taken for the answer to whatever the next user of the connection asks.
 struct Copying<'c> {
@@ -303,9 +420,10 @@ impl Drop for Copying<'_> {
     }
 }
 
-/// All events after one position up to another, by binary COPY: the records are slices of what the
-/// socket brought, and nothing is decoded that is not needed.
-async fn scan(
+/// The events after one position up to another that are in the table, which is all but some of the
+/// first: by binary COPY, so that the records are slices of what the socket brought, and nothing is
+/// decoded that is not needed.
+async fn copied(
     connection: &mut PoolConnection<Postgres>,
     after: u64,
     to: u64,
@@ -320,24 +438,54 @@ async fn scan(
     );
     let mut rows = copying.connection.copy_out_raw(&statement).await?;
     let expected = usize::try_from(to - after).unwrap_or(usize::MAX);
-    let mut events = Vec::with_capacity(expected.min(PAGE_EVENTS_MAX));
+    let mut events: Vec<StoredEvent> = Vec::with_capacity(expected.min(PAGE_EVENTS_MAX));
+    let mut next = None;
     while let Some(chunk) = rows.try_next().await? {
         let Some((position, record)) = copied_row(chunk) else { continue };
         // Gapless positions: what is missing is lost, and must not be skipped in silence.
-        if position != after + 1 + events.len() as u64 {
-            return Err(missing(after + 1 + events.len() as u64));
+        if let Some(next) = next.replace(position + 1)
+            && next != position
+        {
+            return Err(missing(next));
         }
         events.push(stored_event(position, record)?);
     }
     drop(rows);
     copying.is_over = true;
-    if events.len() != expected {
-        return Err(missing(after + 1 + events.len() as u64));
+    match next {
+        Some(next) if next <= to => Err(missing(next)),
+        Some(_) | None => Ok(events),
+    }
+}
+
+/// The events at these positions, wherever they are, those in the table first; those that are
+/// nowhere are left out.
+pub(crate) async fn stored_at(
+    connection: &mut PgConnection,
+    cold: &Cold,
+    positions: &[i64],
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select position, record from events where position = any ($1) order by position",
+    )
+    .bind(positions)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut events = Vec::with_capacity(positions.len());
+    for (position, record) in rows {
+        events.push(stored_event(from_bigint(position), record.into())?);
+    }
+    if events.len() < positions.len() {
+        let there: HashSet<u64> = events.iter().map(|event| event.position).collect();
+        let mut rest: Vec<u64> = positions.iter().copied().map(from_bigint).collect();
+        rest.retain(|position| !there.contains(position));
+        rest.sort_unstable();
+        events.extend(cold.at(connection, &rest).await?);
     }
     Ok(events)
 }
 
-fn missing(position: u64) -> StoreError {
+pub(crate) fn missing(position: u64) -> StoreError {
     let reason = RecordError::Malformed("there is no such event".to_owned());
     StoreError::Unreadable { position, reason }
 }
@@ -367,43 +515,6 @@ pub(crate) fn stored_event(position: u64, record: Bytes) -> Result<StoredEvent, 
     let stream = StreamName::new(tail.stream).map_err(unreadable)?;
     let version = tail.version;
     Ok(StoredEvent { position, stream, version, record })
-}
-
-/// The same for named streams: by the index on (stream, version) or by position, as the database
-/// sees fit.
-async fn read_streams(
-    connection: &mut PgConnection,
-    after: u64,
-    head: u64,
-    filter: &Filter,
-    limit: usize,
-) -> Result<Page, StoreError> {
-    let names: Vec<String> = filter.streams.iter().map(|name| name.as_str().to_owned()).collect();
-    let rows = sqlx::query!(
-        "select e.position, e.record from events e
-          where e.stream_no = any (array(select s.no from streams s where s.stream = any ($1)))
-            and e.position > $2 and e.position <= $3
-          order by e.position limit $4",
-        &names,
-        as_bigint(after),
-        as_bigint(head),
-        as_bigint(limit as u64),
-    )
-    .fetch_all(connection)
-    .await?;
-    let full = rows.len() == limit;
-    let mut page = Page::empty(after);
-    for row in rows {
-        let event = stored_event(from_bigint(row.position), row.record.into())?;
-        page.scanned_to = event.position;
-        if filter.matches(&event) {
-            page.events.push(event);
-        }
-    }
-    if !full {
-        page.scanned_to = head.max(after);
-    }
-    Ok(page)
 }
 
 pub(crate) async fn head_of(executor: impl sqlx::PgExecutor<'_>) -> Result<Head, StoreError> {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::append::{Appender, AppenderHandle, REQUEST_BYTES_MAX};
+use crate::archive::{Archive, Cold};
 use crate::error::StoreError;
 use crate::follow::Wake;
 use crate::gather::Gather;
@@ -41,6 +42,8 @@ pub struct StoreOptions {
     pub commit_ms_max: u64,
     /// How long a connection may take to be made.
     pub connect_ms_max: u64,
+    /// Where events are that were moved out of the database; none where none were.
+    pub archive: Option<Arc<dyn Archive>>,
 }
 
 impl StoreOptions {
@@ -57,6 +60,7 @@ impl StoreOptions {
             resolve_ms_max: 10_000,
             commit_ms_max: 15_000,
             connect_ms_max: 3_000,
+            archive: None,
         }
     }
 
@@ -102,6 +106,7 @@ pub(crate) struct Inner {
     pub(crate) pool: PgPool,
     pub(crate) incarnation: Uuid,
     pub(crate) appender: AppenderHandle,
+    pub(crate) cold: Cold,
     pub(crate) head: watch::Sender<u64>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) gather: Gather,
@@ -122,8 +127,8 @@ impl EventStore {
         let (reads, tail) = (pool.clone(), Arc::clone(&recent));
         let appender = Appender::start(&options, incarnation, reads, head.clone(), tail).await?;
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
-        let gather = Gather::new();
-        let inner = Inner { pool, incarnation, appender, head, recent, gather, wake };
+        let (gather, cold) = (Gather::new(), Cold::new(options.archive.clone()));
+        let inner = Inner { pool, incarnation, appender, cold, head, recent, gather, wake };
         Ok(EventStore { inner: Arc::new(inner), replica: None })
     }
 
@@ -203,6 +208,7 @@ fn no_log(error: StoreError) -> StoreError {
         | StoreError::Database { .. }
         | StoreError::Incarnation { .. }
         | StoreError::Timeout { .. }
+        | StoreError::Archive { .. }
         | StoreError::Closed
         | StoreError::Unreadable { .. } => error,
     }

@@ -7,6 +7,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read as _},
+    ops::Range,
     path::Path as FilePath,
     sync::Arc,
 };
@@ -161,6 +162,18 @@ impl Storage {
             return Err(StorageError::TooLarge { place, path, bytes_max });
         }
         found.bytes().await.map(Some).map_err(self.away(path))
+    }
+
+    /// Some of the bytes at a path; none when nothing is there.
+    pub async fn get_range(
+        &self,
+        path: &str,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, StorageError> {
+        match self.store.get_range(&self.at(path), range).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            found => found.map(Some).map_err(self.away(path)),
+        }
     }
 
     /// Whether there is anything at a path.

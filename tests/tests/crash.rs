@@ -192,7 +192,7 @@ async fn again(http: &Http, command: &Sent) -> Acknowledged {
 
 /// What is stored must be exactly what was acknowledged.
 async fn compare(pool: &PgPool, sent: &[Sent]) -> Result<(), String> {
-    let report = check::check_log(pool).await.map_err(|error| error.to_string())?;
+    let report = check::check_log(pool, None).await.map_err(|error| error.to_string())?;
     if !report.is_sound() {
         return Err(format!("{report:?}"));
     }

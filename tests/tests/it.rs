@@ -6,6 +6,7 @@
 #![allow(clippy::cmp_owned, reason = "JSON tells the text \"7\" from the number 7")]
 
 mod architecture;
+mod archived;
 mod cluster;
 mod commands;
 mod completeness;

@@ -53,7 +53,7 @@ fn request(stream: &StreamName, expected_version: u64, events: usize) -> AppendR
 }
 
 async fn assert_sound(pool: &PgPool, events: u64) {
-    let report = check_log(pool).await.expect("the log can be read");
+    let report = check_log(pool, None).await.expect("the log can be read");
     assert!(report.is_sound(), "{:#?}", report.faults);
     assert_eq!(report.events, events);
 }
@@ -451,7 +451,7 @@ async fn the_checker_finds_a_planted_loss_a_double_a_gap_and_a_changed_byte() {
         assert_sound(&pool, 6).await;
         let sql = format!("alter table events disable trigger all; {plant};");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.expect("the owner can");
-        let report = check_log(&pool).await.expect("the log can be read");
+        let report = check_log(&pool, None).await.expect("the log can be read");
         assert!(!report.is_sound(), "{plant} went unnoticed");
         let told = report.faults.iter().any(|fault| fault.sentence.contains(word));
         assert!(told, "{plant}: {:?}", report.faults);

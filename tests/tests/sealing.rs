@@ -1,6 +1,7 @@
 //! The published log: it grows with the log, proves it to anybody, and signs nothing that does not
 //! go on from what was signed before, whatever is killed, lost or put back.
 
+mod archived;
 mod audited;
 mod bucket;
 mod erased;

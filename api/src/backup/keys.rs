@@ -91,9 +91,13 @@ pub async fn write_keys(database: &PgPool, path: &Path) -> Result<u64, KeysError
 
 /// Puts the keys of a file back, but for those that are there, and those of whoever the log says is
 /// erased. All of them, or none.
-pub async fn restore_keys(url: &str, pool: &PgPool, path: &Path) -> Result<Kept, KeysError> {
+pub async fn restore_keys(
+    log: &StoreOptions,
+    pool: &PgPool,
+    path: &Path,
+) -> Result<Kept, KeysError> {
     let failed = |error| KeysError::File { path: path.to_owned(), error };
-    let erased = erased(url).await?;
+    let erased = erased(log).await?;
     let file = fs::File::open(path).map_err(failed)?;
     let mut kept = Kept { keys: 0, erased: 0 };
     let mut tx = pool.begin().await?;
@@ -130,8 +134,8 @@ pub async fn restore_keys(url: &str, pool: &PgPool, path: &Path) -> Result<Kept,
 }
 
 /// Whose keys are destroyed, or to be, by what the log says.
-async fn erased(url: &str) -> Result<BTreeSet<String>, KeysError> {
-    let store = EventStore::open(StoreOptions::new(url)).await?;
+async fn erased(log: &StoreOptions) -> Result<BTreeSet<String>, KeysError> {
+    let store = EventStore::open(log.clone()).await?;
     let filter = Filter {
         categories: vec![Principal::CATEGORY.to_owned()],
         event_types: ERASED.map(str::to_owned).to_vec(),

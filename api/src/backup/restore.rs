@@ -101,7 +101,7 @@ pub struct Restored {
 /// Puts a log back, and says what it is; the database's tables are up to date. What was written
 /// where events were lost is kept in a file and taken away, if one is named for it.
 pub async fn restore(
-    url: &str,
+    log: &StoreOptions,
     (place, keys): (&Storage, &Keys),
     aside: Option<&Path>,
     progress: impl Fn(u64, u64),
@@ -115,8 +115,9 @@ pub async fn restore(
     let verifying = |at| progress(at, size * 2);
     let report =
         evidence::verify(&source, &checkpoint, &[], &mut Records::default(), verifying).await?;
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).connect(url).await?;
-    let mut import = Import::begin(pool.clone()).await?;
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX);
+    let pool = pool.connect(&log.database_url).await?;
+    let mut import = Import::begin(pool.clone(), log.archive.clone()).await?;
     let (mut before, mut set_aside) = (import.position(), 0);
     if let Some(file) = aside
         && let Some(first) = differs(&import, &source, size).await?
@@ -129,7 +130,7 @@ pub async fn restore(
     if before > size {
         return Err(RestoreError::Shorter { head: before, size });
     }
-    let contents = put_contents(url, place).await?;
+    let contents = put_contents(log, place).await?;
     for piece in pieces(Kind::Entries, size) {
         let first = piece.index * evidence::WIDTH + 1;
         let found = there(&source, piece).await?;
@@ -139,7 +140,7 @@ pub async fn restore(
     if let Some(manifest) = read_manifest(place).await? {
         follow_on(&pool, &manifest, import.incarnation(), import.position()).await?;
     }
-    let without_content = settle(url, &pool, before < size && before > 0).await?;
+    let without_content = settle(log, &pool, before < size && before > 0).await?;
     pool.close().await;
     Ok(Restored {
         origin: report.origin,
@@ -203,8 +204,8 @@ async fn keep(import: &Import, first: u64, file: &Path) -> Result<(), RestoreErr
 }
 
 /// Keeps every content of the bundle; how many there were.
-async fn put_contents(url: &str, place: &Storage) -> Result<u64, RestoreError> {
-    let store = EventStore::open(StoreOptions::new(url)).await?;
+async fn put_contents(log: &StoreOptions, place: &Storage) -> Result<u64, RestoreError> {
+    let store = EventStore::open(log.clone()).await?;
     let mut count = 0;
     for path in place.list(CONTENT).await? {
         let Some(content) = place.get_within(&path, BLOB_BYTES_MAX as u64).await? else { continue };
@@ -244,8 +245,12 @@ async fn follow_on(
 
 /// Read models of the log as it was are built anew; where content that events name is missing is
 /// said.
-async fn settle(url: &str, pool: &PgPool, rebuilds: bool) -> Result<Vec<u64>, RestoreError> {
-    let store = EventStore::open(StoreOptions::new(url)).await?;
+async fn settle(
+    log: &StoreOptions,
+    pool: &PgPool,
+    rebuilds: bool,
+) -> Result<Vec<u64>, RestoreError> {
+    let store = EventStore::open(log.clone()).await?;
     if rebuilds {
         let options = ProjectionsOptions { run: false, ..ProjectionsOptions::default() };
         let models = Projections::start(store.clone(), pool.clone(), options);

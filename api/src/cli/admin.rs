@@ -17,7 +17,7 @@ use domain::{
     identity::principal::{Command, Principal},
     values::PrincipalId,
 };
-use event_store::{EventStore, StoreOptions};
+use event_store::EventStore;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -92,7 +92,7 @@ async fn perform(verb: Verb, config: &Config, database: &Database) -> Result<(),
     database.migrate().await?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).connect(database.url());
     let pool = pool.await.map_err(Failure::unreachable)?;
-    let store = EventStore::open(StoreOptions::new(database.url())).await?;
+    let store = EventStore::open(database.log()).await?;
     let commands = Commands::new(store.clone(), CommandsOptions::default());
     let vault = serve::vault(config, database).map_err(Failure::refused)?;
     // Whoever sits here hands links over by themselves.

@@ -177,14 +177,14 @@ async fn restored(
             bar.set_position(at);
         };
         let aside = arguments.set_aside.as_deref();
-        let restored = backup::restore(database.url(), (&place, keys), aside, progress).await;
+        let restored = backup::restore(&database.log(), (&place, keys), aside, progress).await;
         bar.finish_and_clear();
         let restored = restored?;
         terminal.say(|paint| log_sentence(&restored, paint), &restored)?;
     }
     if let Some(file) = &arguments.keys {
         let pool = pool(database).await?;
-        let kept = backup::restore_keys(database.url(), &pool, file).await;
+        let kept = backup::restore_keys(&database.log(), &pool, file).await;
         pool.close().await;
         let kept = kept.map_err(Failure::refused)?;
         let Kept { keys, erased } = kept;

@@ -5,7 +5,7 @@
 mod check;
 
 use clap::{Args, Subcommand};
-use event_store::{EventStore, Filter, StoreOptions, StoredEvent, StreamName};
+use event_store::{EventStore, Filter, StoredEvent, StreamName};
 use futures::StreamExt;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -87,7 +87,7 @@ pub async fn run(verb: Verb, config: &Config) -> Result<(), Failure> {
     if !matches!(verb, Verb::Check { .. }) {
         database.migrate().await?;
     }
-    let store = EventStore::open(StoreOptions::new(database.url())).await?;
+    let store = EventStore::open(database.log()).await?;
     let done = match verb {
         Verb::Check { json } => tokio::select! {
             done = check::check(&store, Terminal::new(json)) => done,

@@ -10,7 +10,7 @@ use domain::{
     chain::{Chain, ChainStream, Command},
     genesis::{self, Finding, Report},
 };
-use event_store::{EventStore, StoreOptions};
+use event_store::EventStore;
 use serde_json::json;
 
 use super::{ACTOR, Failure, terminal::Terminal};
@@ -91,7 +91,7 @@ async fn begin(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     database.migrate().await?;
-    let store = EventStore::open(StoreOptions::new(database.url())).await?;
+    let store = EventStore::open(database.log()).await?;
     let commands = Commands::new(store.clone(), CommandsOptions::default());
     let chain = id.chain.clone();
     let context = RequestContext::new(Actor::new(ACTOR, Role::SuperAdmin));

@@ -9,7 +9,7 @@ use domain::{
     light::LightBlock,
     values::{ChainId, Hash},
 };
-use event_store::{EventStore, StoreOptions};
+use event_store::EventStore;
 use serde_json::json;
 
 use super::{
@@ -82,7 +82,7 @@ async fn open_and_import(
     blocks: Vec<LightBlock>,
 ) -> Result<(), Failure> {
     database.migrate().await?;
-    let store = EventStore::open(StoreOptions::new(database.url())).await?;
+    let store = EventStore::open(database.log()).await?;
     let commands = Commands::new(store.clone(), CommandsOptions::default());
     let options = ImportOptions {
         chain: arguments.chain.clone(),

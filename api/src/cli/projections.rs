@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use event_store::{EventStore, StoreOptions};
+use event_store::EventStore;
 use projections::{ProjectionStatus, Projections, ProjectionsOptions, RepairError};
 
 use super::{
@@ -49,7 +49,7 @@ pub async fn run(verb: Verb, config: &Config) -> Result<(), Failure> {
 
 async fn perform(verb: Verb, database: &Database) -> Result<(), Failure> {
     database.migrate().await?;
-    let store = EventStore::open(StoreOptions::new(database.url())).await?;
+    let store = EventStore::open(database.log()).await?;
     let rebuilds = matches!(verb, Verb::Rebuild { .. });
     // A server that runs this database replays by itself; two at once would only wait for each
     // other.

@@ -14,6 +14,7 @@ use crate::{
     identity::{API_KEY_PREFIX, SETUP_TOKEN_CHARS_MIN, TokenAlgorithm, vault},
     live,
     mail::is_smtp_url,
+    retention::{self, RETENTION_DAYS, RETENTION_DAYS_MAX},
     seal::{self, Witness},
     server,
     telemetry::LogForm,
@@ -371,6 +372,27 @@ pub const SETTINGS: &[Setting] = &[
         default: Some(|| 90.to_string()),
         secret: false,
         read: |config, text| between(text, 1, 3_650).map(|days| config.access_record_days = days),
+    },
+    Setting {
+        key: "retention_days",
+        alias: None,
+        what: "For how long events stay in the database before `node0 archive` moves them, in days",
+        default: Some(|| RETENTION_DAYS.to_string()),
+        secret: false,
+        read: |config, text| {
+            between(text, 0, RETENTION_DAYS_MAX).map(|days| config.retention.days = days)
+        },
+    },
+    Setting {
+        key: "retention_classes",
+        alias: None,
+        what: "For how long those of some categories of streams do, where it is another time: \
+               <category>=<days>, separated by commas, such as peer=30,principal=3650",
+        default: None,
+        secret: false,
+        read: |config, text| {
+            retention::classes(text).map(|classes| config.retention.classes = classes)
+        },
     },
     Setting {
         key: "trusted_proxies",

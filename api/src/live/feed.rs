@@ -118,6 +118,7 @@ fn end(error: StoreError) -> Problem {
         | StoreError::Unreachable(_)
         | StoreError::Database { .. }
         | StoreError::Timeout { .. }
+        | StoreError::Archive { .. }
         | StoreError::Closed
         | StoreError::Unreadable { .. } => Problem::from(error),
     }

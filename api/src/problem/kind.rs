@@ -337,8 +337,8 @@ impl Kind {
             }
             Kind::StorageUnavailable => {
                 "The place where the log is published does not answer, or what it has does not prove \
-                 what it should. Events and commands are not concerned. Try again after \
-                 `Retry-After`."
+                 what it should. What is in the archive cannot be read meanwhile; other events \
+                 and commands are not concerned. Try again after `Retry-After`."
             }
             Kind::NotConfigured => {
                 "The server lacks a setting that this needs; `detail` names it. Whoever runs it \

@@ -23,6 +23,7 @@ use super::optimism::Optimism;
 use super::queue::{AppenderHandle, Handed, InDoubt};
 use super::session::{Address, Seen, Session};
 use super::streams::{Streams, Verdict};
+use crate::archive::Cold;
 use crate::error::StoreError;
 use crate::recent::Recent;
 use crate::store::StoreOptions;
@@ -45,6 +46,7 @@ pub(crate) struct Appender {
     pub(super) options: StoreOptions,
     pub(super) address: Address,
     pub(super) pool: PgPool,
+    pub(super) cold: Cold,
     pub(super) head: watch::Sender<u64>,
     pub(super) recent: Arc<Recent>,
     pub(super) notifier: Notifier,
@@ -111,6 +113,7 @@ impl Appender {
             options: options.clone(),
             address,
             pool,
+            cold: Cold::new(options.archive.clone()),
             head,
             recent,
             notifier,
@@ -251,6 +254,10 @@ impl Appender {
             let mut flight = Flight::optimistic(course, batch, 0, believed);
             open(&mut flight.gate);
             return Some(flight);
+        }
+        if self.seen.has_archive {
+            self.check_one_by_one(batch);
+            return self.next_checked().map(|batch| Flight::checked(course, batch));
         }
         Some(Flight::at_head(course, batch, believed))
     }

@@ -7,7 +7,7 @@
 //! * **At the head**: one statement that locks the head row, waits for it, and inserts from where
 //!   it is. The cheapest way for few events, and the way while other processes write.
 //! * **Checked**: one function call that locks the head row and answers each request on its own.
-//!   The way after one of the others was refused.
+//!   The way after one of the others was refused, and of few events once the log has an archive.
 //!
 //! Who has inserted never waits for the head row, so no circle of waiting closes inside the
 //! database. One may close across it: our second COPY waits here for our first, the first waits in
@@ -25,7 +25,7 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::batch::Batch;
+use super::batch::{Batch, Member};
 use super::session::{Lane, Seen};
 use crate::error::StoreError;
 use crate::read::{as_bigint, from_bigint};
@@ -83,12 +83,14 @@ pub(super) struct Course {
     pub lane: Arc<Lane>,
     pub incarnation: Uuid,
     pub fence: i64,
+    pub has_archive: bool,
     pub commit_ms_max: u64,
 }
 
 impl Course {
     pub(super) fn new(lane: &Arc<Lane>, incarnation: Uuid, seen: Seen, commit_ms_max: u64) -> Self {
-        Course { lane: Arc::clone(lane), incarnation, fence: seen.fence, commit_ms_max }
+        let Seen { fence, has_archive, .. } = seen;
+        Course { lane: Arc::clone(lane), incarnation, fence, has_archive, commit_ms_max }
     }
 
     /// Writes the batch after the position `believed`; asks `gate` before it takes the head.
@@ -127,10 +129,25 @@ impl Course {
         // Both are sent before the first answer comes: one after the other, in this order.
         let both = future::join(self.lane.link.client.batch_execute(&begin), rows);
         match self.in_time(async { Ok(both.await) }).await {
+            Ok((Ok(()), Ok(_))) if self.has_archive => self.refuse_archived(batch).await,
             Ok((Ok(()), Ok(_))) => Ok(()),
             Ok((Err(error), _) | (_, Err(error))) => Err(not_stored(Mishap::Driver(error))),
             Err(mishap) => Err(not_stored(mishap)),
         }
+    }
+
+    /// What was copied met nothing in the table: that it meets nothing in the archive either is
+    /// asked after it (migration 0065).
+    async fn refuse_archived(&self, batch: &Batch) -> Result<(), Failure> {
+        let of = |member: &Member| {
+            let request = &member.pending.request;
+            (member.stream_no, (as_bigint(request.expected + 1), request.command))
+        };
+        let (streams, (versions, commands)): (Vec<i64>, (Vec<i64>, Vec<Uuid>)) =
+            batch.members.iter().map(of).unzip();
+        let parameters: [&(dyn ToSql + Sync); 3] = [&streams, &versions, &commands];
+        let asked = self.lane.link.client.query_one(&self.lane.refuse_archived, &parameters);
+        self.in_time(asked).await.map(drop).map_err(not_stored)
     }
 
     /// Takes the head and commits in one go: when the first is refused, the second commits nothing.

@@ -164,7 +164,7 @@ impl Appender {
 
     /// One call answers each request on its own, but a command must not occur twice in one call:
     /// the second one is answered after the first is stored.
-    fn check_one_by_one(&mut self, batch: Batch) {
+    pub(super) fn check_one_by_one(&mut self, batch: Batch) {
         let mut commands = HashSet::new();
         let mut part = Batch::default();
         for Member { pending, stream_no } in batch.members {
@@ -225,11 +225,11 @@ impl Appender {
 
     /// Answers as the first time: what the command left behind is read from the log.
     pub(super) fn repeat(&mut self, pending: Pending) {
-        let (pool, incarnation) = (self.pool.clone(), self.incarnation);
+        let (pool, cold, incarnation) = (self.pool.clone(), self.cold.clone(), self.incarnation);
         let command = CommandId(pending.request.command);
         self.repeats.spawn(async move {
             let Pending { request, lineage, reply, weight, .. } = pending;
-            let answer = match find_command_in(&pool, incarnation, command).await {
+            let answer = match find_command_in(&pool, &cold, incarnation, command).await {
                 Ok(Some((_, mut first))) => {
                     // Its own events: this is the first answer, learned in a roundabout way.
                     first.repeated = first.event_ids != request.ids;

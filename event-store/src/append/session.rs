@@ -63,13 +63,22 @@ on conflict (stream) do nothing
 returning stream, no";
 
 const FIND_STREAMS: &str = "
-select s.stream, s.no, coalesce((select e.version from events e where e.stream_no = s.no
-                                 order by e.version desc limit 1), 0) as version
+select s.stream, s.no,
+       coalesce((select e.version from events e where e.stream_no = s.no
+                  order by e.version desc limit 1),
+                (select a.last_version from archived_streams a where a.stream_no = s.no
+                  order by a.last_version desc limit 1), 0) as version
   from streams s where s.stream = any ($1)";
 
 const FIND_COMMANDS: &str = "
 select e.command, e.digest from events e
- where e.command = any ($1) and e.command is not null";
+ where e.command = any ($1) and e.command is not null
+ union all
+select r.command, r.digest from archived_requests r where r.command = any ($1)";
+
+/// The head row, and whether anything was ever archived: the fence goes up when that changes, so
+/// that whoever names the present one knows.
+const HEAD: &str = "select position, incarnation, fence, exists (select from archives) from head";
 
 /// A connection that ends with its owner, whatever the server may be doing with it.
 pub(super) struct Link {
@@ -90,6 +99,7 @@ pub(super) struct Lane {
     pub one_at_head: Statement,
     pub copy: Statement,
     pub advance: Statement,
+    pub refuse_archived: Statement,
     pub checked: Statement,
 }
 
@@ -107,6 +117,9 @@ pub(super) struct Desk {
 pub(super) struct Seen {
     pub position: u64,
     pub fence: i64,
+    /// Whether events were moved away whose versions and commands the table alone does not refuse
+    /// any more.
+    pub has_archive: bool,
 }
 
 pub(super) struct Session {
@@ -180,15 +193,15 @@ impl Address {
     async fn lane(&self) -> Result<Lane, StoreError> {
         let link = self.connect().await?;
         let client = &link.client;
-        let (at_head, one_at_head, copy, advance, checked) = futures::future::try_join5(
+        let (at_head, one_at_head, copy, advance, refuse_archived, checked) = tokio::try_join!(
             client.prepare(AT_HEAD),
             client.prepare(ONE_AT_HEAD),
             client.prepare(COPY),
             client.prepare("select advance_head($1, $2, $3, $4)"),
+            client.prepare("select refuse_archived($1, $2, $3)"),
             client.prepare(CHECKED),
-        )
-        .await?;
-        Ok(Lane { link, at_head, one_at_head, copy, advance, checked })
+        )?;
+        Ok(Lane { link, at_head, one_at_head, copy, advance, refuse_archived, checked })
     }
 
     async fn desk(&self) -> Result<Desk, StoreError> {
@@ -199,7 +212,7 @@ impl Address {
             client.prepare(NEW_STREAMS),
             client.prepare(FIND_STREAMS),
             client.prepare(FIND_COMMANDS),
-            client.prepare("select position, incarnation, fence from head"),
+            client.prepare(HEAD),
         )
         .await?;
         Ok(Desk { link, new_streams, find_streams, find_commands, head })
@@ -235,7 +248,7 @@ impl Session {
     pub(super) async fn raise_fence(&self, incarnation: Uuid) -> Result<Seen, StoreError> {
         self.look(incarnation).await?;
         let raise = "update head set fence = fence + 1 where one \
-                     returning position, incarnation, fence";
+                     returning position, incarnation, fence, exists (select from archives)";
         let row = self.lanes[0].link.client.query_one(raise, &[]).await?;
         seen(&row, incarnation)
     }
@@ -254,5 +267,9 @@ fn seen(row: &tokio_postgres::Row, expected: Uuid) -> Result<Seen, StoreError> {
     if actual != expected {
         return Err(StoreError::Incarnation { expected, actual });
     }
-    Ok(Seen { position: from_bigint(row.try_get(0)?), fence: row.try_get(2)? })
+    Ok(Seen {
+        position: from_bigint(row.try_get(0)?),
+        fence: row.try_get(2)?,
+        has_archive: row.try_get(3)?,
+    })
 }

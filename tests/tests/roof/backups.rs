@@ -346,7 +346,7 @@ async fn whoever_is_killed_while_putting_back_begins_again() {
     let restored = done(&places.restore(&database.url(), "bundle"));
     assert_eq!((&restored[0]["root"], &restored[0]["events"]), (&made[0]["root"], &json!(last)));
     let pool = sqlx::PgPool::connect(&database.url()).await.unwrap();
-    let report = event_store::check::check_log(&pool).await.unwrap();
+    let report = event_store::check::check_log(&pool, None).await.unwrap();
     assert!(report.is_sound(), "{report:?}");
     pool.close().await;
 }

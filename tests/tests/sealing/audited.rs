@@ -19,7 +19,7 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that compares every second, after these settings.
-fn audited(own: &OwnCluster, settings: &[(&str, &str)]) -> Node0 {
+pub fn audited(own: &OwnCluster, settings: &[(&str, &str)]) -> Node0 {
     let mut command = program();
     command.arg("--data").arg(own.folder()).env("NODE0_AUDIT_INTERVAL_S", "1");
     Node0::serve(command.envs(settings.iter().copied()))
@@ -43,11 +43,11 @@ fn number(audit: &Value, name: &str) -> u64 {
 }
 
 /// What is found first.
-async fn found(http: &Http) -> Value {
+pub async fn found(http: &Http) -> Value {
     until(http, |audit| audit["differences"][0].is_object()).await["differences"][0].clone()
 }
 
-async fn well(http: &Http, least: u64) -> Value {
+pub async fn well(http: &Http, least: u64) -> Value {
     until(http, |audit| {
         let is_there = ["log_size", "position"].iter().all(|one| number(audit, one) >= least);
         is_there && audit["differences"].as_array().unwrap().is_empty()
