@@ -153,6 +153,20 @@ begin
 end
 $$;
 
+-- The same of one event; the command is null of those that follow the first one of a request. Called for each
+-- row as it is inserted: what it looks up, it looks up after the insertion, for it is volatile.
+create function refuse_archived(stream bigint, given_version bigint, given_command uuid)
+returns void language plpgsql as $$
+begin
+    if exists (select from archived_streams s where s.stream_no = stream and s.last_version >= given_version)
+    or (given_command is not null
+        and exists (select from archived_requests r where r.command = given_command)) then
+        raise exception 'an event of this version, or a command of this id, is in the archive'
+            using errcode = 'unique_violation', constraint = 'archived_once', table = 'events';
+    end if;
+end
+$$;
+
 -- As 0064, but looks into the archive as well for what `events` has not.
 create or replace function append_checked(
     given_incarnation uuid,

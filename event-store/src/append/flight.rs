@@ -7,7 +7,7 @@
 //! * **At the head**: one statement that locks the head row, waits for it, and inserts from where
 //!   it is. The cheapest way for few events, and the way while other processes write.
 //! * **Checked**: one function call that locks the head row and answers each request on its own.
-//!   The way after one of the others was refused, and of few events once the log has an archive.
+//!   The way after one of the others was refused.
 //!
 //! Who has inserted never waits for the head row, so no circle of waiting closes inside the
 //! database. One may close across it: our second COPY waits here for our first, the first waits in
@@ -205,7 +205,11 @@ impl Course {
             &columns.digests,
             &columns.records,
         ];
-        self.lane.link.client.query(&self.lane.at_head, &parameters).await
+        let statement = match self.has_archive {
+            true => &self.lane.at_head_with_archive,
+            false => &self.lane.at_head,
+        };
+        self.lane.link.client.query(statement, &parameters).await
     }
 
     async fn insert_one(&self, batch: &Batch) -> Result<Vec<Row>, tokio_postgres::Error> {
@@ -219,7 +223,11 @@ impl Course {
             &columns.digests[0],
             &columns.records[0],
         ];
-        self.lane.link.client.query(&self.lane.one_at_head, &parameters).await
+        let statement = match self.has_archive {
+            true => &self.lane.one_at_head_with_archive,
+            false => &self.lane.one_at_head,
+        };
+        self.lane.link.client.query(statement, &parameters).await
     }
 
     /// Lets the database answer each request on its own.

@@ -164,7 +164,7 @@ impl Appender {
 
     /// One call answers each request on its own, but a command must not occur twice in one call:
     /// the second one is answered after the first is stored.
-    pub(super) fn check_one_by_one(&mut self, batch: Batch) {
+    fn check_one_by_one(&mut self, batch: Batch) {
         let mut commands = HashSet::new();
         let mut part = Batch::default();
         for Member { pending, stream_no } in batch.members {

@@ -51,8 +51,13 @@ insert into events (position, stream_no, version, command, digest, record)
 select turn.position, $3, $4, $5, $6, $7 from turn
 returning position";
 
+/// What either of them asks of each row beside, when the log has an archive (migration 0065).
+const NOT_ARCHIVED: &str = ", refuse_archived(stream_no, version, command)";
+
 const COPY: &str = "copy events (position, stream_no, version, command, digest, record) \
                     from stdin (format binary)";
+
+const REFUSE_ARCHIVED: &str = "select refuse_archived($1::bigint[], $2::bigint[], $3::uuid[])";
 
 const CHECKED: &str = "select outcomes, first_position, actual from append_checked(\
                        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
@@ -97,6 +102,8 @@ pub(super) struct Lane {
     pub link: Link,
     pub at_head: Statement,
     pub one_at_head: Statement,
+    pub at_head_with_archive: Statement,
+    pub one_at_head_with_archive: Statement,
     pub copy: Statement,
     pub advance: Statement,
     pub refuse_archived: Statement,
@@ -193,15 +200,18 @@ impl Address {
     async fn lane(&self) -> Result<Lane, StoreError> {
         let link = self.connect().await?;
         let client = &link.client;
-        let (at_head, one_at_head, copy, advance, refuse_archived, checked) = tokio::try_join!(
-            client.prepare(AT_HEAD),
-            client.prepare(ONE_AT_HEAD),
-            client.prepare(COPY),
-            client.prepare("select advance_head($1, $2, $3, $4)"),
-            client.prepare("select refuse_archived($1, $2, $3)"),
-            client.prepare(CHECKED),
-        )?;
-        Ok(Lane { link, at_head, one_at_head, copy, advance, refuse_archived, checked })
+        let with_archive = |statement: &str| format!("{statement}{NOT_ARCHIVED}");
+        Ok(Lane {
+            at_head: client.prepare(AT_HEAD).await?,
+            one_at_head: client.prepare(ONE_AT_HEAD).await?,
+            at_head_with_archive: client.prepare(&with_archive(AT_HEAD)).await?,
+            one_at_head_with_archive: client.prepare(&with_archive(ONE_AT_HEAD)).await?,
+            copy: client.prepare(COPY).await?,
+            advance: client.prepare("select advance_head($1, $2, $3, $4)").await?,
+            refuse_archived: client.prepare(REFUSE_ARCHIVED).await?,
+            checked: client.prepare(CHECKED).await?,
+            link,
+        })
     }
 
     async fn desk(&self) -> Result<Desk, StoreError> {
