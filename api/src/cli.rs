@@ -14,6 +14,7 @@ pub(crate) mod import;
 mod manual;
 mod projections;
 mod receipt;
+mod replay;
 mod seal;
 mod settings;
 pub mod terminal;
@@ -86,6 +87,8 @@ enum Verb {
     /// Look at the event log
     #[command(subcommand)]
     Events(events::Verb),
+    /// Decide history once more by the rules of this program, and list what would be otherwise
+    Replay(replay::Arguments),
     /// Verify a published log, offline or from its address, or an export of it, by signatures alone
     Verify(verify::Arguments),
     /// Export events of a published log as CloudEvents, CSV or Parquet, with what proves them
@@ -245,6 +248,7 @@ async fn perform(verb: Verb, config: &Config) -> Result<(), Failure> {
         Verb::Import(verb) => import::run(verb, config).await,
         Verb::Validator(verb) => validator::run(verb).await,
         Verb::Events(verb) => events::run(verb, config).await,
+        Verb::Replay(arguments) => replay::run(&arguments, config).await,
         Verb::Verify(arguments) => verify::run(&arguments).await,
         Verb::Export(arguments) => export::run(&arguments).await,
         Verb::Receipt(arguments) => receipt::run(&arguments),

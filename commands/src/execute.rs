@@ -75,11 +75,15 @@ pub struct CommandsOptions {
     pub cached_states_max: u64,
     /// Who says when a node was last heard of.
     pub sightings: Arc<dyn Sightings>,
+    /// Whether what was true a moment ago is taken for true: a moment of a log that is read again
+    /// may be years.
+    pub remembers: bool,
 }
 
 impl Default for CommandsOptions {
     fn default() -> CommandsOptions {
-        CommandsOptions { cached_states_max: 20_000, sightings: Arc::new(Unsighted) }
+        let sightings = Arc::new(Unsighted);
+        CommandsOptions { cached_states_max: 20_000, sightings, remembers: true }
     }
 }
 
@@ -144,12 +148,9 @@ impl Commands {
             sightings: options.sightings,
             ledger: Ledger::default(),
             snapshots: Cache::new(SNAPSHOTS_MAX as u64),
-            epochs_fresh: fresh(),
-            without_genesis: fresh(),
-            parameters: Cache::builder()
-                .max_capacity(CACHED_CHAINS_MAX)
-                .time_to_live(Duration::from_millis(PARAMETERS_FRESH_MS_MAX))
-                .build(),
+            epochs_fresh: fresh(options.remembers, EPOCH_FRESH_MS_MAX),
+            without_genesis: fresh(options.remembers, EPOCH_FRESH_MS_MAX),
+            parameters: fresh(options.remembers, PARAMETERS_FRESH_MS_MAX),
         };
         Commands { store, rooms: Arc::new(rooms) }
     }
@@ -321,11 +322,11 @@ impl Commands {
     }
 }
 
-/// Remembers chains for as long as the log need not be asked again.
-fn fresh() -> Cache<ChainId, ()> {
+/// What is known of chains for as long as the log need not be asked again.
+fn fresh<T: Clone + Send + Sync + 'static>(remembers: bool, ms: u64) -> Cache<ChainId, T> {
     Cache::builder()
-        .max_capacity(CACHED_CHAINS_MAX)
-        .time_to_live(Duration::from_millis(EPOCH_FRESH_MS_MAX))
+        .max_capacity(if remembers { CACHED_CHAINS_MAX } else { 0 })
+        .time_to_live(Duration::from_millis(ms))
         .build()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows no HTTP, no read model and no SQL.
 
+pub mod again;
 mod blocks;
 mod books;
 pub mod error;

@@ -40,6 +40,11 @@ pub trait Aggregate: Clone + Default + Debug + Send + Sync + 'static {
 
     /// Applies one event. Cannot fail: history is not up for debate.
     fn evolve(&mut self, event: &Self::Event);
+
+    /// What was asked of this state, by the facts that were the answer, in their order: deciding it
+    /// again, on the same state and knowing the same, gives the same facts. None where they do not
+    /// hold all of the command.
+    fn asked(&self, facts: &[Self::Event]) -> Option<Self::Command>;
 }
 
 /// A fact. Serialises adjacently tagged, as `{"type": "<noun>-<past participle>.v<n>", "data":

@@ -96,6 +96,10 @@ impl Aggregate for Block {
         decide::decide(self, command, known)
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         state::evolve(self, event);
     }

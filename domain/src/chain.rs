@@ -112,6 +112,10 @@ impl Aggregate for Chain {
         decide::decide(self, command, known)
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(self, facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         state::evolve(self, event);
     }

@@ -153,6 +153,10 @@ impl Aggregate for ConsensusHeight {
         decide::decide(self, command, known)
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         state::evolve(self, event);
     }

@@ -124,6 +124,10 @@ impl Aggregate for Account {
         decide::decide(self, command, known)
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         state::evolve(self, event);
     }

@@ -91,6 +91,10 @@ impl Aggregate for Validator {
         decide::decide(self, command, known)
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         evolve::evolve(self, event);
     }

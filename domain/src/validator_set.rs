@@ -196,6 +196,12 @@ impl Aggregate for ValidatorSet {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        facts.first().map(|fact| match fact {
+            Event::ValidatorSetRotated(data) => Command::Rotate { epoch: data.epoch },
+        })
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::ValidatorSetRotated(data) => {

@@ -27,4 +27,4 @@ pub use error::{AppendError, RecordError, StoreError};
 pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};
 pub use read::{Filter, Page};
 pub use seal::{Seal, Signed};
-pub use store::{EventStore, Head, StoreOptions};
+pub use store::{EventStore, Head, Horizon, StoreOptions};

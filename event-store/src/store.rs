@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -100,6 +101,23 @@ pub struct EventStore {
     pub(crate) inner: Arc<Inner>,
     /// Where the log is read; none for where it is written.
     replica: Option<PgPool>,
+    /// Where the log ends for whoever reads it by this; none for where it ends.
+    horizon: Option<Horizon>,
+}
+
+/// Where a log ended once: it can be moved on. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Horizon(Arc<AtomicU64>);
+
+impl Horizon {
+    /// Moves it to this position.
+    pub fn set(&self, position: u64) {
+        self.0.store(position, Ordering::Release);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 pub(crate) struct Inner {
@@ -129,13 +147,24 @@ impl EventStore {
         let wake = Wake::start(&options, pool.clone(), incarnation, head.clone());
         let (gather, cold) = (Gather::new(), Cold::new(options.archive.clone()));
         let inner = Inner { pool, incarnation, appender, cold, head, recent, gather, wake };
-        Ok(EventStore { inner: Arc::new(inner), replica: None })
+        Ok(EventStore { inner: Arc::new(inner), replica: None, horizon: None })
     }
 
     /// The same log, whose events and head are read from a replica of the database, which may lag.
     /// What decides anything, such as what became of a command, is asked of the log itself.
     pub fn read_from(&self, replica: PgPool) -> EventStore {
-        EventStore { inner: self.inner.clone(), replica: Some(replica) }
+        EventStore { replica: Some(replica), ..self.clone() }
+    }
+
+    /// The same log as it was when it ended at a horizon: none of what came after it is read. For
+    /// whoever appends nothing.
+    pub fn as_of(&self, horizon: Horizon) -> EventStore {
+        EventStore { horizon: Some(horizon), ..self.clone() }
+    }
+
+    /// The last position there is for whoever reads by this, of a log that ends here.
+    pub(crate) fn ends(&self, head: u64) -> u64 {
+        self.horizon.as_ref().map_or(head, |horizon| head.min(horizon.get()))
     }
 
     /// The pool of the log itself.

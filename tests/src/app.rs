@@ -6,6 +6,8 @@ use api::{
     config::{Config, Sources},
     serve::Server,
 };
+use commands::again::{Again, Verdict};
+use event_store::EventStore;
 
 use crate::{database::TestDatabase, http::Http, node0::TOKEN};
 
@@ -76,6 +78,19 @@ impl TestApp {
     /// # Panics
     /// When it does not stop well.
     pub async fn stop(self) {
+        decided_again(self.server.commands().store()).await;
         self.server.stop().await.expect("the server stops");
+    }
+}
+
+/// Whatever happened is decided as it was, by the rules that decided it.
+async fn decided_again(store: &EventStore) {
+    // A log that was put in the place of this one is no history of ours.
+    let Ok(head) = store.head().await else { return };
+    let mut again = Again::begin(store.clone(), 0, head.position);
+    while let Some((_, verdict)) = again.next().await.expect("the log can be read") {
+        if let Verdict::Differs(difference) = verdict {
+            panic!("it would be decided otherwise: {difference:#?}");
+        }
     }
 }

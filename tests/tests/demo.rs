@@ -2,9 +2,17 @@
 
 use serde_json::Value;
 use tests::{
-    node0::{complaint, lines, program},
+    node0::{complaint, lines, program, run},
     own_cluster::OwnCluster,
 };
+
+/// Types of events that do not hold all that was asked.
+const UNTOLD: [&str; 4] = [
+    "block-proposed.v1",
+    "genesis-initialised.v1",
+    "slo-state-recorded.v1",
+    "validator-registered.v1",
+];
 
 /// What a run said, and came to; it must end well.
 fn demo(own: &OwnCluster, arguments: &[&str]) -> (Vec<Value>, Value) {
@@ -38,6 +46,16 @@ fn a_network_makes_every_transaction_final_and_goes_on_in_the_next_run() {
     let (_, second) = demo(&own, &["--for", "2s", "--rate", "50"]);
     assert!(number(&second["height"]) > number(&first["height"]), "{second:#}");
     assert_eq!(second["transactions"]["submitted"], second["transactions"]["succeeded"]);
+    // By the same rules all of it would happen again: every vote, block and transaction.
+    let data = own.folder().to_str().expect("a name");
+    let again = run(["replay", "--decide", "--json", "--data", data]);
+    assert_eq!(again.status.code(), Some(0), "{}", complaint(&again));
+    let told = lines(&again).pop().expect("a summary");
+    assert_eq!(told["differ"], 0);
+    assert!(number(&told["same"]) > 1_000, "{told:#}");
+    for event_type in told["untold"].as_object().expect("types").keys() {
+        assert!(UNTOLD.contains(&event_type.as_str()), "{event_type}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may end where it stands")]
 #![allow(clippy::cmp_owned, reason = "JSON tells the text \"7\" from the number 7")]
 
+mod again;
 mod architecture;
 mod archived;
 mod cluster;

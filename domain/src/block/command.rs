@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Contents;
+use super::{Contents, Event};
 use crate::{commit::Commit, values::Reason};
 
 /// A command to a block.
@@ -54,4 +54,14 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`]. The body of what was proposed is not in the fact.
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::BlockProposed(_) => return None,
+        Event::BlockValidated(_) | Event::BlockRejected(_) => Command::Validate {},
+        Event::BlockFinalized(data) => Command::Finalize { commit: data.commit.clone() },
+        Event::BlockAbandoned(data) => Command::Abandon { reason: data.reason.clone() },
+    })
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{Chain, Event};
 use crate::{
     light::{LightBlock, SignedHeader, ValidatorSet},
     values::{Hash, Height, Reason},
@@ -151,4 +152,55 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`]. Documents, headers that were rejected and the other
+/// header of a fork are not in the facts.
+pub(super) fn asked(chain: &Chain, facts: &[Event]) -> Option<Command> {
+    // An epoch that was opened on the way is opened again.
+    let on_the_way = facts.len() > 1 && matches!(facts[0], Event::EpochOpened(_));
+    let facts = if on_the_way { &facts[1..] } else { facts };
+    Some(match facts.first()? {
+        Event::ObservationStarted(data) => {
+            let Some(Event::HeaderObserved(first)) = facts.get(1) else { return None };
+            let signed_header = first.signed_header.parse().ok()?;
+            let (next_validator_set, validator_set) =
+                (first.next_validator_set.clone(), Some(data.validator_set.clone()));
+            let anchor = LightBlock { next_validator_set, signed_header, validator_set };
+            let (epoch_headers, trusting_period_s) = (data.epoch_headers, data.trusting_period_s);
+            Command::StartObservation { anchor, epoch_headers, trusting_period_s }
+        }
+        Event::HeaderObserved(data) => {
+            let known = |hash| match chain {
+                Chain::Observed(observed) => observed.known_set(hash).cloned(),
+                Chain::Unbegun | Chain::Native(_) => None,
+            };
+            let kept = |set: &Option<ValidatorSet>, hash| set.clone().or_else(|| known(hash));
+            Command::ObserveHeader {
+                next_validator_set: kept(&data.next_validator_set, data.next_validators_hash),
+                signed_header: data.signed_header.parse().ok()?,
+                validator_set: kept(&data.validator_set, data.validators_hash),
+            }
+        }
+        Event::ForkResolved(data) => Command::ResolveFork {
+            height: data.height,
+            keep: data.kept,
+            reason: data.reason.clone(),
+        },
+        Event::EpochClosed(_) => Command::CloseEpoch { next_height: None },
+        Event::EpochOpened(_) => Command::OpenEpoch {},
+        Event::BlockApplied(data) => Command::ApplyBlock {
+            block: data.hash,
+            height: data.height,
+            receipts_root: data.receipts_root,
+            state_root: data.state_root,
+        },
+        Event::StatePruned(data) => Command::PruneBefore { height: data.before },
+        Event::ParametersScheduled(_) => Command::ScheduleParameters {},
+        Event::GenesisInitialised(_)
+        | Event::HeaderRejected(_)
+        | Event::ForkDetected(_)
+        | Event::ChainHalted(_)
+        | Event::StateSnapshotCreated(_) => return None,
+    })
 }

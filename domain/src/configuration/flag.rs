@@ -132,6 +132,10 @@ impl Aggregate for Flag {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         *self = match event {
             Event::FlagCreated(_) => Flag::Alive(Rollout::default()),

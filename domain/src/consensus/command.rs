@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Step;
+use super::{Conflict, Event, Failure, Step};
 use crate::{
     evidence::Evidence,
     values::Round,
@@ -69,5 +69,67 @@ impl Command {
     /// The example of one command; none for a name that is not in [`Command::NAMES`].
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
+    }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`]. Votes that were refused are not in the facts.
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    let refused = facts.iter().any(|fact| matches!(fact, Event::VotesRefused(_)));
+    match facts.first()? {
+        _ if refused => None,
+        Event::HeightStarted(_) => Some(Command::StartHeight {}),
+        Event::ProposalAccepted(data) => Some(Command::Propose(Proposal {
+            block_id: data.block_id.clone(),
+            pol_round: data.pol_round,
+            round: data.round,
+            signature: data.signature.clone(),
+            timestamp: data.timestamp,
+        })),
+        Event::EquivocationDetected(data) => match &data.messages {
+            Conflict::Proposals { second, .. } => Some(Command::Propose((**second).clone())),
+            Conflict::Votes { .. } => votes(facts),
+        },
+        Event::VoteCast(_) => votes(facts),
+        Event::RoundFailed(data) => {
+            let step = match data.reason {
+                Failure::ProposeTimeout => Step::Propose,
+                Failure::PrevoteTimeout => Step::Prevote,
+                Failure::PrecommitTimeout => Step::Precommit,
+                Failure::NilQuorum | Failure::Skipped => return None,
+            };
+            Some(Command::TimeoutRound { round: data.round, step })
+        }
+        Event::EvidenceAccepted(data) => {
+            Some(Command::SubmitEvidence { evidence: data.evidence.clone() })
+        }
+        Event::RoundStarted(_)
+        | Event::PolkaReached(_)
+        | Event::BlockCommitted(_)
+        | Event::VotesRefused(_) => None,
+    }
+}
+
+/// The votes that were cast, those that contradict others among them.
+fn votes(facts: &[Event]) -> Option<Command> {
+    let cast = facts.iter().filter_map(|fact| match fact {
+        Event::VoteCast(vote) => Some((**vote).clone()),
+        Event::EquivocationDetected(data) => match &data.messages {
+            Conflict::Votes { second, .. } => Some((**second).clone()),
+            Conflict::Proposals { .. } => None,
+        },
+        Event::HeightStarted(_)
+        | Event::RoundStarted(_)
+        | Event::ProposalAccepted(_)
+        | Event::PolkaReached(_)
+        | Event::BlockCommitted(_)
+        | Event::RoundFailed(_)
+        | Event::EvidenceAccepted(_)
+        | Event::VotesRefused(_) => None,
+    });
+    let mut votes: Vec<Vote> = cast.collect();
+    match votes.len() {
+        0 => None,
+        1 => votes.pop().map(Command::CastVote),
+        _ => Some(Command::CastVotes { votes }),
     }
 }

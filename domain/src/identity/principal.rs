@@ -109,6 +109,10 @@ impl Aggregate for Principal {
         decide::decide(self, command, known)
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(self, facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         state::evolve(self, event);
     }

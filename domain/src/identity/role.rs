@@ -132,6 +132,10 @@ impl Aggregate for RoleDefinition {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         *self = match event {
             Event::RoleDefined(data) => RoleDefinition::Defined(Definition {

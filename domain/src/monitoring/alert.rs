@@ -218,6 +218,10 @@ impl Aggregate for Alert {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::AlertPending(data) => {

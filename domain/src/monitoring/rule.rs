@@ -138,6 +138,10 @@ impl Aggregate for AlertRule {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::RuleDefined(data) => self.definition = Some(data.clone()),

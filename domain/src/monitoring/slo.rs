@@ -95,6 +95,10 @@ impl Aggregate for Slo {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::SloDefined(data) => {

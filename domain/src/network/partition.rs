@@ -107,6 +107,10 @@ impl Aggregate for Partitions {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::PartitionDetected(data) => {

@@ -165,6 +165,10 @@ impl Aggregate for Peer {
         }
     }
 
+    fn asked(&self, facts: &[Event]) -> Option<Command> {
+        command::asked(facts)
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::PeerAnnounced(data) => self.announced = Some(data.clone()),

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Eviction, Transaction};
+use super::{Event, Eviction, Transaction};
 use crate::values::{Amount, Hash, Reservation};
 
 /// A command to an account.
@@ -64,4 +64,18 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::TransactionAccepted(data) => {
+            Command::Submit { transaction: data.transaction.clone() }
+        }
+        Event::TransactionEvicted(data) => Command::Evict { hash: data.hash, reason: data.reason },
+        Event::ReservationMade(data) => {
+            Command::Reserve { amount: data.amount, purpose: data.purpose.clone() }
+        }
+        Event::ReservationReleased(data) => Command::Release { purpose: data.purpose.clone() },
+    })
 }

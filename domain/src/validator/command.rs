@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Offence, RegistrationStep};
+use super::{Event, Offence, RegistrationStep};
 use crate::values::{
     Address, Amount, Bps, ChainId, Contact, Epoch, Hash, Height, Moniker, Operator, PublicKey,
     Reason, Reservation, Signature, Website,
@@ -238,3 +238,64 @@ const EXAMPLE_KEY: &str = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=";
 /// Its signature over the registration bytes of the chain `node0-local`.
 const EXAMPLE_PROOF: &str =
     "jpexMVZIHEiD1RhaF0n48BTSoBa6DGfH2QRhwqrLJxOOGA6HH40YKHzE1SIRtBgEwCeai9Oio9xeOYNm8tcICw==";
+
+/// See [`crate::aggregate::Aggregate::asked`]. The proof of a key that was registered is not in the
+/// fact.
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    let exited = facts.iter().any(|fact| matches!(fact, Event::ValidatorExited(_)));
+    Some(match facts.first()? {
+        _ if exited => Command::CompleteExit {},
+        Event::RegistrationRequested(data) => {
+            Command::RequestRegistration(Box::new(data.registration.clone()))
+        }
+        Event::RegistrationFailed(data) => {
+            Command::FailRegistration { because: data.because.clone(), step: data.step }
+        }
+        Event::ValidatorDeregistered(_) => Command::Deregister {},
+        Event::ValidatorActivated(_) => Command::Activate {},
+        Event::ProfileUpdated(data) => Command::UpdateProfile {
+            contact: data.contact.clone(),
+            moniker: data.moniker.clone(),
+            website: data.website.clone(),
+        },
+        Event::CommissionSet(data) => {
+            Command::SetCommission { commission_bps: data.commission_bps }
+        }
+        Event::StakeBonded(data) => Command::Bond { amount: data.amount },
+        Event::UnbondingStarted(data) => Command::Unbond { amount: data.amount },
+        Event::DelegationAdded(data) => {
+            Command::Delegate { amount: data.amount, delegator: data.delegator }
+        }
+        Event::UndelegationStarted(data) => {
+            Command::Undelegate { amount: data.amount, delegator: data.delegator }
+        }
+        Event::StakeReleased(_) => Command::CompleteUnbonding { epoch: last_matured(facts)? },
+        Event::PerformanceRecorded(data) => Command::RecordPerformance {
+            epoch: data.epoch,
+            missed: data.missed,
+            proposed: data.proposed,
+            signed: data.signed,
+        },
+        Event::ValidatorJailed(data) => Command::Jail { reason: data.reason.clone() },
+        Event::ValidatorUnjailed(_) => Command::Unjail {},
+        Event::ValidatorSlashed(data) => {
+            Command::Slash { evidence: data.evidence, height: data.height, offence: data.offence }
+        }
+        Event::ExitInitiated(_) => Command::InitiateExit {},
+        Event::ValidatorRegistered(_)
+        | Event::ReputationChanged(_)
+        | Event::ValidatorTombstoned(_)
+        | Event::ValidatorExited(_) => return None,
+    })
+}
+
+/// By when all that was released had matured.
+fn last_matured(facts: &[Event]) -> Option<Epoch> {
+    let mut last = None;
+    for fact in facts {
+        if let Event::StakeReleased(data) = fact {
+            last = last.max(Some(data.matures));
+        }
+    }
+    last
+}

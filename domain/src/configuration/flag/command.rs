@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Event;
 use crate::{
     configuration::Subject,
     values::{Bps, Label, Reason},
@@ -59,4 +60,15 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::FlagCreated(data) => Command::CreateFlag { description: data.description.clone() },
+        Event::FlagChanged(data) => {
+            Command::SetRollout { bps: data.bps, targets: data.targets.clone() }
+        }
+        Event::FlagKilled(data) => Command::Kill { reason: data.reason.clone() },
+    })
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Event;
 use crate::{configuration::Document, values::Reason};
 
 /// A command to a setting.
@@ -72,4 +73,21 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::SettingProposed(data) => {
+            Command::Propose { reason: data.reason.clone(), value: data.value.clone() }
+        }
+        Event::SettingApproved(data) => Command::Approve { proposal: data.proposal },
+        Event::SettingRejected(data) => {
+            Command::Reject { proposal: data.proposal, reason: data.reason.clone() }
+        }
+        Event::SettingApplied(data) => Command::Apply { proposal: data.proposal },
+        Event::SettingRolledBack(data) => {
+            Command::Rollback { reason: data.reason.clone(), version: data.restored }
+        }
+    })
 }

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{FailureCause, Kind, Proof};
+use super::{
+    Event, FailureCause, Kind, PasswordCause, PasswordChanged, Principal, Proof, SessionEnd,
+};
 use crate::values::{
     ApiKeyId, BlindIndex, Hash, Label, Moment, PermissionName, Reason, RoleName, Sealed, SessionId,
     Website,
@@ -271,5 +273,113 @@ impl Command {
     /// The example of one command; none for a name that is not in [`Command::NAMES`].
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
+    }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(principal: &Principal, facts: &[Event]) -> Option<Command> {
+    let started = facts.iter().find_map(|fact| match fact {
+        Event::SessionStarted(data) => Some(data),
+        _ => None,
+    });
+    if let Some(data) = started {
+        return Some(Command::StartSession {
+            expires_at: data.expires_at,
+            origin: data.origin.clone(),
+            proofs: data.proofs.clone(),
+            session: data.session.clone(),
+        });
+    }
+    Some(match facts.first()? {
+        Event::PrincipalInvited(data) => Command::Invite {
+            email: data.email.clone(),
+            email_index: data.email_index,
+            token: data.token,
+        },
+        Event::PrincipalRegistered(data) => Command::Register {
+            display_name: data.display_name.clone(),
+            kind: data.kind,
+            token: principal.identity().and_then(|known| known.invitation).map(|link| link.token),
+            verifier: data.verifier,
+        },
+        Event::EmailVerified(data) => Command::VerifyEmail { email_index: data.email_index },
+        Event::PasswordChanged(data) => password(principal, data, facts)?,
+        Event::PasswordResetRequested(data) => Command::RequestPasswordReset { token: data.token },
+        Event::RoleGranted(data) => Command::GrantRole { role: data.role.clone() },
+        Event::RoleRevoked(data) => Command::RevokeRole { role: data.role.clone() },
+        Event::PrincipalSuspended(data) => Command::Suspend { reason: data.reason.clone() },
+        Event::PrincipalReactivated(_) => Command::Reactivate {},
+        Event::PrincipalClosed(data) => Command::Close { reason: data.reason.clone() },
+        Event::LoginFailed(data) => {
+            Command::RecordLoginFailure { cause: data.cause, origin: data.origin.clone() }
+        }
+        Event::PrincipalUnlocked(_) => Command::Unlock {},
+        Event::SessionRevoked(data) => {
+            let by_owner = data.cause == SessionEnd::LoggedOut;
+            match &data.sessions[..] {
+                [session] => Command::RevokeSession { by_owner, session: session.clone() },
+                _ => Command::RevokeAllSessions { by_owner },
+            }
+        }
+        Event::RefreshReuseDetected(data) => Command::RecordRefreshReuse {
+            origin: data.origin.clone(),
+            session: data.session.clone(),
+        },
+        Event::MfaEnrolled(data) => Command::EnrolMfa {
+            backup_codes: data.backup_codes,
+            step: data.step,
+            verifier: data.verifier,
+        },
+        Event::MfaRemoved(data) => Command::RemoveMfa { reason: data.reason.clone() },
+        Event::ApiKeyIssued(data) => Command::IssueApiKey {
+            expires_at: data.expires_at,
+            key: data.key.clone(),
+            label: data.label.clone(),
+            scopes: data.scopes.clone(),
+            verifier: data.verifier,
+        },
+        Event::ApiKeyRevoked(data) => {
+            Command::RevokeApiKey { key: data.key.clone(), reason: data.reason.clone() }
+        }
+        Event::OidcLinked(data) => Command::LinkOidc {
+            issuer: data.issuer.clone(),
+            subject: data.subject.clone(),
+            subject_index: data.subject_index,
+        },
+        Event::LegalHoldLaid(data) => Command::LayLegalHold { reason: data.reason.clone() },
+        Event::LegalHoldLifted(data) => Command::LiftLegalHold { reason: data.reason.clone() },
+        Event::PersonalDataErased(data) => {
+            Command::ErasePersonalData { reason: data.reason.clone() }
+        }
+        Event::SubjectKeyDestroyed(data) => {
+            Command::ConfirmKeyDestroyed { certificate: data.certificate }
+        }
+        Event::PrincipalLocked(_) | Event::SessionStarted(_) => return None,
+    })
+}
+
+/// How a password came to be changed.
+fn password(principal: &Principal, data: &PasswordChanged, facts: &[Event]) -> Option<Command> {
+    let identity = principal.identity()?;
+    let verifier = data.verifier;
+    let ended = |session: &SessionId| {
+        facts.iter().any(|fact| match fact {
+            Event::SessionRevoked(data) => data.sessions.contains(session),
+            _ => false,
+        })
+    };
+    match data.cause {
+        PasswordCause::Reset => {
+            Some(Command::ResetPassword { token: identity.reset?.token, verifier })
+        }
+        PasswordCause::Rehashed => {
+            Some(Command::ChangePassword { keeps: None, rehash: true, verifier })
+        }
+        // The one that goes on is the one that was not ended, and has not ended by itself.
+        PasswordCause::Changed => {
+            let open = identity.sessions.iter().filter(|(session, _)| !ended(session));
+            let keeps = open.max_by_key(|(_, ends)| **ends).map(|(session, _)| session.clone());
+            Some(Command::ChangePassword { keeps, rehash: false, verifier })
+        }
     }
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Event;
 use crate::values::{Label, PermissionName};
 
 /// A command to a role.
@@ -51,4 +52,15 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::RoleDefined(data) => Command::Define {
+            description: data.description.clone(),
+            permissions: data.permissions.clone(),
+        },
+        Event::RoleRetired(_) => Command::Retire {},
+    })
 }

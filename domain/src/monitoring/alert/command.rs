@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Source;
+use super::{Event, Source};
 use crate::{
     monitoring::Severity,
     values::{Label, Moment, Reason},
@@ -74,4 +74,27 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::AlertPending(data) => Command::Fire {
+            pending: true,
+            severity: data.severity,
+            source: data.source.clone(),
+            summary: data.summary.clone(),
+        },
+        Event::AlertFired(data) => Command::Fire {
+            pending: false,
+            severity: data.severity,
+            source: data.source.clone(),
+            summary: data.summary.clone(),
+        },
+        Event::AlertAcknowledged(data) => Command::Acknowledge { note: data.note.clone() },
+        Event::AlertSilenced(data) => {
+            Command::Silence { reason: data.reason.clone(), until: data.until }
+        }
+        Event::AlertResolved(data) => Command::Resolve { reason: data.reason.clone() },
+    })
 }

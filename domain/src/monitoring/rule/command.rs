@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::RuleDefinition;
+use super::{Event, RuleDefinition};
 use crate::values::Reason;
 
 /// A command to a rule.
@@ -48,4 +48,13 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::RuleDefined(data) => Command::DefineRule(data.clone()),
+        Event::RuleEnabled(_) => Command::EnableRule {},
+        Event::RuleDisabled(data) => Command::DisableRule { reason: data.reason.clone() },
+    })
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{SloDefinition, Window};
+use super::{Event, SloDefinition, Window};
 
 /// A command to an objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,5 +44,13 @@ impl Command {
     /// The example of one command; none for a name that is not in [`Command::NAMES`].
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
+    }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`]. What was counted is not in the facts.
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    match facts.first()? {
+        Event::SloDefined(data) => Some(Command::DefineSlo(data.clone())),
+        Event::SloStateRecorded(_) => None,
     }
 }

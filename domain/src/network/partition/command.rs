@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Event;
 use crate::values::PeerId;
 
 /// A command to a chain's partitions.
@@ -44,4 +45,14 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`].
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::PartitionDetected(data) => Command::ReportPartition {
+            groups: data.groups.iter().map(|group| group.peers.clone()).collect(),
+        },
+        Event::PartitionHealed(_) => Command::HealPartition {},
+    })
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Departure;
+use super::{Departure, Event};
 use crate::values::{Address, ChainId, Moment, PeerAddress, Reason};
 
 /// A command to a peer.
@@ -69,4 +69,21 @@ impl Command {
     pub fn example(name: &str) -> Option<Value> {
         Command::examples().into_iter().find(|example| example["command"] == name)
     }
+}
+
+/// See [`crate::aggregate::Aggregate::asked`]. When a node was last heard of, before it was
+/// disconnected for that, is not in the log.
+pub(super) fn asked(facts: &[Event]) -> Option<Command> {
+    Some(match facts.first()? {
+        Event::PeerAnnounced(data) => Command::Announce {
+            address: data.address.clone(),
+            chain_id: data.chain_id.clone(),
+            validator: data.validator,
+        },
+        Event::PeerConnected(_) => Command::Connect {},
+        Event::PeerDisconnected(data) if data.reason == Departure::Stale => return None,
+        Event::PeerDisconnected(data) => Command::Disconnect { reason: data.reason },
+        Event::PeerBanned(data) => Command::Ban { reason: data.reason.clone(), until: data.until },
+        Event::PeerUnbanned(_) => Command::Unban {},
+    })
 }
