@@ -13,7 +13,9 @@ use std::{
 
 use ::projections::{Numbered, Order, PageError, PageOf, PageRequest, ReadError, decimal};
 use chrono::{DateTime, Utc};
+use commands::Commands;
 use domain::values::Moment;
+use event_store::StoreError;
 use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use tokio::sync::mpsc;
@@ -122,10 +124,16 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Writes into this database until the server closes, and keeps what is not older than this.
-    pub fn start(pool: PgPool, kept: Duration, closing: CancellationToken) -> Recorder {
+    /// Writes into this database until the server closes, and keeps what is not older than this,
+    /// and whatever is of those on whom a legal hold lies.
+    pub fn start(
+        pool: PgPool,
+        kept: Duration,
+        commands: Commands,
+        closing: CancellationToken,
+    ) -> Recorder {
         let (waiting, written) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(write(pool, written, kept, closing));
+        tokio::spawn(write(pool, written, (kept, commands), closing));
         Recorder { waiting, lost: AtomicU64::new(0) }
     }
 
@@ -145,7 +153,7 @@ type Times = (DateTime<Utc>, DateTime<Utc>, i32);
 async fn write(
     pool: PgPool,
     mut waiting: mpsc::Receiver<(Access, DateTime<Utc>)>,
-    kept: Duration,
+    (kept, commands): (Duration, Commands),
     closing: CancellationToken,
 ) {
     let mut sweep = tokio::time::interval(Duration::from_secs(SWEPT_EVERY_S));
@@ -156,7 +164,11 @@ async fn write(
         tokio::select! {
             () = closing.cancelled() => closed = true,
             () = tokio::time::sleep(Duration::from_millis(WRITTEN_EVERY_MS)) => {}
-            _ = sweep.tick() => forget(&pool, kept).await,
+            _ = sweep.tick() => {
+                if let Err(error) = forget(&pool, kept, &commands).await {
+                    tracing::debug!(%error, "old access records are still there");
+                }
+            }
         }
         while gathered.len() < WAITING_MAX
             && let Ok((access, at)) = waiting.try_recv()
@@ -198,12 +210,24 @@ async fn insert(pool: &PgPool, gathered: &HashMap<Access, Times>) -> Result<(), 
     Ok(())
 }
 
-async fn forget(pool: &PgPool, kept: Duration) {
-    let statement = "delete from access_records where last_at < now() - make_interval(secs => $1)";
-    let done = sqlx::query(statement).bind(kept.as_secs_f64()).execute(pool).await;
-    if let Err(error) = done {
-        tracing::debug!(%error, "old access records are still there");
-    }
+/// Forgets what is old, but for those who are under a legal hold: as the log says now.
+async fn forget(pool: &PgPool, kept: Duration, commands: &Commands) -> Result<(), StoreError> {
+    commands.refresh_directory().await?;
+    let held: Vec<String> = {
+        let directory = commands.directory();
+        let held = directory.identities().filter(|(_, identity)| identity.held);
+        held.map(|(id, _)| id.to_string()).collect()
+    };
+    sqlx::query(
+        "delete from access_records
+          where last_at < now() - make_interval(secs => $1)
+            and (principal is null or principal <> all ($2))",
+    )
+    .bind(kept.as_secs_f64())
+    .bind(held)
+    .execute(pool)
+    .await?;
+    Ok(())
 }
 
 /// Which records are wanted; all when nothing is said.

@@ -1055,6 +1055,7 @@ impl Operation {
                 | Operation::GetSlo
                 | Operation::GetPeer
                 | Operation::GetPartition
+                | Operation::GetPrincipal
         )
     }
 

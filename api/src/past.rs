@@ -61,6 +61,17 @@ impl Surface {
         }
     }
 
+    /// When it was then, of a point that is at this position: no later than now.
+    pub async fn moment_of(&self, point: AsOf, position: u64) -> Result<DateTime<Utc>, Problem> {
+        match point {
+            AsOf::Time(moment) => Ok(moment.min(Utc::now())),
+            AsOf::Position(_) => match self.store.read_at(&[position]).await?.first() {
+                Some(event) => Ok(event.parse().map_err(Problem::internal)?.at),
+                None => Ok(DateTime::UNIX_EPOCH),
+            },
+        }
+    }
+
     /// Folds what a thing was at a position, for these read models.
     pub async fn fold(
         &self,

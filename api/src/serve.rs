@@ -206,7 +206,8 @@ impl Server {
             setup_token.map_err(|problem| ServeError::Setup(problem.detail().to_owned()))?;
         let kept = Duration::from_secs(config.access_record_days * DAY_S);
         let draining = CancellationToken::new();
-        let recorder = Arc::new(Recorder::start(tables.clone(), kept, draining.clone()));
+        let (pool, holds) = (tables.clone(), commands.clone());
+        let recorder = Arc::new(Recorder::start(pool, kept, holds, draining.clone()));
         let projections = Projections::start(store.clone(), store.pool().clone(), options);
         let replica = match &config.read_database_url {
             Some(url) => {

@@ -28,7 +28,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    execute::{Commands, CommandsOptions, Handled},
+    execute::{Commands, Handled},
     policy::PermissionSet,
     request::{Actor, RequestContext},
 };
@@ -229,8 +229,7 @@ struct Wing {
 impl Wing {
     fn new(log: &EventStore) -> Wing {
         let horizon = Horizon::default();
-        let options = CommandsOptions { remembers: false, ..CommandsOptions::default() };
-        Wing { commands: Commands::new(log.as_of(horizon.clone()), options), horizon }
+        Wing { commands: Commands::of_the_past(log, horizon.clone()), horizon }
     }
 }
 

@@ -21,7 +21,7 @@ use domain::{
     values::{ChainId, Height, PrincipalId},
 };
 use event_store::{
-    Appended, CommandDigest, CommandId, EventStore, RecordError, StoreError, StreamName,
+    Appended, CommandDigest, CommandId, EventStore, Horizon, RecordError, StoreError, StreamName,
 };
 
 use moka::sync::Cache;
@@ -153,6 +153,20 @@ impl Commands {
             parameters: fresh(options.remembers, PARAMETERS_FRESH_MS_MAX),
         };
         Commands { store, rooms: Arc::new(rooms) }
+    }
+
+    /// The write wing over the same log as it was when it ended here, for whoever asks what was:
+    /// nothing is to be executed by it.
+    pub fn as_of(&self, position: u64) -> Commands {
+        let horizon = Horizon::default();
+        horizon.set(position);
+        Commands::of_the_past(&self.store, horizon)
+    }
+
+    /// The same up to a horizon that may be moved on.
+    pub(crate) fn of_the_past(log: &EventStore, horizon: Horizon) -> Commands {
+        let options = CommandsOptions { remembers: false, ..CommandsOptions::default() };
+        Commands::new(log.as_of(horizon), options)
     }
 
     /// The log this wing writes to.

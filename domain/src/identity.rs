@@ -16,7 +16,7 @@
 //! SHA-256 of the stored row, salt or nonce included: it ties the row to the decision, so that a
 //! row exchanged behind the log's back is noticed and is not used, and gives nothing to guess by.
 //!
-//! Personal data (a mail address, a name, from where somebody came) is [`crate::values::Sealed`]
+//! Personal data (a mail address, a name, from where somebody came) is [`crate::values::Personal`]
 //! under the person's own key. That two people do not share an address is told by
 //! [`crate::values::BlindIndex`].
 

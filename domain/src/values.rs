@@ -8,6 +8,7 @@ mod document;
 mod hash;
 mod number;
 mod peer;
+mod personal;
 mod principal;
 mod sealed;
 mod text;
@@ -20,6 +21,7 @@ pub use document::{Algorithm, Digest, LABEL_CHARS_MAX, Label, MEMO_BYTES_MAX, Me
 pub use hash::{AppHash, Hash};
 pub use number::{Epoch, Height, Nonce, Round};
 pub use peer::{PeerAddress, PeerId};
+pub use personal::{DisplayName, IssuersSubject, MailAddress, Origin, Personal};
 pub use principal::{ApiKeyId, PermissionName, PrincipalId, RoleName, SessionId};
 pub use sealed::{BlindIndex, Sealed};
 pub use text::{

@@ -19,8 +19,8 @@ use domain::{
         role,
     },
     values::{
-        BlindIndex, Hash, Moment, PermissionName, PrincipalId, Reason, RoleName, Sealed, SessionId,
-        Website,
+        BlindIndex, DisplayName, Hash, MailAddress, Moment, PermissionName, Personal, PrincipalId,
+        Reason, RoleName, Sealed, SessionId, Website,
     },
 };
 use proptest::{collection::vec, prelude::*};
@@ -45,10 +45,10 @@ fn permissions(names: &[&str]) -> BTreeSet<PermissionName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn sealed(text: &str) -> Sealed {
+fn sealed<T>(text: &str) -> Personal<T> {
     let mut bytes = vec![7; 28];
     bytes.extend_from_slice(text.as_bytes());
-    Sealed::new(&bytes, "person-1").unwrap()
+    Sealed::new(&bytes, "person-1").unwrap().into()
 }
 
 fn index(text: &str) -> BlindIndex {
@@ -698,9 +698,10 @@ fn personal_data_is_erased_only_of_whoever_is_gone_and_not_under_a_legal_hold() 
 
 #[test]
 fn what_is_sealed_is_neither_read_nor_shown() {
-    let shown = format!("{:?}", sealed("ann@north.example"));
-    assert_eq!(shown, "Sealed(under person-1)");
-    assert_eq!(sealed("a").ciphertext().len(), 29);
+    let address: Personal<MailAddress> = sealed("ann@north.example");
+    assert_eq!(format!("{address:?}"), "Sealed(under person-1)");
+    let short: Personal<DisplayName> = sealed("a");
+    assert_eq!(short.sealed().ciphertext().len(), 29);
     let read = |ciphertext: &str, key_id: &str| {
         let sent = json!({"ciphertext": ciphertext, "key_id": key_id});
         serde_json::from_value::<Sealed>(sent).map_err(|fault| fault.to_string())

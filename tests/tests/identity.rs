@@ -9,7 +9,7 @@ use domain::{
         principal::{Command, Kind, Principal, Refusal},
         role::{self, RoleDefinition},
     },
-    values::{BlindIndex, Hash, PrincipalId, RoleName, Sealed},
+    values::{BlindIndex, Hash, Personal, PrincipalId, RoleName, Sealed},
 };
 use event_store::{EventStore, StoreOptions};
 use tests::database::TestDatabase;
@@ -31,8 +31,8 @@ fn program() -> RequestContext {
     RequestContext::new(Actor::on_behalf_of(&id("setup")))
 }
 
-fn sealed() -> Sealed {
-    Sealed::new(&[7; 40], "person-1").unwrap()
+fn sealed<T>() -> Personal<T> {
+    Sealed::new(&[7; 40], "person-1").unwrap().into()
 }
 
 /// What a principal asks for, with all the rights that its roles give it.

@@ -7,7 +7,7 @@ use ::projections::{PageOf, PageRequest};
 use chrono::Utc;
 use commands::{PermissionSet, Role};
 use domain::{
-    identity::principal::{Identity, Kind as PrincipalKind, StandingName},
+    identity::principal::{Identity, Kind as PrincipalKind, Principal, StandingName},
     values::{ApiKeyId, Moment, PermissionName, PrincipalId, RoleName, SessionId},
 };
 use serde::Serialize;
@@ -134,6 +134,17 @@ impl Identities {
     pub async fn principal(&self, id: &PrincipalId) -> Result<Option<PrincipalView>, Problem> {
         let now = Moment::from(Utc::now());
         Ok(self.with(id, |identity| seen(id, identity, now)).await?)
+    }
+
+    /// The same as of a position of the log, at a moment.
+    pub async fn principal_as_of(
+        &self,
+        id: &PrincipalId,
+        position: u64,
+        at: Moment,
+    ) -> Result<Option<PrincipalView>, Problem> {
+        let then = self.commands.as_of(position).aggregate::<Principal>(id).await?;
+        Ok(then.and_then(|(then, _)| then.identity().map(|identity| seen(id, identity, at))))
     }
 
     /// The open sessions of a principal, the one that lasts longest first.

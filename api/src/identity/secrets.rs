@@ -5,7 +5,7 @@
 use commands::CommandError;
 use domain::{
     identity::principal::{Command, Refusal},
-    values::{Hash, PrincipalId, Sealed},
+    values::{Hash, Personal, PrincipalId, Sealed},
 };
 use uuid::Uuid;
 
@@ -84,11 +84,11 @@ impl Identities {
     }
 
     /// Seals something personal under the person's own key, which is made when there is none.
-    pub(super) async fn seal_personal(
+    pub(super) async fn seal_personal<T>(
         &self,
         id: &PrincipalId,
         clear: &str,
-    ) -> Result<Sealed, Problem> {
+    ) -> Result<Personal<T>, Problem> {
         let mut found = self.person_key(id).await?;
         if found.is_none() {
             let vault = &self.secrets.vault;
@@ -103,15 +103,17 @@ impl Identities {
         }
         let (key_id, key) = found.ok_or_else(lost_key)?;
         let sealed = vault::seal_under(&key, id.as_str(), clear.as_bytes());
-        Sealed::new(&sealed.map_err(Problem::internal)?, &key_id).map_err(Problem::internal)
+        let sealed = Sealed::new(&sealed.map_err(Problem::internal)?, &key_id);
+        Ok(sealed.map_err(Problem::internal)?.into())
     }
 
     /// Opens what is personal; none when the person's key is destroyed.
-    pub(super) async fn open_personal(
+    pub(super) async fn open_personal<T>(
         &self,
         id: &PrincipalId,
-        sealed: &Sealed,
+        personal: &Personal<T>,
     ) -> Result<Option<String>, Problem> {
+        let sealed = personal.sealed();
         let found = self.person_key(id).await?;
         let found = found.filter(|(key_id, _)| key_id == sealed.key_id());
         let Some((_, key)) = found else { return Ok(None) };

@@ -8,7 +8,7 @@ use chrono::Utc;
 use commands::CommandError;
 use domain::{
     identity::principal::{Command, FailureCause, Proof, Refusal, Standing},
-    values::{Hash, Moment, PrincipalId, Sealed, SessionId},
+    values::{Hash, Moment, Origin, Personal, PrincipalId, SessionId},
 };
 
 use super::{
@@ -138,7 +138,7 @@ impl Identities {
         &self,
         id: &PrincipalId,
         from: Option<IpAddr>,
-    ) -> Result<Option<Sealed>, Problem> {
+    ) -> Result<Option<Personal<Origin>>, Problem> {
         match from {
             Some(address) => self.seal_personal(id, &address.to_string()).await.map(Some),
             None => Ok(None),

@@ -18,7 +18,7 @@ use super::{
         ApiKeyMade, ApiKeyRequest, Invitation, InvitationRequest, PrincipalMade, ServiceRequest,
         fresh, read, visit,
     },
-    reply::Asked,
+    reply::{AS_OF, Asked},
 };
 use crate::{
     auth,
@@ -28,6 +28,7 @@ use crate::{
     },
     operations::Operation,
     params::{self, Params, PathParams},
+    past::AsOf,
     problem::Problem,
     server::App,
 };
@@ -89,7 +90,21 @@ pub async fn get(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    of_principal(&app, &path, request, async |id| app.identities.principal(id).await).await
+    let (parts, _) = request.into_parts();
+    let mut params = Params::of(parts.uri.query());
+    let point = params.take::<AsOf>(AS_OF);
+    params.finish()?;
+    let id: PrincipalId = path.get("principal")?;
+    let (asked, found) = match point {
+        None => (Asked::of_log(&app, &parts).await?, app.identities.principal(&id).await?),
+        Some(point) => {
+            let position = app.position_of(point).await?;
+            let at = app.moment_of(point, position).await?.into();
+            let found = app.identities.principal_as_of(&id, position, at).await?;
+            (Asked::then(&parts, position), found)
+        }
+    };
+    asked.one(&found.ok_or_else(|| Problem::not_found("principal", id.to_string()))?)
 }
 
 /// `GET /api/v1/principals/{principal}/erasure-certificate`.

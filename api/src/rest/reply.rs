@@ -97,6 +97,11 @@ impl<'a> Asked<'a> {
         Ok(Asked { parts, position: app.log_reaches(minimum).await?, folded: None })
     }
 
+    /// The same for what was read from the log as it was when it ended here.
+    pub fn then(parts: &'a Parts, position: u64) -> Asked<'a> {
+        Asked { parts, position, folded: None }
+    }
+
     /// Where it is to be read.
     pub fn pool<'p>(&'p self, app: &'p App) -> &'p PgPool {
         self.folded.as_ref().map_or(&app.pool, Folded::pool)

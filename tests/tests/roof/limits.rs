@@ -16,6 +16,7 @@ use tests::{
     app::TestApp,
     database::TestDatabase,
     http::{Answer, Http},
+    node0::Node0,
 };
 
 use super::{
@@ -193,6 +194,43 @@ async fn who_came_in_and_who_was_refused_is_recorded_for_auditors() {
     let after = auditor.get(&format!("/api/v1/access-records?first=2&after={next}")).await;
     assert_ne!(page["items"][1]["id"], after.expect(200)["items"][0]["id"]);
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_records_go_after_their_days_unless_a_legal_hold_keeps_them() {
+    let database = TestDatabase::create().await;
+    let server = Node0::on_database(&database.url());
+    let admin = server.http();
+    for (name, held) in [("service-held", true), ("service-free", false)] {
+        admin.service(name, commands::Role::Viewer).await;
+        if held {
+            let path = format!("/api/v1/principals/{name}/lay-legal-hold");
+            admin.post(&path, &json!({"reason": "a case"})).await.expect(200);
+        }
+    }
+    server.stop();
+    let pool = sqlx::PgPool::connect(&database.url()).await.unwrap();
+    let plant = "insert into access_records (first_at, last_at, count, principal, address, operation, outcome)
+                 select now() - d, now() - d, 1, p, '192.0.2.7', 'planted', 'allowed'
+                   from unnest(array[interval '91 days', interval '89 days']) d,
+                        unnest(array['service-held', 'service-free', null]) p";
+    sqlx::raw_sql(plant).execute(&pool).await.unwrap();
+    let planted = async || {
+        let rows = "select coalesce(principal, 'nobody') || ' ' || (now()::date - last_at::date)
+                      from access_records where operation = 'planted' order by 1";
+        sqlx::query_scalar::<_, String>(rows).fetch_all(&pool).await.unwrap()
+    };
+    assert_eq!(planted().await.len(), 6);
+    let server = Node0::on_database(&database.url());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while planted().await.len() > 4 {
+        assert!(Instant::now() < deadline, "{:?}", planted().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let kept = ["nobody 89", "service-free 89", "service-held 89", "service-held 91"];
+    assert_eq!(planted().await, kept);
+    server.stop();
+    pool.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -122,6 +122,43 @@ async fn what_was_said_of_validators_flags_and_settings_is_said_as_of_then() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_of_a_principal_is_said_as_of_then() {
+    let (app, http) = start().await;
+    let one = "/api/v1/principals/service-past".to_owned();
+    let paths = std::slice::from_ref(&one);
+    let mut pictures = vec![picture(&app, &http, paths).await];
+    http.service("service-past", Role::Viewer).await;
+    pictures.push(picture(&app, &http, paths).await);
+    let why = json!({"reason": "as a test"});
+    for (command, body) in [
+        ("grant-role", json!({"role": "auditor"})),
+        ("suspend", why.clone()),
+        ("reactivate", json!({})),
+        ("revoke-role", json!({"role": "viewer"})),
+        ("lay-legal-hold", why),
+    ] {
+        http.post(&format!("{one}/{command}"), &body).await.expect(200);
+        pictures.push(picture(&app, &http, paths).await);
+    }
+    they_changed(&pictures);
+    as_they_were(&http, &pictures).await;
+    let query = "query($then: AsOf!) {
+        now: principal(principal: \"service-past\") { roles legalHold }
+        then: principal(principal: \"service-past\", asOf: $then) { roles legalHold }
+    }";
+    let then = pictures[1].position;
+    let told = http.graphql(query, json!({"then": then})).await;
+    assert_eq!(told["then"], json!({"roles": ["viewer"], "legalHold": false}));
+    assert_eq!(told["now"], json!({"roles": ["auditor"], "legalHold": true}));
+    let changed = http.get(&format!("/api/v1/difference?of={one}&since={then}")).await;
+    let changed = changed.expect(200)["changes"].as_array().unwrap().clone();
+    let places: Vec<&str> = changed.iter().map(|one| one["pointer"].as_str().unwrap()).collect();
+    assert_eq!(places, ["/legal_hold", "/roles"]);
+    assert_eq!(faults(&http.get(&format!("{one}?as_of=yesterday")).await), ["as_of"]);
+    app.stop().await;
+}
+
 /// A signed anchor of a document.
 fn anchor(nonce: u64) -> Transaction {
     let payload = json!({

@@ -9,6 +9,7 @@ use async_graphql::{
     Context, InputType as _, Value as Written,
     registry::{MetaField, Registry},
 };
+use chrono::{DateTime, Utc};
 use domain::{
     configuration::Key,
     values::{PrincipalId, ValueError},
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     graphql::{
         Component as _,
-        context::Arguments,
+        context::{self, Arguments},
         past::{About, When},
         scalars::AsOf,
         shapes,
@@ -48,6 +49,13 @@ use crate::{
     server::App,
 };
 
+/// A point of the past: where the log ended, and when it was.
+#[derive(Clone, Copy)]
+struct Point {
+    position: u64,
+    at: DateTime<Utc>,
+}
+
 /// A read model as it is asked for.
 pub struct Kind {
     /// The field of one.
@@ -55,8 +63,11 @@ pub struct Kind {
     /// The argument that names one.
     parameter: &'static str,
     get: for<'a> fn(&'a App, &'a PgPool, &'a str) -> Found<'a, Option<Value>>,
-    /// The category of the streams that say all about one; none when it has no past.
+    /// The category of the streams that say all about one; none when it has no past in the read
+    /// models.
     category: Option<&'static str>,
+    /// What it was, of what has its past in the log alone.
+    then: Option<for<'a> fn(&'a App, Point, &'a str) -> Found<'a, Option<Value>>>,
     /// All of them.
     pub list: List,
 }
@@ -68,6 +79,7 @@ pub const KINDS: &[Kind] = &[
         parameter: "key",
         get: |_, pool, id| setting(pool, id).boxed(),
         category: Some(settings::Setting::CATEGORY),
+        then: None,
         list: List {
             name: "settings",
             words: "Every key, in order, with what is in force and what is proposed.",
@@ -82,6 +94,7 @@ pub const KINDS: &[Kind] = &[
         parameter: "principal",
         get: |app, _, id| principal(app, id).boxed(),
         category: None,
+        then: Some(|app, point, id| principal_then(app, point, id).boxed()),
         list: List {
             name: "principals",
             words: "Persons and services, by id.",
@@ -96,6 +109,7 @@ pub const KINDS: &[Kind] = &[
         parameter: "replay",
         get: |app, _, id| replay(app, id).boxed(),
         category: None,
+        then: None,
         list: List {
             name: "replays",
             words: "Replays, the newest first.",
@@ -138,6 +152,7 @@ const fn kind<R: Shown>(
         parameter: R::PARAMETER,
         get: |_, pool, id| row::<R>(pool, id).boxed(),
         category: Some(R::CATEGORY),
+        then: None,
         list: List {
             name: many,
             words,
@@ -182,10 +197,19 @@ async fn every_setting(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
     page_told(of_settings::page_of(app, asked.page).await?)
 }
 
-async fn principal(app: &App, id: &str) -> Result<Option<Value>, Problem> {
+fn principal_id(id: &str) -> Result<PrincipalId, Problem> {
     let wrong = |error: ValueError| Problem::invalid_parameter("principal", error.to_string());
-    let id: PrincipalId = id.parse().map_err(wrong)?;
-    app.identities.principal(&id).await?.as_ref().map(told).transpose()
+    id.parse().map_err(wrong)
+}
+
+async fn principal(app: &App, id: &str) -> Result<Option<Value>, Problem> {
+    app.identities.principal(&principal_id(id)?).await?.as_ref().map(told).transpose()
+}
+
+async fn principal_then(app: &App, point: Point, id: &str) -> Result<Option<Value>, Problem> {
+    let Point { position, at } = point;
+    let then = app.identities.principal_as_of(&principal_id(id)?, position, at.into()).await?;
+    then.as_ref().map(told).transpose()
 }
 
 async fn every_principal(app: &App, asked: Asked<'_>) -> Result<Page, Problem> {
@@ -223,7 +247,7 @@ impl Kind {
         let argument = |name: &str, of: &str| shapes::argument(name, None, of.to_owned());
         let mut arguments =
             vec![argument(self.parameter, "String!"), argument("minPosition", "Position")];
-        if self.category.is_some() {
+        if self.category.is_some() || self.then.is_some() {
             let of = AsOf::create_type_info(registry);
             arguments.push(argument("asOf", of.trim_end_matches('!')));
         }
@@ -237,12 +261,20 @@ impl Kind {
         arguments: &Arguments,
     ) -> Result<Written, Problem> {
         let id = text(arguments, self.parameter).unwrap_or_default();
+        let point = as_of(arguments)?;
+        if let (Some(then), Some(AsOf(point))) = (self.then, point) {
+            let asker = context::admitted(context)?;
+            let position = asker.app().position_of(point).await?;
+            let at = asker.app().moment_of(point, position).await?;
+            let row = then(asker.app(), Point { position, at }, &id).await?;
+            asker.note(position);
+            return Ok(
+                row.map_or(Written::Null, |row| shapes::written(&self.reference(), "", &row))
+            );
+        }
         let row = match (self.category, self.list.model) {
             (Some(category), Some(model)) => {
-                let when = When {
-                    min_position: connections::position(arguments),
-                    as_of: as_of(arguments)?,
-                };
+                let when = When { min_position: connections::position(arguments), as_of: point };
                 let subject = Subject::of_stream(category, &id);
                 let about = About::enter(context, &[model], when, subject).await?;
                 (self.get)(about.asker().app(), about.pool(), &id).await?

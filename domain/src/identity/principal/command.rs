@@ -10,8 +10,8 @@ use super::{
     Event, FailureCause, Kind, PasswordCause, PasswordChanged, Principal, Proof, SessionEnd,
 };
 use crate::values::{
-    ApiKeyId, BlindIndex, Hash, Label, Moment, PermissionName, Reason, RoleName, Sealed, SessionId,
-    Website,
+    ApiKeyId, BlindIndex, DisplayName, Hash, IssuersSubject, Label, MailAddress, Moment, Origin,
+    PermissionName, Personal, Reason, RoleName, SessionId, Website,
 };
 
 /// A command to a principal.
@@ -22,7 +22,8 @@ pub enum Command {
     /// Invites a person, or again with a new link when they did not follow the first.
     Invite {
         /// The mail address.
-        email: Sealed,
+        #[cfg_attr(feature = "schema", schema(value_type = crate::values::Sealed))]
+        email: Personal<MailAddress>,
         /// By what the address is told from others.
         email_index: BlindIndex,
         /// The fingerprint of the row that holds the link's token.
@@ -31,7 +32,8 @@ pub enum Command {
     /// Makes an invited person active, or sets up a service.
     Register {
         /// The name it shows.
-        display_name: Sealed,
+        #[cfg_attr(feature = "schema", schema(value_type = crate::values::Sealed))]
+        display_name: Personal<DisplayName>,
         /// What it is.
         kind: Kind,
         /// The fingerprint of the invitation's token; none for a service.
@@ -97,7 +99,8 @@ pub enum Command {
         cause: FailureCause,
         /// From where.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        origin: Option<Sealed>,
+        #[cfg_attr(feature = "schema", schema(value_type = Option<crate::values::Sealed>))]
+        origin: Option<Personal<Origin>>,
     },
     /// Takes a lock off.
     Unlock {},
@@ -107,7 +110,8 @@ pub enum Command {
         expires_at: Moment,
         /// From where.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        origin: Option<Sealed>,
+        #[cfg_attr(feature = "schema", schema(value_type = Option<crate::values::Sealed>))]
+        origin: Option<Personal<Origin>>,
         /// By what they proved who they are: what was compared already.
         proofs: Vec<Proof>,
         /// The session.
@@ -131,7 +135,8 @@ pub enum Command {
     RecordRefreshReuse {
         /// From where.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        origin: Option<Sealed>,
+        #[cfg_attr(feature = "schema", schema(value_type = Option<crate::values::Sealed>))]
+        origin: Option<Personal<Origin>>,
         /// Whose.
         session: SessionId,
     },
@@ -174,7 +179,8 @@ pub enum Command {
         /// Whose.
         issuer: Website,
         /// Who this is there.
-        subject: Sealed,
+        #[cfg_attr(feature = "schema", schema(value_type = crate::values::Sealed))]
+        subject: Personal<IssuersSubject>,
         /// By what issuer and subject are told from others.
         subject_index: BlindIndex,
     },

@@ -9,7 +9,9 @@ use super::{
     decide::{active, follow, person},
     sessions::end_all,
 };
-use crate::values::{BlindIndex, Hash, Moment, Reason, Sealed, SessionId, Website};
+use crate::values::{
+    BlindIndex, Hash, IssuersSubject, Moment, Personal, Reason, SessionId, Website,
+};
 
 /// Microseconds in a second.
 const SECOND_MICROS: i64 = 1_000_000;
@@ -141,7 +143,7 @@ pub(super) fn remove_mfa(
 pub(super) fn link_oidc(
     identity: &Identity,
     issuer: &Website,
-    subject: &Sealed,
+    subject: &Personal<IssuersSubject>,
     subject_index: BlindIndex,
     known: &Known,
 ) -> Result<Vec<Event>, Refusal> {

@@ -9,7 +9,7 @@ use super::{
     PrincipalReactivated, PrincipalRegistered, PrincipalSuspended, Refusal, SessionEnd, Standing,
     StandingName, SubjectKeyDestroyed, credentials, keys, rights, sessions,
 };
-use crate::values::{BlindIndex, Hash, Reason, Sealed};
+use crate::values::{BlindIndex, DisplayName, Hash, MailAddress, Personal, Reason};
 
 /// Decides a command.
 pub(super) fn decide(
@@ -100,7 +100,7 @@ pub(super) fn person(identity: &Identity, command: &'static str) -> Result<(), R
 
 fn invite(
     principal: &Principal,
-    email: &Sealed,
+    email: &Personal<MailAddress>,
     email_index: BlindIndex,
     token: Hash,
     known: &Known,
@@ -129,7 +129,7 @@ fn invite(
 
 fn register(
     principal: &Principal,
-    (kind, display_name): (Kind, &Sealed),
+    (kind, display_name): (Kind, &Personal<DisplayName>),
     token: Option<Hash>,
     verifier: Option<Hash>,
     known: &Known,

@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{
-    ApiKeyId, BlindIndex, Hash, Label, Moment, PermissionName, PrincipalId, Reason, RoleName,
-    Sealed, SessionId, Website,
+    ApiKeyId, BlindIndex, DisplayName, Hash, IssuersSubject, Label, MailAddress, Moment, Origin,
+    PermissionName, Personal, PrincipalId, Reason, RoleName, SessionId, Website,
 };
 
 /// What a principal is.
@@ -64,7 +64,8 @@ pub enum Proof {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PrincipalInvited {
     /// The mail address.
-    pub email: Sealed,
+    #[cfg_attr(feature = "schema", schema(value_type = crate::values::Sealed))]
+    pub email: Personal<MailAddress>,
     /// By what the address is told from others.
     pub email_index: BlindIndex,
     /// Until when the invitation may be followed.
@@ -81,7 +82,8 @@ pub struct PrincipalInvited {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PrincipalRegistered {
     /// The name it shows.
-    pub display_name: Sealed,
+    #[cfg_attr(feature = "schema", schema(value_type = crate::values::Sealed))]
+    pub display_name: Personal<DisplayName>,
     /// What it is.
     pub kind: Kind,
     /// The fingerprint of the row that holds the password's hash; none without a password.
@@ -212,7 +214,8 @@ pub struct LoginFailed {
     pub failures: u32,
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Sealed>,
+    #[cfg_attr(feature = "schema", schema(value_type = Option<crate::values::Sealed>))]
+    pub origin: Option<Personal<Origin>>,
 }
 
 /// Somebody logged in.
@@ -223,7 +226,8 @@ pub struct SessionStarted {
     pub expires_at: Moment,
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Sealed>,
+    #[cfg_attr(feature = "schema", schema(value_type = Option<crate::values::Sealed>))]
+    pub origin: Option<Personal<Origin>>,
     /// By what they proved who they are.
     pub proofs: Vec<Proof>,
     /// The session.
@@ -271,7 +275,8 @@ pub struct SessionRevoked {
 pub struct RefreshReuseDetected {
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Sealed>,
+    #[cfg_attr(feature = "schema", schema(value_type = Option<crate::values::Sealed>))]
+    pub origin: Option<Personal<Origin>>,
     /// Whose.
     pub session: SessionId,
 }
@@ -331,7 +336,8 @@ pub struct OidcLinked {
     /// Whose.
     pub issuer: Website,
     /// Who this is there.
-    pub subject: Sealed,
+    #[cfg_attr(feature = "schema", schema(value_type = crate::values::Sealed))]
+    pub subject: Personal<IssuersSubject>,
     /// By what issuer and subject are told from others.
     pub subject_index: BlindIndex,
 }

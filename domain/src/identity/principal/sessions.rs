@@ -12,13 +12,13 @@ use super::{
     decide::{active, person},
     keys::within,
 };
-use crate::values::{Moment, Sealed, SessionId};
+use crate::values::{Moment, Origin, Personal, SessionId};
 
 /// A login as it is told.
 #[derive(Clone, Copy)]
 pub(super) struct Login<'a> {
     pub expires_at: Moment,
-    pub origin: &'a Option<Sealed>,
+    pub origin: &'a Option<Personal<Origin>>,
     pub proofs: &'a [Proof],
     pub session: &'a SessionId,
 }
@@ -67,7 +67,7 @@ fn lock_until(failures: u32, now: Moment) -> Option<Moment> {
 pub(super) fn record_failure(
     identity: &Identity,
     cause: FailureCause,
-    origin: Option<&Sealed>,
+    origin: Option<&Personal<Origin>>,
     known: &Known,
 ) -> Result<Vec<Event>, Refusal> {
     person(identity, "log in")?;
@@ -194,7 +194,7 @@ pub(super) fn revoke(
 
 pub(super) fn record_reuse(
     identity: &Identity,
-    origin: Option<&Sealed>,
+    origin: Option<&Personal<Origin>>,
     session: &SessionId,
     known: &Known,
 ) -> Result<Vec<Event>, Refusal> {
