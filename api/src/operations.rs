@@ -1056,12 +1056,14 @@ impl Operation {
                 | Operation::GetPeer
                 | Operation::GetPartition
                 | Operation::GetPrincipal
+                | Operation::GetProcessRun
         )
     }
 
     /// Whether it is answered from read models alone, and so may be asked of a replay.
     pub fn reads_models(self) -> bool {
-        self.has_a_past()
+        // Principals are read from the log.
+        (self.has_a_past() && self != Operation::GetPrincipal)
             || matches!(
                 self,
                 Operation::GraphQlGet
@@ -1093,7 +1095,6 @@ impl Operation {
                     | Operation::ListSlashings
                     | Operation::ListActivity
                     | Operation::ListProcessRuns
-                    | Operation::GetProcessRun
                     | Operation::ListFlags
                     | Operation::EvaluateFlag
                     | Operation::ListSettings

@@ -7,7 +7,7 @@ mod fold;
 mod read;
 
 pub use fold::ProcessRuns;
-pub use read::{get, list};
+pub use read::{get, get_as_of, list};
 
 use domain::values::Moment;
 use serde::Serialize;

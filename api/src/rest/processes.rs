@@ -17,9 +17,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::reply::{Asked, read_problem};
+use super::reply::{AS_OF, Asked, read_problem};
 use crate::{
     params::{self, Params, PathParams},
+    past::AsOf,
     problem::{Kind, Problem},
     server::App,
 };
@@ -144,12 +145,25 @@ pub async fn run(
     path: PathParams,
     request: Request,
 ) -> Result<Response, Problem> {
-    params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
+    let mut params = Params::of(parts.uri.query());
+    let point = params.take::<AsOf>(AS_OF);
+    params.finish()?;
     let name = named(path.text("process"))?.name();
     let cause: Uuid = path.get("cause")?;
-    let asked = Asked::of(&app, &parts, &[NAME]).await?;
-    let found = process_runs::get(&app.pool, name, cause).await.map_err(read_problem)?;
+    let (asked, found) = match point {
+        None => {
+            let asked = Asked::of(&app, &parts, &[NAME]).await?;
+            (asked, process_runs::get(&app.pool, name, cause).await)
+        }
+        Some(point) => {
+            let position = app.position_of(point).await?;
+            app.reach(&[NAME], Some(position)).await?;
+            let found = process_runs::get_as_of(&app.pool, name, cause, position).await;
+            (Asked::then(&parts, position), found)
+        }
+    };
+    let found = found.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("run because of the event", cause))?)
 }
 

@@ -78,7 +78,34 @@ pub async fn get(
     sql.push_bind(process).push(" and cause = ").push_bind(cause);
     let row: Option<Stored> = sql.build_query_as().fetch_optional(pool).await?;
     let rows = row.into_iter().collect();
-    Ok(with_steps(pool, process, rows).await?.pop())
+    Ok(with_steps(pool, process, rows, i64::MAX).await?.pop())
+}
+
+/// The same as of a position: every step is kept, so that a run as it was is its first steps.
+pub async fn get_as_of(
+    pool: &PgPool,
+    process: &str,
+    cause: Uuid,
+    position: u64,
+) -> Result<Option<ProcessRun>, ReadError> {
+    let until = signed(position)?;
+    let row: Option<Stored> = sqlx::query_as(
+        "select r.process, r.cause, r.correlation, r.started_at, r.started_position, \
+                s.last_at, s.steps \
+           from read.process_runs r cross join lateral ( \
+                select count(*) as steps, \
+                       (array_agg(at order by position desc))[1] as last_at \
+                  from read.process_steps \
+                 where process = r.process and cause = r.cause and position <= $3) s \
+          where r.process = $1 and r.cause = $2 and r.started_position <= $3",
+    )
+    .bind(process)
+    .bind(cause)
+    .bind(until)
+    .fetch_optional(pool)
+    .await?;
+    let rows = row.into_iter().collect();
+    Ok(with_steps(pool, process, rows, until).await?.pop())
 }
 
 /// A page of what a process did, by the first step: newest is the latest.
@@ -98,15 +125,16 @@ pub async fn list(
     sql.push(" order by started_position").push(order.direction());
     sql.push(" limit ").push_bind(page.limit());
     let rows: Vec<Stored> = sql.build_query_as().fetch_all(pool).await?;
-    let rows = with_steps(pool, process, rows).await?;
+    let rows = with_steps(pool, process, rows, i64::MAX).await?;
     Ok(page.page(rows, |row| row.cursor(order)))
 }
 
-/// Runs with the first of their steps, by one statement for all of them.
+/// Runs with the first of their steps up to a position, by one statement for all of them.
 async fn with_steps(
     pool: &PgPool,
     process: &str,
     runs: Vec<Stored>,
+    until: i64,
 ) -> Result<Vec<ProcessRun>, sqlx::Error> {
     let causes: Vec<Uuid> = runs.iter().map(|run| run.cause).collect();
     let shown = signed(STEPS_SHOWN_MAX as u64)?;
@@ -115,12 +143,14 @@ async fn with_steps(
          from unnest($2::uuid[]) asked (cause) cross join lateral ( \
              select * from read.process_steps of_run \
               where of_run.process = $1 and of_run.cause = asked.cause \
+                and of_run.position <= $4 \
               order by of_run.position limit $3) s \
          order by s.position",
     )
     .bind(process)
     .bind(&causes)
     .bind(shown)
+    .bind(until)
     .fetch_all(pool)
     .await?;
     let mut steps: HashMap<Uuid, Vec<ProcessStep>> = HashMap::new();

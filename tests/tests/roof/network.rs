@@ -321,6 +321,25 @@ async fn what_a_process_did_is_told_step_by_step() {
     let cause = second["cause"].as_str().unwrap();
     let one = now(&http, &format!("{path}/{cause}"), head).await;
     assert_eq!(one, *second);
+    // As of each of its steps it was what it had done by then.
+    for (nth, step) in second["steps"].as_array().unwrap().iter().enumerate() {
+        let position = step["position"].as_str().unwrap();
+        let then = http.get(&format!("{path}/{cause}?as_of={position}")).await.expect(200);
+        assert_eq!(
+            then["steps"].as_array().unwrap()[..],
+            second["steps"].as_array().unwrap()[..=nth]
+        );
+        assert_eq!(
+            (&then["steps_count"], &then["last_at"]),
+            (&json!((nth + 1).to_string()), &step["at"])
+        );
+        let query = "query($cause: String!, $then: AsOf!) { \
+            processRun(process: \"block-finality\", cause: $cause, asOf: $then) { stepsCount } }";
+        let told = http.graphql(query, json!({"cause": cause, "then": position})).await;
+        assert_eq!(told["processRun"]["stepsCount"], then["steps_count"]);
+    }
+    let before = second["started_position"].as_str().unwrap().parse::<u64>().unwrap() - 1;
+    assert_eq!(http.get(&format!("{path}/{cause}?as_of={before}")).await.status, 404);
     // Its cause is the event that it says, of the same story.
     let position = second["started_position"].as_str().unwrap();
     let first = http.get(&format!("/api/v1/events/{position}")).await.expect(200);

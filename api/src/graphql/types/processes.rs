@@ -10,7 +10,7 @@ use crate::{
     graphql::{
         context,
         pages::{self, Page},
-        scalars::{Moment, Position},
+        scalars::{AsOf, Moment, Position},
     },
     problem::Problem,
     rest::{processes, reply::read_problem},
@@ -145,13 +145,25 @@ impl ProcessQueries {
         process: String,
         cause: String,
         min_position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Result<Option<ProcessRun>> {
         let name = processes::named(&process)?.name();
         let cause = cause
             .parse()
             .map_err(|fault: uuid::Error| Problem::invalid_parameter("cause", fault.to_string()))?;
-        let asker = context::enter(context, &[process_runs::NAME], min_position).await?;
-        let found = process_runs::get(&asker.app().pool, name, cause).await;
+        let models = &[process_runs::NAME];
+        let found = match as_of {
+            None => {
+                let asker = context::enter(context, models, min_position).await?;
+                process_runs::get(&asker.app().pool, name, cause).await
+            }
+            Some(AsOf(point)) => {
+                let app = context::admitted(context)?.app();
+                let position = app.position_of(point).await?;
+                context::enter(context, models, Some(Position(position))).await?.note(position);
+                process_runs::get_as_of(&app.pool, name, cause, position).await
+            }
+        };
         Ok(found.map_err(read_problem)?.map(ProcessRun::from))
     }
 
