@@ -18,6 +18,7 @@ use crate::{
     error::StoreError,
     event::StoredEvent,
     read::{as_bigint, from_bigint, missing, stored_event},
+    store::EventStore,
 };
 
 /// The events of a block, of which every object is made.
@@ -171,6 +172,15 @@ async fn objects(
                       where last >= $1 and first <= $2 order by first";
     let found = sqlx::query_as(statement).bind(as_bigint(first)).bind(as_bigint(last));
     Ok(found.fetch_all(connection).await?)
+}
+
+impl EventStore {
+    /// All events up to here are in the archive alone; 0 when there is none.
+    pub async fn archived(&self) -> Result<u64, StoreError> {
+        let statement = "select coalesce(max(removed), 0) from archives where removed >= first";
+        let archived: i64 = sqlx::query_scalar(statement).fetch_one(self.reads()).await?;
+        Ok(from_bigint(archived))
+    }
 }
 
 /// All objects, in their order.

@@ -43,6 +43,9 @@ pub struct PublishedLog {
     pub size: String,
     /// The root of their tree, in base64.
     pub root: Option<String>,
+    /// How many events, from the first one on, were moved to the archive: they are read there.
+    #[schema(example = "0")]
+    pub archived_size: String,
     /// The newest published checkpoint; none while nothing is signed.
     pub checkpoint: Option<String>,
     /// How many events are signed; those that are not published wait for witnesses.
@@ -133,25 +136,28 @@ pub fn published(app: &App) -> Result<&Published, Problem> {
 }
 
 /// How far it is.
-pub fn state(published: &Published) -> PublishedLog {
+pub async fn state(app: &App) -> Result<PublishedLog, Problem> {
+    let published = published(app)?;
+    let archived = app.store.archived().await?;
     let seal = published.seal();
     let now = published.now().ok();
     let witness = |witness: &crate::seal::Witness| LogWitness {
         name: witness.key.name().to_owned(),
         key: witness.key.to_string(),
     };
-    PublishedLog {
+    Ok(PublishedLog {
         origin: published.origin().to_owned(),
         keys: published.keys().iter().map(ToString::to_string).collect(),
         size: now.as_ref().map_or(0, |now| now.size).to_string(),
         root: now.as_ref().map(|now| base64(now.root)),
+        archived_size: archived.to_string(),
         checkpoint: now.map(|now| now.checkpoint),
         signed_size: seal.signed.as_ref().map_or(0, |signed| signed.size).to_string(),
         signed_at: seal.signed.map(|signed| signed.at),
         witnesses: published.witnesses().iter().map(witness).collect(),
         witness_quorum: u32::try_from(published.quorum()).unwrap_or(u32::MAX),
         refused: seal.refused,
-    }
+    })
 }
 
 /// That the event at a position is in the log of a size; of its newest one when none is named.
@@ -237,7 +243,7 @@ pub async fn get(State(app): State<App>, request: Request) -> Result<Response, P
     params::none_taken(&request)?;
     let (parts, _) = request.into_parts();
     let asked = Asked::of_log(&app, &parts).await?;
-    asked.one(&state(published(&app)?))
+    asked.one(&state(&app).await?)
 }
 
 /// `GET /api/v1/log/inclusion/{position}`.

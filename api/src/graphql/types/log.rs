@@ -22,7 +22,7 @@ impl LogQueries {
     /// The log as it is published: its name, its keys, how far it is, and who witnesses it.
     async fn log(&self, context: &Context<'_>) -> Result<Told<PublishedLog>> {
         let asker = context::enter(context, &[], None).await?;
-        Ok(Told::of(&log::state(log::published(asker.app())?))?)
+        Ok(Told::of(&log::state(asker.app()).await?)?)
     }
 
     /// That the key of a person's data is destroyed, with what proves it.
