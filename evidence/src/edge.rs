@@ -3,7 +3,7 @@
 //! Does not sign, and keeps nothing that is full.
 
 use bytes::Bytes;
-use tlog_tiles::{Hash, record_hash};
+use tlog_tiles::{HASH_SIZE, Hash, record_hash};
 
 use crate::{
     Failure, Found, Kind, Piece, Source, Tree, WIDTH,
@@ -107,7 +107,9 @@ impl Edge {
         self.size += 1;
         if self.size.is_multiple_of(WIDTH) {
             let piece = Piece { kind: Kind::Entries, index: self.size / WIDTH - 1, width: WIDTH };
-            full.push((piece, std::mem::take(&mut self.bundle).into()));
+            // The next one is about as long.
+            let next = Vec::with_capacity(self.bundle.len() + self.bundle.len() / 8);
+            full.push((piece, std::mem::replace(&mut self.bundle, next).into()));
         }
         let (mut hash, mut count) = (record_hash(entry), self.size);
         for level in 0.. {
@@ -155,5 +157,7 @@ impl Edge {
 }
 
 fn concatenated(hashes: &[Hash]) -> Bytes {
-    hashes.iter().flat_map(|hash| hash.0).collect()
+    let mut bytes = Vec::with_capacity(hashes.len() * HASH_SIZE);
+    hashes.iter().for_each(|hash| bytes.extend_from_slice(&hash.0));
+    bytes.into()
 }

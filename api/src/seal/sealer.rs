@@ -6,7 +6,7 @@
 //! checkpoint is recorded under the lease's fence before it is published. Nothing is signed that
 //! does not go on from what was signed before: then it is said why, and somebody must look.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event_store::{EventStore, Filter, StoreError, StoredEvent};
 use evidence::{
@@ -28,10 +28,13 @@ use super::{
 
 /// For how long the seal is held without a word of its holder, in milliseconds.
 const LEASE_MS: u64 = 10_000;
+/// How long who seals works on before it says again that it lives.
+const HELD_AGAIN: Duration = Duration::from_secs(1);
 /// How long the last round of a server that stops may take.
 const LAST_ROUND: Duration = Duration::from_secs(2);
-/// Events that are read at once.
-const PAGE_EVENTS: usize = 10_000;
+/// Events that are read at once: with what they fill they stay in a processor's memory until it is
+/// written.
+const PAGE_EVENTS: usize = 2_560;
 /// Events between two checkpoints, while there are many to catch up with.
 const ROUND_EVENTS_MAX: u64 = 100_000;
 
@@ -365,10 +368,14 @@ impl Sealer {
         how: Keep,
     ) -> Result<(Edge, Vec<Piece>), SealError> {
         let mut pieces = Vec::new();
+        let mut held: Option<Instant> = None;
         while edge.size() < to {
             // Its holder lives, however much there is to do.
-            if self.store.hold_seal(self.holder, LEASE_MS).await?.is_none() {
-                return Err(SealError::Lost);
+            if held.is_none_or(|held| held.elapsed() >= HELD_AGAIN) {
+                if self.store.hold_seal(self.holder, LEASE_MS).await?.is_none() {
+                    return Err(SealError::Lost);
+                }
+                held = Some(Instant::now());
             }
             let events = self.events(edge.size(), to).await?;
             let grown = tokio::task::spawn_blocking(move || {
