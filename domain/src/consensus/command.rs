@@ -79,14 +79,14 @@ pub(super) fn asked(facts: &[Event]) -> Option<Command> {
         _ if refused => None,
         Event::HeightStarted(_) => Some(Command::StartHeight {}),
         Event::ProposalAccepted(data) => Some(Command::Propose(Proposal {
-            block_id: data.block_id.clone(),
+            block_id: data.block_id,
             pol_round: data.pol_round,
             round: data.round,
-            signature: data.signature.clone(),
+            signature: data.signature,
             timestamp: data.timestamp,
         })),
         Event::EquivocationDetected(data) => match &data.messages {
-            Conflict::Proposals { second, .. } => Some(Command::Propose((**second).clone())),
+            Conflict::Proposals { second, .. } => Some(Command::Propose(**second)),
             Conflict::Votes { .. } => votes(facts),
         },
         Event::VoteCast(_) => votes(facts),
@@ -112,9 +112,9 @@ pub(super) fn asked(facts: &[Event]) -> Option<Command> {
 /// The votes that were cast, those that contradict others among them.
 fn votes(facts: &[Event]) -> Option<Command> {
     let cast = facts.iter().filter_map(|fact| match fact {
-        Event::VoteCast(vote) => Some((**vote).clone()),
+        Event::VoteCast(vote) => Some(**vote),
         Event::EquivocationDetected(data) => match &data.messages {
-            Conflict::Votes { second, .. } => Some((**second).clone()),
+            Conflict::Votes { second, .. } => Some(**second),
             Conflict::Proposals { .. } => None,
         },
         Event::HeightStarted(_)

@@ -56,6 +56,9 @@ struct Point {
     at: DateTime<Utc>,
 }
 
+/// What reads one thing as it was.
+type Then = for<'a> fn(&'a App, Point, &'a str) -> Found<'a, Option<Value>>;
+
 /// A read model as it is asked for.
 pub struct Kind {
     /// The field of one.
@@ -67,7 +70,7 @@ pub struct Kind {
     /// models.
     category: Option<&'static str>,
     /// What it was, of what has its past in the log alone.
-    then: Option<for<'a> fn(&'a App, Point, &'a str) -> Found<'a, Option<Value>>>,
+    then: Option<Then>,
     /// All of them.
     pub list: List,
 }

@@ -284,17 +284,16 @@ impl Command {
 
 /// See [`crate::aggregate::Aggregate::asked`].
 pub(super) fn asked(principal: &Principal, facts: &[Event]) -> Option<Command> {
-    let started = facts.iter().find_map(|fact| match fact {
-        Event::SessionStarted(data) => Some(data),
-        _ => None,
-    });
-    if let Some(data) = started {
-        return Some(Command::StartSession {
-            expires_at: data.expires_at,
-            origin: data.origin.clone(),
-            proofs: data.proofs.clone(),
-            session: data.session.clone(),
-        });
+    for fact in facts {
+        // Sessions that it displaces stand before it.
+        if let Event::SessionStarted(data) = fact {
+            return Some(Command::StartSession {
+                expires_at: data.expires_at,
+                origin: data.origin.clone(),
+                proofs: data.proofs.clone(),
+                session: data.session.clone(),
+            });
+        }
     }
     Some(match facts.first()? {
         Event::PrincipalInvited(data) => Command::Invite {
@@ -369,10 +368,9 @@ fn password(principal: &Principal, data: &PasswordChanged, facts: &[Event]) -> O
     let identity = principal.identity()?;
     let verifier = data.verifier;
     let ended = |session: &SessionId| {
-        facts.iter().any(|fact| match fact {
-            Event::SessionRevoked(data) => data.sessions.contains(session),
-            _ => false,
-        })
+        facts.iter().any(
+            |fact| matches!(fact, Event::SessionRevoked(data) if data.sessions.contains(session)),
+        )
     };
     match data.cause {
         PasswordCause::Reset => {
