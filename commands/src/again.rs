@@ -22,13 +22,14 @@ use domain::{
     validator_set::ValidatorSet,
     values::{Moment, PrincipalId},
 };
-use event_store::{EventStore, Filter, Horizon, Record, RecordError, StoreError, StoredEvent};
+use event_store::{EventStore, Filter, Horizon, Record, StoreError, StoredEvent};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     execute::{Commands, Handled},
+    lane,
     policy::PermissionSet,
     request::{Actor, RequestContext},
 };
@@ -178,14 +179,15 @@ impl Again {
         let untold = || Verdict::Untold(record.event_type.to_owned());
         let Ok(id) = first.stream.id().parse::<A::Id>() else { return Ok(untold()) };
         self.then.horizon.set(first.position - 1);
-        let facts = facts::<A>(request)?;
+        let facts = request.iter().map(lane::read).collect::<Result<Vec<A::Event>, _>>()?;
         let state = Box::pin(self.then.commands.state::<A>(&id)).await?.state;
         let Some(command) = state.asked(&facts) else { return Ok(untold()) };
+        let actors = self.actors(&record.actor).await?;
         let mut decided = Vec::new();
         for wing in [&self.then, &self.behind] {
-            for actor in self.actors(&record.actor).await? {
+            for actor in &actors {
                 wing.commands.standing_changed().await;
-                let context = context(actor, &record);
+                let context = context(actor.clone(), &record);
                 let known = A::prepare(&wing.commands, &id, &state, &command, &context);
                 match state.decide(&command, &Box::pin(known).await?) {
                     Ok(now) if now == facts => return Ok(Verdict::Same),
@@ -250,18 +252,6 @@ fn context(actor: Actor, record: &Record<'_>) -> RequestContext {
 fn parsed(event: &StoredEvent) -> Result<Record<'_>, StoreError> {
     let unreadable = |reason| StoreError::Unreadable { position: event.position, reason };
     event.parse().map_err(unreadable)
-}
-
-fn facts<A: Aggregate>(request: &[StoredEvent]) -> Result<Vec<A::Event>, StoreError> {
-    let one = |event: &StoredEvent| {
-        let record = parsed(event)?;
-        let read = aggregate::read(record.event_type, record.data.get());
-        read.map_err(|error| StoreError::Unreadable {
-            position: event.position,
-            reason: RecordError::Malformed(error.to_string()),
-        })
-    };
-    request.iter().map(one).collect()
 }
 
 fn told<E: aggregate::Event>(fact: &E) -> Fact {

@@ -128,7 +128,7 @@ impl EventStore {
             }
         }
         events.truncate(limit);
-        events.retain(|event| event.position <= self.ends(event.position));
+        self.keep_within(&mut events);
         Ok(events)
     }
 
@@ -151,11 +151,12 @@ impl EventStore {
         .bind(as_bigint(limit as u64))
         .fetch_all(&mut *connection)
         .await?;
-        let of_row = |(last, positions): &(i64, Vec<i64>)| {
-            let first = from_bigint(*last) + 1 - positions.len() as u64;
-            (first..).zip(positions.clone()).collect::<Vec<_>>()
+        let of_row = |(last, positions): (i64, Vec<i64>)| {
+            let first = from_bigint(last) + 1 - positions.len() as u64;
+            (first..).zip(positions)
         };
-        let wanted = rows.iter().flat_map(of_row).filter(|(version, _)| versions.contains(version));
+        let wanted = rows.into_iter().flat_map(of_row);
+        let wanted = wanted.filter(|(version, _)| versions.contains(version));
         let positions: Vec<u64> =
             wanted.map(|(_, position)| from_bigint(position)).take(limit).collect();
         self.inner.cold.at(&mut connection, &positions).await
@@ -228,7 +229,7 @@ impl EventStore {
             let mut connection = self.reads().acquire().await?;
             events.extend(stored_at(&mut connection, &self.inner.cold, &some).await?);
         }
-        events.retain(|event| event.position <= self.ends(event.position));
+        self.keep_within(&mut events);
         events.sort_unstable_by_key(|event| event.position);
         Ok(events)
     }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::append::{Appender, AppenderHandle, REQUEST_BYTES_MAX};
 use crate::archive::{Archive, Cold};
 use crate::error::StoreError;
+use crate::event::StoredEvent;
 use crate::follow::Wake;
 use crate::gather::Gather;
 use crate::recent::Recent;
@@ -160,6 +161,14 @@ impl EventStore {
     /// whoever appends nothing.
     pub fn as_of(&self, horizon: Horizon) -> EventStore {
         EventStore { horizon: Some(horizon), ..self.clone() }
+    }
+
+    /// Leaves out what comes after the horizon, where there is one.
+    pub(crate) fn keep_within(&self, events: &mut Vec<StoredEvent>) {
+        if let Some(horizon) = &self.horizon {
+            let last = horizon.get();
+            events.retain(|event| event.position <= last);
+        }
     }
 
     /// The last position there is for whoever reads by this, of a log that ends here.

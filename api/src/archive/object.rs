@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 /// Where objects are, below the place where the log is published.
 pub const FOLDER: &str = "archive";
+/// How an object's name ends.
+pub(super) const PACKED: &str = "gz";
+/// How the name of its manifest does.
+pub(super) const TOLD: &str = "json";
 /// What a manifest is.
 const FORMAT: &str = "node0.archive/1";
 /// The longest block, in bytes: a bundle of the longest entries.
@@ -73,14 +77,9 @@ pub(super) fn gunzip(member: &[u8]) -> Result<Bytes, String> {
     Ok(block.into())
 }
 
-/// Where the object of these positions is.
-pub(super) fn path(first: u64, last: u64) -> String {
-    format!("{FOLDER}/{first:012}-{last:012}.gz")
-}
-
-/// Where is said what it is.
-pub(super) fn manifest_path(first: u64, last: u64) -> String {
-    format!("{FOLDER}/{first:012}-{last:012}.json")
+/// Where the object of these positions is, or what is said of it.
+pub(super) fn path(first: u64, last: u64, ending: &str) -> String {
+    format!("{FOLDER}/{first:012}-{last:012}.{ending}")
 }
 
 pub(super) fn manifest(first: u64, last: u64, packed: &Packed) -> Manifest {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use event_store::{
     StoreError, StoredEvent,
-    archive::{Archiver, ArchiverError, BLOCK_EVENTS, NewObject},
+    archive::{Archiver, ArchiverError, BLOCK_EVENTS, NewObject, Object},
 };
 use evidence::{
     CHECKPOINT, Checkpoint, CheckpointFault, Failure, Hash, Keys, Source, Storage, StorageError,
@@ -124,9 +124,11 @@ pub async fn archive(
     let mut archiver = Archiver::open(url).await?;
     let objects = archiver.objects().await?;
     let mut archived_to = objects.last().map_or(0, |object| object.positions().end - 1);
-    let (mut moved, mut removed) = (Vec::new(), 0);
+    // Only of the last one may some be in the table still.
+    let before = objects.last().map_or(0, Object::removed);
+    let mut moved = Vec::new();
     // What a pass before this one was killed over.
-    removed += remove(&mut archiver, &progress).await?;
+    remove(&mut archiver, &progress).await?;
     let waits = loop {
         let (first, last) = (archived_to + 1, archived_to + object_events);
         if last > checkpoint.size {
@@ -141,10 +143,11 @@ pub async fn archive(
             break waits;
         }
         moved.push(keep(&mut archiver, storage, &checkpoint, &events).await?);
-        removed += remove(&mut archiver, &progress).await?;
+        remove(&mut archiver, &progress).await?;
         archived_to = last;
     };
     archiver.close().await?;
+    let removed = archived_to - before;
     Ok(Archived { moved, removed, archived_to, waits })
 }
 
@@ -178,11 +181,11 @@ async fn keep(
     let packed = object::pack(events);
     let packed = packed.map_err(|because| ArchiveError::Unpacked(first, because))?;
     prove(storage, checkpoint, first, &packed.leaves).await?;
-    let path = object::path(first, last);
+    let path = object::path(first, last, object::PACKED);
     storage.put(&path, packed.bytes.clone()).await?;
     let manifest = object::manifest(first, last, &packed);
     let told = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
-    storage.put(&object::manifest_path(first, last), told.into()).await?;
+    storage.put(&object::path(first, last, object::TOLD), told.into()).await?;
     let there = storage.get_within(&path, packed.bytes.len() as u64).await?;
     if there.as_ref() != Some(&packed.bytes) || !holds(&packed, events) {
         return Err(ArchiveError::Unwritten { path, place: storage.to_string() });
@@ -215,9 +218,11 @@ async fn prove(
     let block_events = usize::try_from(BLOCK_EVENTS).unwrap_or(usize::MAX);
     for (block, first) in leaves.chunks(block_events).zip((first..).step_by(block_events)) {
         let published = proof::inclusion(tiles, root, first - 1).await?;
-        let widths = (0..BLOCK_EVENTS.ilog2()).map(|height| 1 << height);
+        let heights = 0..BLOCK_EVENTS.ilog2();
+        let said = published.hashes.iter().take(heights.len()).copied();
+        let widths = heights.map(|height| 1 << height);
         let beside = widths.map(|width| Tree::of(&block[width..2 * width]).root());
-        if published.leaf != block[0] || !published.hashes.iter().copied().take(8).eq(beside) {
+        if published.leaf != block[0] || !said.eq(beside) {
             return Err(ArchiveError::Differs(differing(&source, first, block).await));
         }
     }
@@ -235,17 +240,12 @@ async fn differing(source: &Source, first: u64, block: &[Hash]) -> u64 {
     entries.iter().zip(block).position(other).map_or(first, |nth| first + nth as u64)
 }
 
-/// Takes all that objects have out of the table; how many events. At most half of the time is spent
-/// on it: the rest is for those who append.
-async fn remove(archiver: &mut Archiver, progress: &impl Fn(u64)) -> Result<u64, ArchiveError> {
-    let mut removed = 0;
-    let mut before: u64 =
-        archiver.objects().await?.iter().map(|object| object.removed()).max().unwrap_or(0);
+/// Takes all that objects have out of the table. At most half of the time is spent on it: the rest
+/// is for those who append.
+async fn remove(archiver: &mut Archiver, progress: &impl Fn(u64)) -> Result<(), ArchiveError> {
     loop {
         let began = Instant::now();
-        let Some(upto) = archiver.remove().await? else { return Ok(removed) };
-        removed += upto - before;
-        before = upto;
+        let Some(upto) = archiver.remove().await? else { return Ok(()) };
         progress(upto);
         tokio::time::sleep(began.elapsed()).await;
     }

@@ -18,7 +18,7 @@ use super::{
         ApiKeyMade, ApiKeyRequest, Invitation, InvitationRequest, PrincipalMade, ServiceRequest,
         fresh, read, visit,
     },
-    reply::{AS_OF, Asked},
+    reply::{Asked, as_of},
 };
 use crate::{
     auth,
@@ -28,7 +28,6 @@ use crate::{
     },
     operations::Operation,
     params::{self, Params, PathParams},
-    past::AsOf,
     problem::Problem,
     server::App,
 };
@@ -91,9 +90,7 @@ pub async fn get(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let mut params = Params::of(parts.uri.query());
-    let point = params.take::<AsOf>(AS_OF);
-    params.finish()?;
+    let point = as_of(&parts)?;
     let id: PrincipalId = path.get("principal")?;
     let (asked, found) = match point {
         None => (Asked::of_log(&app, &parts).await?, app.identities.principal(&id).await?),

@@ -17,10 +17,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::reply::{AS_OF, Asked, read_problem};
+use super::reply::{Asked, as_of, read_problem};
 use crate::{
     params::{self, Params, PathParams},
-    past::AsOf,
     problem::{Kind, Problem},
     server::App,
 };
@@ -146,9 +145,7 @@ pub async fn run(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let mut params = Params::of(parts.uri.query());
-    let point = params.take::<AsOf>(AS_OF);
-    params.finish()?;
+    let point = as_of(&parts)?;
     let name = named(path.text("process"))?.name();
     let cause: Uuid = path.get("cause")?;
     let (asked, found) = match point {

@@ -27,13 +27,21 @@ use crate::{
 };
 
 /// The parameter that asks for a thing as it was.
-pub const AS_OF: &str = "as_of";
+const AS_OF: &str = "as_of";
 
 /// How many bytes of a body's hash stand in its `ETag`.
 const ETAG_BYTES: usize = 12;
 
 /// The forms of a page of a list, the one for clients that do not say first.
 pub const LIST_FORMS: &[&str] = &["application/json", export::CSV, export::NDJSON];
+
+/// The point of the past that is asked for, where nothing else may be said.
+pub fn as_of(parts: &Parts) -> Result<Option<AsOf>, Problem> {
+    let mut params = Params::of(parts.uri.query());
+    let point = params.take::<AsOf>(AS_OF);
+    params.finish()?;
+    Ok(point)
+}
 
 /// A page of a list, as it stands in a reply.
 #[derive(Serialize)]
@@ -82,10 +90,7 @@ impl<'a> Asked<'a> {
         models: &[&str],
         subject: impl Future<Output = Result<Subject, Problem>>,
     ) -> Result<Asked<'a>, Problem> {
-        let mut params = Params::of(parts.uri.query());
-        let as_of = params.take::<AsOf>(AS_OF);
-        params.finish()?;
-        let Some(point) = as_of else { return Asked::of(app, parts, models).await };
+        let Some(point) = as_of(parts)? else { return Asked::of(app, parts, models).await };
         let position = app.position_of(point).await?;
         let folded = app.fold(models, &subject.await?, position).await?;
         Ok(Asked { parts, position, folded: Some(folded) })

@@ -200,17 +200,40 @@ impl Address {
     async fn lane(&self) -> Result<Lane, StoreError> {
         let link = self.connect().await?;
         let client = &link.client;
-        let with_archive = |statement: &str| format!("{statement}{NOT_ARCHIVED}");
+        let with_archive = [AT_HEAD, ONE_AT_HEAD].map(|one| format!("{one}{NOT_ARCHIVED}"));
+        let statements = [
+            AT_HEAD,
+            ONE_AT_HEAD,
+            &with_archive[0],
+            &with_archive[1],
+            COPY,
+            "select advance_head($1, $2, $3, $4)",
+            REFUSE_ARCHIVED,
+            CHECKED,
+        ];
+        // All are sent before the first is answered.
+        let prepared = statements.map(|statement| client.prepare(statement));
+        let prepared = futures::future::try_join_all(prepared).await?;
+        let [
+            at_head,
+            one_at_head,
+            at_head_with_archive,
+            one_at_head_with_archive,
+            copy,
+            advance,
+            refuse_archived,
+            checked,
+        ] = prepared.try_into().expect("one for each statement");
         Ok(Lane {
-            at_head: client.prepare(AT_HEAD).await?,
-            one_at_head: client.prepare(ONE_AT_HEAD).await?,
-            at_head_with_archive: client.prepare(&with_archive(AT_HEAD)).await?,
-            one_at_head_with_archive: client.prepare(&with_archive(ONE_AT_HEAD)).await?,
-            copy: client.prepare(COPY).await?,
-            advance: client.prepare("select advance_head($1, $2, $3, $4)").await?,
-            refuse_archived: client.prepare(REFUSE_ARCHIVED).await?,
-            checked: client.prepare(CHECKED).await?,
             link,
+            at_head,
+            one_at_head,
+            at_head_with_archive,
+            one_at_head_with_archive,
+            copy,
+            advance,
+            refuse_archived,
+            checked,
         })
     }
 
