@@ -42,12 +42,18 @@ impl Ground {
         &self.url
     }
 
-    /// Drops the database and writes what is still in memory, so that the next measurement does not
-    /// pay for this one.
+    /// Drops the database and writes what is still in memory.
     pub async fn clear(self) -> Outcome<()> {
         let mut connection = PgConnection::connect(&self.admin).await?;
         let drop = format!("drop database {} with (force)", self.name);
         sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await?;
+        connection.close().await?;
+        self.settle().await
+    }
+
+    /// Writes what is still in memory, so that the next measurement does not pay for this one.
+    pub async fn settle(&self) -> Outcome<()> {
+        let mut connection = PgConnection::connect(&self.admin).await?;
         sqlx::raw_sql("checkpoint").execute(&mut connection).await?;
         Ok(connection.close().await?)
     }

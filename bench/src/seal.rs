@@ -89,8 +89,7 @@ impl Sealer {
         Err(format!("{head} events are not sealed after {SEALED_S_MAX} s").into())
     }
 
-    /// Ends it. Its tiles are still there: who removes ten thousand files makes it hard for others
-    /// to make new ones, for a while.
+    /// Ends it. Its tiles are still there.
     pub async fn stop(self) -> Outcome<PathBuf> {
         self.closing.cancel();
         self.running.await?;
@@ -98,9 +97,10 @@ impl Sealer {
     }
 }
 
-/// The append path with a sealer beside it and without, turn by turn.
+/// The append path with a sealer beside it and without, turn by turn. Nothing is removed before the
+/// end: whoever removes many files makes it hard for others to make new ones, for a while.
 pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> Outcome<()> {
-    let mut folders = Vec::new();
+    let (mut folders, mut grounds) = (Vec::new(), Vec::new());
     for callers in CALLERS {
         for sealed in TURNS {
             let ground = Ground::migrated(cluster).await?;
@@ -120,8 +120,12 @@ pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> O
                 folders.push(sealer.stop().await?);
             }
             store.close().await;
-            ground.clear().await?;
+            ground.settle().await?;
+            grounds.push(ground);
         }
+    }
+    for ground in grounds {
+        ground.clear().await?;
     }
     folders.into_iter().try_for_each(|folder| Ok(std::fs::remove_dir_all(folder)?))
 }

@@ -26,5 +26,6 @@ pub use checkpoint::{Checkpoint, Parked};
 pub use error::{AppendError, RecordError, StoreError};
 pub use event::{CommandDigest, CommandId, Metadata, NewEvent, Record, StoredEvent, StreamName};
 pub use read::{Filter, Page};
+pub use recent::Written;
 pub use seal::{Seal, Signed};
 pub use store::{EventStore, Head, Horizon, StoreOptions};

@@ -14,6 +14,7 @@ use uuid::Uuid;
 pub(crate) use self::rows::{missing, stored_at, stored_event};
 use crate::error::StoreError;
 use crate::event::{StoredEvent, StreamName, Tail, correlation_of};
+use crate::recent::Written;
 use crate::store::{EventStore, Head};
 
 /// The most events one page brings.
@@ -181,8 +182,8 @@ impl EventStore {
         }
         if filter.is_all() {
             let to = head.min(after.saturating_add(limit as u64));
-            let events = match self.recent(after, to) {
-                Some(events) => events,
+            let events = match self.written(after, to) {
+                Some(written) => written.events().collect(),
                 None => self.scan(&mut connection, after, to).await?,
             };
             return Ok(Page { events, scanned_to: to.max(after) });
@@ -215,9 +216,13 @@ impl EventStore {
         Ok(())
     }
 
-    /// What this process has appended itself, if nothing else is between.
-    fn recent(&self, after: u64, to: u64) -> Option<Vec<StoredEvent>> {
-        if self.is_replica() { None } else { self.inner.recent.between(after, to) }
+    /// What is after one position up to another, without asking the database: when this process has
+    /// appended all of it itself a moment ago.
+    pub fn written(&self, after: u64, to: u64) -> Option<Written> {
+        if self.is_replica() || self.ends(to) < to {
+            return None;
+        }
+        self.inner.recent.between(after, to)
     }
 
     /// The events at these positions, in the order of the log; those that are not there are left

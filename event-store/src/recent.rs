@@ -6,6 +6,8 @@
 
 use std::{
     collections::VecDeque,
+    iter,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -39,18 +41,20 @@ impl Committed {
         size_of::<Committed>() + self.bytes.len() + self.ends.len() * size_of::<usize>()
     }
 
-    /// Its events after one position up to another.
-    fn events(&self, after: u64, to: u64) -> impl Iterator<Item = StoredEvent> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        let records = starts.zip(&self.ends).map(|(start, end)| self.bytes.slice(start..end));
-        let numbered = (self.first..).zip(self.before + 1..).zip(records);
-        let wanted =
-            numbered.filter(move |((position, _), _)| *position > after && *position <= to);
-        wanted.map(|((position, version), record)| StoredEvent {
-            position,
+    /// Where its records of some positions are: which of them, and its place in the bytes.
+    fn places(&self, positions: &Range<u64>) -> impl Iterator<Item = (u64, Range<usize>)> {
+        let starts = iter::once(&0).chain(&self.ends);
+        let places = starts.zip(&self.ends).map(|(start, end)| *start..*end);
+        (0..).zip(places).filter(|(nth, _)| positions.contains(&(self.first + nth)))
+    }
+
+    /// Its events at some positions.
+    fn events(&self, positions: &Range<u64>) -> impl Iterator<Item = StoredEvent> {
+        self.places(positions).map(|(nth, place)| StoredEvent {
+            position: self.first + nth,
             stream: self.stream.clone(),
-            version,
-            record,
+            version: self.before + 1 + nth,
+            record: self.bytes.slice(place),
         })
     }
 }
@@ -61,6 +65,13 @@ impl Committed {
 struct Batch {
     requests: Vec<Committed>,
     weight: usize,
+}
+
+/// Some positions of the log that this process has written itself, as it wrote them.
+#[derive(Debug)]
+pub struct Written {
+    batches: Vec<Arc<Batch>>,
+    positions: Range<u64>,
 }
 
 /// The newest stretch of the log, as far as it was written here.
@@ -85,6 +96,29 @@ impl Batch {
     }
 }
 
+impl Written {
+    /// Its records, one after the other, where they are.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.requests().flat_map(|request| {
+            request.places(&self.positions).map(|(_, place)| &request.bytes[place])
+        })
+    }
+
+    /// Its events.
+    pub(crate) fn events(&self) -> impl Iterator<Item = StoredEvent> {
+        self.requests().flat_map(|request| request.events(&self.positions))
+    }
+
+    fn requests(&self) -> impl Iterator<Item = &Committed> {
+        self.batches.iter().flat_map(|batch| {
+            let begin =
+                batch.requests.partition_point(|request| request.last() < self.positions.start);
+            let here = batch.requests[begin..].iter();
+            here.take_while(|request| request.first < self.positions.end)
+        })
+    }
+}
+
 impl Recent {
     /// Keeps what was committed together, one request after the other in the order of the log.
     pub fn keep(&self, requests: Vec<Committed>) {
@@ -106,17 +140,8 @@ impl Recent {
         }
     }
 
-    /// All events after one position up to another, when all of them are here.
-    pub fn between(&self, after: u64, to: u64) -> Option<Vec<StoredEvent>> {
-        let batches = self.batches(after, to)?;
-        let requests = batches.iter().flat_map(|batch| {
-            let begin = batch.requests.partition_point(|request| request.last() <= after);
-            batch.requests[begin..].iter().take_while(|request| request.first <= to)
-        });
-        Some(requests.flat_map(|request| request.events(after, to)).collect())
-    }
-
-    fn batches(&self, after: u64, to: u64) -> Option<Vec<Arc<Batch>>> {
+    /// What is after one position up to another, when all of it is here.
+    pub fn between(&self, after: u64, to: u64) -> Option<Written> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (first, last) = (kept.batches.front()?.first(), kept.batches.back()?.last());
         if after + 1 < first || to > last || to <= after {
@@ -124,7 +149,7 @@ impl Recent {
         }
         let begin = kept.batches.partition_point(|batch| batch.last() <= after);
         let here = kept.batches.range(begin..).take_while(|batch| batch.first() <= to);
-        Some(here.cloned().collect())
+        Some(Written { batches: here.cloned().collect(), positions: after + 1..to + 1 })
     }
 }
 
@@ -143,12 +168,15 @@ mod tests {
         Committed { first, stream, before, bytes: bytes.into(), ends }
     }
 
-    fn told(events: Option<Vec<StoredEvent>>) -> Option<String> {
+    fn told(written: Option<Written>) -> Option<String> {
         let one = |event: StoredEvent| {
             let record = String::from_utf8(event.record.to_vec()).unwrap();
             format!("{} {}@{} {record}", event.position, event.stream, event.version)
         };
-        Some(events?.into_iter().map(one).collect::<Vec<_>>().join(", "))
+        let written = written?;
+        let events: Vec<StoredEvent> = written.events().collect();
+        assert!(written.records().eq(events.iter().map(|event| &event.record[..])));
+        Some(events.into_iter().map(one).collect::<Vec<_>>().join(", "))
     }
 
     #[test]
@@ -185,6 +213,6 @@ mod tests {
             recent.keep(vec![request(position, "a-1", position - 1, &[&long])]);
         }
         assert!(recent.between(0, 100).is_none() && recent.between(51, 100).is_none());
-        assert_eq!(recent.between(60, 100).map(|events| events.len()), Some(40));
+        assert_eq!(recent.between(60, 100).map(|written| written.records().count()), Some(40));
     }
 }

@@ -3,6 +3,10 @@
 //! Knows nothing of trees and keys: roots are bytes here, checkpoints text. One process at a time
 //! holds the seal, by a lease on the database's clock; whatever it records names its fence, so that
 //! one that was away for too long changes nothing any more.
+//!
+//! That a lease goes on, and what is published, does not wait for the disk, which those who append
+//! need: a database that goes down may forget the last of it, and then it is said again. Who takes
+//! the seal, and what is signed, does.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -70,18 +74,20 @@ impl EventStore {
     /// Takes the seal, or keeps it for so long from now on; its fence, or none while another holds
     /// it. Nobody seals a log of another incarnation than the one that was opened.
     pub async fn hold_seal(&self, holder: Uuid, lease_ms: u64) -> Result<Option<u64>, StoreError> {
-        let fence = sqlx::query_scalar!(
+        let fence: Option<i64> = sqlx::query_scalar(
             "update seal
                 set holder = $1, leased_until = clock_timestamp() + $2 * interval '1 millisecond',
                     fence = fence + case when holder is not distinct from $1 then 0 else 1 end
+               from (select count(set_config('synchronous_commit', 'off', true)) from seal
+                      where holder = $1) kept
               where (holder is not distinct from $1 or leased_until is null
                      or leased_until < clock_timestamp())
                 and exists (select from head where incarnation = $3)
           returning fence",
-            holder,
-            f64::from(u32::try_from(lease_ms).unwrap_or(u32::MAX)),
-            self.incarnation(),
         )
+        .bind(holder)
+        .bind(f64::from(u32::try_from(lease_ms).unwrap_or(u32::MAX)))
+        .bind(self.incarnation())
         .fetch_optional(self.pool())
         .await?;
         Ok(fence.map(from_bigint))
@@ -129,13 +135,14 @@ impl EventStore {
         size: u64,
         checkpoint: &str,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query!(
+        let done = sqlx::query(
             "update seal set published_size = $2, published = $3
+               from (select set_config('synchronous_commit', 'off', true)) soon
               where fence = $1 and leased_until > clock_timestamp() and published_size <= $2",
-            as_bigint(fence),
-            as_bigint(size),
-            checkpoint,
         )
+        .bind(as_bigint(fence))
+        .bind(as_bigint(size))
+        .bind(checkpoint)
         .execute(self.pool())
         .await?;
         Ok(done.rows_affected() > 0)

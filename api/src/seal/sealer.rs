@@ -12,10 +12,11 @@ use event_store::{EventStore, Filter, StoreError, StoredEvent};
 use evidence::{
     CHECKPOINT, Checkpoint, Edge, Failure, Filled, Found, Hash, Keys, Piece, SignerKey, Source,
     SourceError, Storage, StorageError,
+    bundle::BundleFault,
     proof::{self, Tiles},
     record_hash,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -37,6 +38,11 @@ const LAST_ROUND: Duration = Duration::from_secs(2);
 const PAGE_EVENTS: usize = 2_560;
 /// Events between two checkpoints, while there are many to catch up with.
 const ROUND_EVENTS_MAX: u64 = 100_000;
+/// A round of more events leaves it to a later one to remove what nobody needs any more: a file
+/// system has enough to do then.
+const TIDIED_EVENTS_MAX: u64 = 10_000;
+/// So much is left to later rounds, and no more.
+const PARTIALS_MAX: usize = 4_096;
 
 /// What seals, while it holds the seal.
 pub(super) struct Sealer {
@@ -57,7 +63,7 @@ struct Held {
     edge: Edge,
     /// The newest checkpoint that is signed and not published yet.
     unpublished: Option<Signed>,
-    /// The pieces that were kept although they were not full.
+    /// The pieces that were kept before they were full.
     partials: Vec<Piece>,
     settling: Settling,
 }
@@ -228,7 +234,7 @@ impl Sealer {
             self.record(fence, newest).await?;
         }
         info!(entries = edge.size(), "took up the seal");
-        let partials = edge.partials().into_iter().map(|(piece, _)| piece).collect();
+        let partials = edge.partials().iter().map(|(piece, _)| piece.full()).collect();
         // Published or not, it is said again: the record of it may be missing.
         let settling = Settling::from(settled);
         Ok(Held { fence, edge, unpublished: newest, partials, settling })
@@ -351,23 +357,17 @@ impl Sealer {
         signed: Signed,
         how: Keep,
     ) -> Result<Result<Edge, Hash>, SealError> {
-        let (edge, _) = self.grow(from.clone(), signed.size, Keep::Nothing).await?;
+        let edge = self.grow(from.clone(), signed.size, Keep::Nothing).await?;
         if edge.root() != signed.root {
             return Ok(Err(edge.root()));
         }
-        let (edge, _) = self.grow(from, signed.size, how).await?;
+        let edge = self.grow(from, signed.size, how).await?;
         self.keep(edge.partials(), how).await?;
         Ok(Ok(edge))
     }
 
     /// Adds the events up to a position; what is full by them is kept, if it is to be.
-    async fn grow(
-        &self,
-        mut edge: Edge,
-        to: u64,
-        how: Keep,
-    ) -> Result<(Edge, Vec<Piece>), SealError> {
-        let mut pieces = Vec::new();
+    async fn grow(&self, mut edge: Edge, to: u64, how: Keep) -> Result<Edge, SealError> {
         let mut held: Option<Instant> = None;
         while edge.size() < to {
             // Its holder lives, however much there is to do.
@@ -377,22 +377,22 @@ impl Sealer {
                 }
                 held = Some(Instant::now());
             }
-            let events = self.events(edge.size(), to).await?;
-            let grown = tokio::task::spawn_blocking(move || {
-                let mut full = Vec::new();
-                for event in &events {
-                    // A record is never longer than an entry may be.
-                    edge.push(&event.record, &mut full).map_err(|fault| fault.to_string())?;
+            let after = edge.size();
+            let grown = match self.store.written(after, to.min(after + PAGE_EVENTS as u64)) {
+                Some(written) => spawn_blocking(move || grown(edge, written.records())),
+                None => {
+                    let events = self.events(after, to).await?;
+                    spawn_blocking(move || {
+                        grown(edge, events.iter().map(|event| &event.record[..]))
+                    })
                 }
-                Ok::<_, String>((edge, full))
-            });
+            };
             let grown = grown.await.map_err(|panic| SealError::Unsigned(panic.to_string()))?;
-            let (grown, full) = grown.map_err(SealError::Unsigned)?;
+            let (grown, full) = grown.map_err(|fault| SealError::Unsigned(fault.to_string()))?;
             edge = grown;
-            pieces.extend(full.iter().map(|(piece, _)| *piece));
             self.keep(full, how).await?;
         }
-        Ok((edge, pieces))
+        Ok(edge)
     }
 
     async fn keep(&self, pieces: Vec<Filled>, how: Keep) -> Result<(), SealError> {
@@ -415,17 +415,17 @@ impl Sealer {
     async fn go_on(&self, held: &mut Held) -> Result<(), SealError> {
         let head = self.store.head().await?.position;
         let to = head.min(held.edge.size() + ROUND_EVENTS_MAX);
-        let mut full = Vec::new();
-        if to > held.edge.size() {
-            let (edge, pieces) = self.grow(std::mem::take(&mut held.edge), to, Keep::All).await?;
-            full = pieces;
+        let count = to.saturating_sub(held.edge.size());
+        if count > 0 {
+            let edge = self.grow(std::mem::take(&mut held.edge), to, Keep::All).await?;
             let partials = edge.partials();
-            let kept: Vec<Piece> = partials.iter().map(|(piece, _)| *piece).collect();
+            let kept: Vec<Piece> = partials.iter().map(|(piece, _)| piece.full()).collect();
             self.keep(partials, Keep::All).await?;
             let signed = Signed { size: edge.size(), root: edge.root() };
             self.record(held.fence, signed).await?;
             held.edge = edge;
             held.unpublished = Some(signed);
+            held.partials.retain(|piece| !kept.contains(piece));
             held.partials.extend(kept);
         }
         if let Some(signed) = held.unpublished
@@ -434,7 +434,10 @@ impl Sealer {
             held.unpublished = None;
         }
         held.settling.go_on(&self.storage, held.edge.size()).await?;
-        self.tidy(held, &full).await
+        match count <= TIDIED_EVENTS_MAX || held.partials.len() >= PARTIALS_MAX {
+            true => self.tidy(held).await,
+            false => Ok(()),
+        }
     }
 
     async fn record(&self, fence: u64, signed: Signed) -> Result<(), SealError> {
@@ -472,14 +475,24 @@ impl Sealer {
     }
 
     /// Removes the partial pieces of what is full by now: nobody needs them any more.
-    async fn tidy(&self, held: &mut Held, full: &[Piece]) -> Result<(), SealError> {
-        for piece in full {
-            let is_of = |partial: &Piece| partial.full() == *piece;
-            if held.partials.iter().any(is_of) {
-                self.storage.remove_below(&format!("{piece}.p")).await?;
-                held.partials.retain(|partial| !is_of(partial));
-            }
+    async fn tidy(&self, held: &mut Held) -> Result<(), SealError> {
+        let size = held.edge.size();
+        for piece in held.partials.extract_if(.., |piece| piece.is_within(size)) {
+            self.storage.remove_below(&format!("{piece}.p")).await?;
         }
         Ok(())
     }
+}
+
+/// An edge with some records more, and what is full by them.
+fn grown<'r>(
+    mut edge: Edge,
+    records: impl Iterator<Item = &'r [u8]>,
+) -> Result<(Edge, Vec<Filled>), BundleFault> {
+    let mut full = Vec::new();
+    for record in records {
+        // A record is never longer than an entry may be.
+        edge.push(record, &mut full)?;
+    }
+    Ok((edge, full))
 }
