@@ -4,7 +4,7 @@
 //! Killed at any point, the next pass goes on: an object that nothing refers to is written again,
 //! and one whose events are still in the table loses them.
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 use chrono::{DateTime, Utc};
 use event_store::{
@@ -22,6 +22,8 @@ use crate::retention::Retention;
 
 /// The events of an object, unless it is asked for smaller ones: 256 blocks.
 pub const OBJECT_EVENTS: u64 = 65_536;
+/// An object ends with the block that brings it so many bytes of records: it is made in memory.
+pub const OBJECT_BYTES: usize = 128 * 1024 * 1024;
 
 /// Why nothing more is archived.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,11 @@ pub enum ArchiveError {
          for the reason with `node0 verify` and in the audit before anything else"
     )]
     Differs(u64),
+    #[error(
+        "the database has no event at position {0}, which was signed: nothing was archived. Put \
+         back what is lost first (see docs/runbooks/restore.md)"
+    )]
+    Lost(u64),
     #[error("{path} in {place} is not what was written there a moment ago")]
     Unwritten { path: String, place: String },
     #[error("the events from position {0} on cannot be packed: {1}")]
@@ -138,17 +145,37 @@ pub async fn archive(
                 false => Waits::Seal { until: last },
             };
         }
-        let events = archiver.events(first, object_events).await?;
+        let events = next(&mut archiver, first..last + 1).await?;
         if let Some(waits) = stays(&events, retention) {
             break waits;
         }
-        moved.push(keep(&mut archiver, storage, &checkpoint, &events).await?);
+        let object = keep(&mut archiver, storage, &checkpoint, &events).await?;
         remove(&mut archiver, &progress).await?;
-        archived_to = last;
+        archived_to = object.last;
+        moved.push(object);
     };
     archiver.close().await?;
     let removed = archived_to - before;
     Ok(Archived { moved, removed, archived_to, waits })
+}
+
+/// The events of the next object: all at these positions, or as many of them as fill one.
+async fn next(
+    archiver: &mut Archiver,
+    positions: Range<u64>,
+) -> Result<Vec<StoredEvent>, ArchiveError> {
+    let (mut events, mut bytes, mut first) = (Vec::new(), 0, positions.start);
+    while first < positions.end && bytes < OBJECT_BYTES {
+        let end = positions.end.min(first + BLOCK_EVENTS);
+        let some = archiver.events(first, end - first).await?;
+        bytes += some.iter().map(|event| event.record.len()).sum::<usize>();
+        first += some.len() as u64;
+        events.extend(some);
+        if first < end {
+            return Err(ArchiveError::Lost(first));
+        }
+    }
+    Ok(events)
 }
 
 /// The event that stays in the database longest, if that is not over.

@@ -15,8 +15,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// So many events in an object of the archive: a multiple of 256. Nothing is moved before so
-    /// many are sealed and old enough
+    /// So many events in an object of the archive, or fewer where they are large: a multiple of
+    /// 256. Nothing is moved before so many are sealed
     #[arg(long, value_name = "EVENTS", default_value_t = OBJECT_EVENTS, value_parser = events)]
     object_events: u64,
     /// One JSON object a line
@@ -38,6 +38,7 @@ impl From<ArchiveError> for Failure {
             ArchiveError::Unsealed(_)
             | ArchiveError::Unsigned { .. }
             | ArchiveError::Differs(_)
+            | ArchiveError::Lost(_)
             | ArchiveError::Unwritten { .. }
             | ArchiveError::Unpacked(..)
             | ArchiveError::Unverified(_) => Failure::refused(error),

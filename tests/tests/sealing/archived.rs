@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tests::{
     campaign,
     http::Http,
+    log::Writer,
     node0::{Node0, complaint, lines, program, run},
     own_cluster::OwnCluster,
 };
@@ -21,7 +22,7 @@ use tests::{
 use super::{
     audited::{audited, found, well},
     grow, grow_sealed, key, published,
-    restored::{change, tables},
+    restored::{Backup, change, tables},
     text, until, until_size, verified,
 };
 
@@ -283,6 +284,54 @@ async fn what_is_not_what_was_published_does_not_leave_the_database() {
     assert_eq!(in_the_table(&own).await, (i64::try_from(last).unwrap(), Some(1)));
     assert!(!published(&own).join("archive").exists());
     server.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_and_is_lost_is_named_before_anything_leaves_the_database() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    let (last, _) = grow_sealed(&server.http(), 0, 3).await;
+    server.stop();
+    let before = Backup::of(&own);
+    let server = Node0::on_folder(own.folder());
+    many(&server.http(), 0, 300).await;
+    server.stop();
+    before.put_back(&own);
+    let output = archive(&own, &["--object-events", "256", "--retention-days", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = complaint(&output);
+    assert!(told.contains(&format!("has no event at position {}", last + 1)), "{told}");
+    assert!(!published(&own).join("archive").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_events_end_an_object_before_it_has_so_many() {
+    let own = OwnCluster::initialised();
+    let server = Node0::on_folder(own.folder());
+    let http = server.http();
+    let cluster = api::cluster::Cluster::attach(&own.options()).unwrap().unwrap();
+    let writer = Writer::open(&cluster.url(api::cluster::DATABASE)).await;
+    let mut last = 0;
+    for version in (0..2_560).step_by(32) {
+        last = writer.append("large-one", version, &["thing-happened.v1"; 32], 60_000).await;
+    }
+    writer.close().await;
+    until_size(&http, last).await;
+    let done = archive(&own, &["--object-events", "2560", "--retention-days", "0"]);
+    assert_eq!(done.status.code(), Some(0), "{}", complaint(&done));
+    let done = lines(&done).remove(0);
+    let object = &done["moved"][0];
+    assert!(object["record_bytes"].as_u64() >= Some(128 * 1024 * 1024), "{object}");
+    // The first of them are small.
+    assert_eq!((&object["last"], &done["removed"]), (&json!(2_304), &json!(2_304)));
+    assert_eq!(done["waits"], json!({ "for": "events", "until": 2_304 + 2_560 }));
+    let events = http.get("/api/v1/events?first=3&after=2300").await.expect(200);
+    let event = &events["items"][0]["record"];
+    assert_eq!(
+        (&event["stream"], &event["type"]),
+        (&json!("large-one"), &json!("thing-happened.v1"))
+    );
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

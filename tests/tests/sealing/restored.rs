@@ -19,16 +19,16 @@ use tests::{
 use super::{PATIENCE, grow, grow_sealed, key, published, size, text, until, until_size, verified};
 
 /// The database of a data folder, kept beside it.
-struct Backup(OwnCluster);
+pub struct Backup(OwnCluster);
 
 impl Backup {
-    fn of(own: &OwnCluster) -> Backup {
+    pub fn of(own: &OwnCluster) -> Backup {
         let kept = OwnCluster::empty();
         pristine::copy(own.folder(), kept.folder()).unwrap();
         Backup(kept)
     }
 
-    fn put_back(&self, own: &OwnCluster) {
+    pub fn put_back(&self, own: &OwnCluster) {
         fs::remove_dir_all(own.folder().join("pg")).unwrap();
         pristine::copy(self.0.folder(), own.folder()).unwrap();
     }
