@@ -32,6 +32,8 @@ pub const CALLERS: [usize; 2] = [256, 1_024];
 const STREAMS: usize = 10_000;
 /// How many measurements' time each gets: a few per cent are to be seen.
 const PERIODS: u32 = 2;
+/// How long ext4 without a journal passes over what was deleted when it makes a file, in seconds.
+const FORGOTTEN_S: u64 = 60;
 /// What is measured one after the other: with a sealer or without, so that neither is always first.
 const TURNS: [bool; 4] = [false, true, true, false];
 /// Events of real validators in the log that is verified, and how many validators.
@@ -98,8 +100,11 @@ impl Sealer {
 }
 
 /// The append path with a sealer beside it and without, turn by turn. Nothing is removed before the
-/// end: whoever removes many files makes it hard for others to make new ones, for a while.
+/// end, and what was removed before is forgotten first: who removes many files makes it hard for
+/// others to make new ones, for a while.
 pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> Outcome<()> {
+    Command::new("sync").status()?;
+    tokio::time::sleep(Duration::from_secs(FORGOTTEN_S)).await;
     let (mut folders, mut grounds) = (Vec::new(), Vec::new());
     for callers in CALLERS {
         for sealed in TURNS {
