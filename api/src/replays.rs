@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use domain::values::Moment;
 use projections::decimal;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -221,7 +222,8 @@ pub async fn request(
     tx.commit().await?;
     if made.rows_affected() == 0 {
         let detail = format!("there are {REPLAYS_MAX} replays already: cancel one");
-        return Err(Problem::new(Kind::Overloaded, detail));
+        let refusal = json!({"code": "too-many-replays", "at_most": REPLAYS_MAX});
+        return Err(Problem::new(Kind::Refused, detail).with("refusal", refusal));
     }
     app.replays.look();
     find(&app.tables, id).await?.ok_or_else(|| Problem::internal("the replay is not there"))

@@ -146,9 +146,9 @@ impl Subject {
     }
 
     async fn streams(&self, store: &EventStore) -> Result<Vec<StreamName>, StoreError> {
-        let named = self.streams.iter().map(|name| StreamName::new(name.as_str()));
-        let unreadable = |reason| StoreError::Unreadable { position: 0, reason };
-        let mut streams = named.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        // What no stream can be called, none is.
+        let named = self.streams.iter().filter_map(|name| StreamName::new(name.as_str()).ok());
+        let mut streams: Vec<StreamName> = named.collect();
         if !matches!(self.chains, Chains::None) {
             let all = store.streams_of(Chain::CATEGORY).await?;
             streams.extend(all.into_iter().filter(|stream| self.chains.have(stream)));

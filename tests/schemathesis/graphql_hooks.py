@@ -9,6 +9,7 @@ from schemathesis.graphql import nodes
 TEXTS = {
     "Address": "[0-9A-F]{40}",
     "Amount": "(0|[1-9][0-9]{0,17})",
+    "AsOf": "(0|[1-9][0-9]{0,9}|2026-0[1-9]-1[0-9]T0[0-9]:00:00Z)",
     "ChainId": "[a-z0-9-]{1,20}",
     "Digest": "[0-9A-F]{64}",
     "Epoch": "(0|[1-9][0-9]{0,9})",

@@ -254,9 +254,10 @@ async fn proofs_are_made_for_every_size_that_the_log_had() {
     }
     for (path, status) in [
         ("/api/v1/log/consistency?from=5&size=4", 400),
-        ("/api/v1/log/consistency?from=999999", 400),
+        ("/api/v1/log/consistency?from=999999", 409),
+        ("/api/v1/log/consistency?from=3&size=999999", 409),
         ("/api/v1/log/consistency?from=x", 400),
-        ("/api/v1/log/inclusion/3?size=999999", 400),
+        ("/api/v1/log/inclusion/3?size=999999", 409),
         ("/api/v1/log/inclusion/3?size=2", 404),
         ("/api/v1/log/inclusion/0", 404),
         ("/api/v1/log/inclusion/x", 400),

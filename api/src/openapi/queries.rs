@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{commands, live, permission, rpc, schemas, security, shared};
 use crate::{
     operations::{Access, Entry, Operation, Verb},
+    problem::MEDIA_TYPE,
     rest::{alertmanager, auth, heartbeats, replays, search::QUERY_CHARS_MAX},
     rpc::Method,
     submit::every,
@@ -341,7 +342,9 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     if matches!(entry.access, Access::Needs(_)) {
         found.insert("403".to_owned(), shared::problem(403));
     }
-    if is_read(entry) || follows(entry.operation) || entry.operation == Operation::ResumeProcess {
+    let names_a_position =
+        matches!(entry.operation, Operation::ResumeProcess | Operation::BuildReplay);
+    if is_read(entry) || follows(entry.operation) || names_a_position {
         found.insert("409".to_owned(), shared::problem(409));
     }
     if body_of(entry.operation).is_some() {
@@ -371,7 +374,7 @@ fn responses(entry: &Entry, reply: &Reply) -> Value {
     Value::Object(found)
 }
 
-/// GraphQL says in its own form why a request was not executed.
+/// GraphQL says in its own form why a request was not executed; what is around it, in ours.
 fn graphql_refusal() -> Value {
     let errors = json!({"type": "array", "minItems": 1, "items": {"type": "object"}});
     let schema = json!({
@@ -383,6 +386,7 @@ fn graphql_refusal() -> Value {
         "content": {
             "application/json": {"schema": schema},
             "application/graphql-response+json": {"schema": schema},
+            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
         },
     })
 }

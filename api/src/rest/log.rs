@@ -167,7 +167,7 @@ pub async fn inclusion(
     size: Option<u64>,
 ) -> Result<InclusionProof, Problem> {
     let published = published(app)?;
-    let (now, size, root) = tree(published, size).await?;
+    let (now, size, root) = tree(app, published, size).await?;
     let index = index(app, &now, size, position)?;
     let proved = published.inclusion(&now, (size, root), index).await?;
     Ok(InclusionProof {
@@ -187,7 +187,10 @@ pub async fn consistency(
     to: Option<u64>,
 ) -> Result<ConsistencyProof, Problem> {
     let published = published(app)?;
-    let (now, size, root) = tree(published, to).await?;
+    let (now, size, root) = tree(app, published, to).await?;
+    if from > now.size {
+        return Err(unpublished(app, &now, from).await);
+    }
     if from > size {
         let detail = format!("is at most the size it is compared with, {size}");
         return Err(Problem::invalid_parameter("from", detail));
@@ -211,15 +214,16 @@ pub async fn receipt(app: &App, position: u64) -> Result<String, Problem> {
 }
 
 /// The tree of a size: its root is proved by what is published.
-async fn tree(published: &Published, size: Option<u64>) -> Result<(Now, u64, Hash), Problem> {
+async fn tree(
+    app: &App,
+    published: &Published,
+    size: Option<u64>,
+) -> Result<(Now, u64, Hash), Problem> {
     let now = published.now()?;
     let root = match size {
         None => now.root,
         Some(size) if size == now.size => now.root,
-        Some(size) if size > now.size => {
-            let detail = format!("is at most the size of the published log, {}", now.size);
-            return Err(Problem::invalid_parameter("size", detail));
-        }
+        Some(size) if size > now.size => return Err(unpublished(app, &now, size).await),
         Some(size) => published.consistency(&now, (now.size, now.root), size).await?.older_root,
     };
     let size = size.unwrap_or(now.size);
@@ -230,12 +234,22 @@ async fn tree(published: &Published, size: Option<u64>) -> Result<(Now, u64, Has
 fn index(app: &App, now: &Now, size: u64, position: u64) -> Result<u64, Problem> {
     match position.checked_sub(1) {
         Some(index) if index < size => Ok(index),
-        Some(_) if position > now.size && position <= app.head() => {
-            let detail = format!("the event at {position} is not published yet: {} are", now.size);
-            Err(Problem::new(Kind::NotSealed, detail))
-        }
+        Some(_) if position > now.size && position <= app.head() => Err(not_yet(now, position)),
         Some(_) | None => Err(Problem::not_found("event at position", position)),
     }
+}
+
+/// Why there is no tree of so many events: not yet, or they are none of this log.
+async fn unpublished(app: &App, now: &Now, size: u64) -> Problem {
+    match app.is_within(size).await {
+        Ok(_) => not_yet(now, size),
+        Err(problem) => problem,
+    }
+}
+
+fn not_yet(now: &Now, position: u64) -> Problem {
+    let detail = format!("the event at {position} is not published yet: {} are", now.size);
+    Problem::new(Kind::NotSealed, detail)
 }
 
 /// `GET /api/v1/log`.

@@ -316,6 +316,20 @@ async fn questions_about_the_past_at_the_same_time_do_not_see_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_thing_that_nothing_can_be_called_is_a_fault_of_who_asks() {
+    let (app, http) = start().await;
+    let query = "query($id: String!) { alert(alert: $id, asOf: \"1\") { version } }";
+    for id in ["", " ", "\u{0}", &"x".repeat(300)] {
+        let asked = json!({"query": query, "variables": {"id": id}});
+        let told = http.post("/graphql", &asked).await.expect(200);
+        let why = &told["errors"][0]["extensions"];
+        assert_eq!(why["type"], "/problems/invalid-parameter", "{id:?}: {why}");
+    }
+    assert_eq!(http.graphql(query, json!({"id": "a-b"})).await["alert"], Value::Null);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_difference_between_two_points_is_told_member_by_member() {
     let (app, http) = start().await;
     let before = at_rest(&app).await;

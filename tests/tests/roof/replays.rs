@@ -256,7 +256,8 @@ async fn replays_go_when_they_are_cancelled_and_by_themselves_and_there_are_only
         asked(&http, &json!({"projections": ["validators"]})).await;
     }
     let one_more = http.post(REPLAYS, &json!({"projections": ["validators"]})).await;
-    assert_eq!(problem(&one_more), "overloaded");
+    assert_eq!(problem(&one_more), "refused");
+    assert_eq!(one_more.body["refusal"], json!({"code": "too-many-replays", "at_most": 8}));
     assert!(one_more.body["detail"].as_str().unwrap().contains("cancel one"));
     app.stop().await;
 }
