@@ -368,14 +368,15 @@ impl Sealer {
 
     /// Adds the events up to a position; what is full by them is kept, if it is to be.
     async fn grow(&self, mut edge: Edge, to: u64, how: Keep) -> Result<Edge, SealError> {
-        let mut held: Option<Instant> = None;
+        // Each round begins with holding the seal.
+        let mut held = Instant::now();
         while edge.size() < to {
             // Its holder lives, however much there is to do.
-            if held.is_none_or(|held| held.elapsed() >= HELD_AGAIN) {
+            if held.elapsed() >= HELD_AGAIN {
                 if self.store.hold_seal(self.holder, LEASE_MS).await?.is_none() {
                     return Err(SealError::Lost);
                 }
-                held = Some(Instant::now());
+                held = Instant::now();
             }
             let after = edge.size();
             let grown = match self.store.written(after, to.min(after + PAGE_EVENTS as u64)) {

@@ -213,27 +213,18 @@ impl Address {
         ];
         // All are sent before the first is answered.
         let prepared = statements.map(|statement| client.prepare(statement));
-        let prepared = futures::future::try_join_all(prepared).await?;
-        let [
-            at_head,
-            one_at_head,
-            at_head_with_archive,
-            one_at_head_with_archive,
-            copy,
-            advance,
-            refuse_archived,
-            checked,
-        ] = prepared.try_into().expect("one for each statement");
+        let mut prepared = futures::future::try_join_all(prepared).await?.into_iter();
+        let mut next = || prepared.next().expect("one for each statement");
         Ok(Lane {
+            at_head: next(),
+            one_at_head: next(),
+            at_head_with_archive: next(),
+            one_at_head_with_archive: next(),
+            copy: next(),
+            advance: next(),
+            refuse_archived: next(),
+            checked: next(),
             link,
-            at_head,
-            one_at_head,
-            at_head_with_archive,
-            one_at_head_with_archive,
-            copy,
-            advance,
-            refuse_archived,
-            checked,
         })
     }
 
