@@ -9,6 +9,7 @@
 
 mod append;
 mod archive;
+mod cores;
 mod ground;
 mod http;
 mod limits;
@@ -320,10 +321,12 @@ fn conclude(report: &mut Report) {
     let single = "append, 10000 streams, 1 callers";
     report.ratio("append, 1 caller / raw single insert", single, "raw single insert", 0.80);
     report.ratio("replay / raw replay", "replay", "raw replay", 0.60);
-    for callers in seal::CALLERS {
-        let (with, without) = (seal::appended(true, callers), seal::appended(false, callers));
-        let name = format!("append, sealed / not sealed, {callers} callers");
-        report.ratio(&name, &with, &without, 0.97);
+    for apart in [false, true] {
+        for callers in seal::CALLERS {
+            let with = seal::appended(true, apart, callers);
+            let without = seal::appended(false, apart, callers);
+            report.ratio(&format!("{with} / not sealed"), &with, &without, 0.97);
+        }
     }
     for callers in archive::CALLERS {
         let (with, without) = (archive::appended(true, callers), archive::appended(false, callers));

@@ -4,6 +4,7 @@
 //! Knows the log as its users do: tiles in a folder, kept with fsync beside the database.
 
 use std::{
+    iter,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -15,12 +16,16 @@ use api::{
 };
 use event_store::{EventStore, StoreOptions};
 use evidence::{Keys, Role, SignerKey, Storage};
-use tokio::task::JoinHandle;
+use tokio::{
+    runtime::{self, Runtime},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     Outcome, append,
+    cores::Cores,
     ground::Ground,
     report::{Figure, Report},
     wing,
@@ -53,11 +58,28 @@ pub struct Sealer {
     published: Published,
     closing: CancellationToken,
     running: JoinHandle<()>,
+    /// Its own threads; none while it works among those of everybody.
+    apart: Option<Runtime>,
 }
 
 impl Sealer {
     /// Begins to seal into a folder of its own, with a key of its own.
     pub async fn start(store: EventStore) -> Outcome<Sealer> {
+        Sealer::start_among(store, None)
+    }
+
+    /// The same, on the last core.
+    fn start_apart(store: EventStore, cores: Cores) -> Outcome<Sealer> {
+        let mut threads = runtime::Builder::new_multi_thread();
+        threads.worker_threads(1).enable_all().on_thread_start(move || {
+            if let Err(error) = cores.take_the_last() {
+                eprintln!("the sealer has no core of its own: {error}");
+            }
+        });
+        Sealer::start_among(store, Some(threads.build()?))
+    }
+
+    fn start_among(store: EventStore, apart: Option<Runtime>) -> Outcome<Sealer> {
         let folder = std::env::temp_dir().join(format!("node0-tiles-{}", Uuid::now_v7().simple()));
         let key = SignerKey::generate(Role::Log, "bench.example/log")?;
         let options = seal::Options {
@@ -67,8 +89,10 @@ impl Sealer {
             interval_ms: SEAL_INTERVAL_MS,
         };
         let closing = CancellationToken::new();
+        let entered = apart.as_ref().map(Runtime::enter);
         let (published, running) = seal::start(store.clone(), options, closing.clone());
-        Ok(Sealer { store, key, folder, published, closing, running })
+        drop(entered);
+        Ok(Sealer { store, key, folder, published, closing, running, apart })
     }
 
     /// Where it publishes.
@@ -95,39 +119,40 @@ impl Sealer {
     pub async fn stop(self) -> Outcome<PathBuf> {
         self.closing.cancel();
         self.running.await?;
+        self.apart.into_iter().for_each(Runtime::shutdown_background);
         Ok(self.folder)
     }
 }
 
-/// The append path with a sealer beside it and without, turn by turn. Nothing is removed before the
-/// end, and what was removed before is forgotten first: who removes many files makes it hard for
-/// others to make new ones, for a while.
+/// The append path with a sealer beside it and without, turn by turn; first on all cores, then on
+/// all but one, which is the sealer's. Nothing is removed before the end, and what was removed
+/// before is forgotten first: who removes many files makes it hard for others to make new ones, for
+/// a while.
 pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> Outcome<()> {
     Command::new("sync").status()?;
     tokio::time::sleep(Duration::from_secs(FORGOTTEN_S)).await;
     let (mut folders, mut grounds) = (Vec::new(), Vec::new());
-    for callers in CALLERS {
-        for sealed in TURNS {
+    for cores in iter::once(None).chain(Cores::find().map(Some)) {
+        cores.iter().try_for_each(Cores::leave_the_last)?;
+        let turns = CALLERS.into_iter().flat_map(|callers| TURNS.map(|sealed| (callers, sealed)));
+        for (callers, sealed) in turns {
             let ground = Ground::migrated(cluster).await?;
             let store = EventStore::open(StoreOptions::new(ground.url())).await?;
-            let sealer = match sealed {
-                true => Some(Sealer::start(store.clone()).await?),
-                false => None,
+            let sealer = match (sealed, cores) {
+                (false, _) => None,
+                (true, None) => Some(Sealer::start(store.clone()).await?),
+                (true, Some(cores)) => Some(Sealer::start_apart(store.clone(), cores)?),
             };
             let figure = append::callers_of(&store, callers, STREAMS, period * PERIODS).await?;
-            report.record(&appended(sealed, callers), figure);
+            report.record(&appended(sealed, cores.is_some(), callers), figure);
             if let Some(sealer) = sealer {
-                let start = Instant::now();
-                sealer.all().await?;
-                let behind = start.elapsed().as_secs_f64();
-                let name = format!("sealer behind {callers} callers when they stop, s");
-                report.ceiling(&name, Some(behind), 2.0 * SEAL_INTERVAL_MS as f64 / 1e3);
-                folders.push(sealer.stop().await?);
+                folders.push(behind(sealer, callers, report).await?);
             }
             store.close().await;
             ground.settle().await?;
             grounds.push(ground);
         }
+        cores.iter().try_for_each(Cores::share)?;
     }
     for ground in grounds {
         ground.clear().await?;
@@ -135,10 +160,21 @@ pub async fn cost(cluster: &Cluster, period: Duration, report: &mut Report) -> O
     folders.into_iter().try_for_each(|folder| Ok(std::fs::remove_dir_all(folder)?))
 }
 
+/// How far a sealer is behind when nobody appends any more; it ends then.
+async fn behind(sealer: Sealer, callers: usize, report: &mut Report) -> Outcome<PathBuf> {
+    let start = Instant::now();
+    sealer.all().await?;
+    let name = format!("sealer behind {callers} callers when they stop, s");
+    let ceiling = 2.0 * SEAL_INTERVAL_MS as f64 / 1e3;
+    report.ceiling(&name, Some(start.elapsed().as_secs_f64()), ceiling);
+    sealer.stop().await
+}
+
 /// What a measurement of [`cost`] is called.
-pub fn appended(sealed: bool, callers: usize) -> String {
+pub fn appended(sealed: bool, apart: bool, callers: usize) -> String {
     let how = if sealed { "sealed" } else { "not sealed" };
-    format!("append, {how}, {callers} callers")
+    let place = if apart { ", all cores but one" } else { "" };
+    format!("append, {how}, {callers} callers{place}")
 }
 
 /// A log of validators is sealed from its beginning, and `node0 verify` is given one core for it.
