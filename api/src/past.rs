@@ -6,9 +6,9 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use projections::{Folded, Past, PastError, Subject};
+use projections::{Folded, Past, PastError, Subject, state_history};
 
-use crate::{beside, problem::Problem, server::Surface};
+use crate::{beside, problem::Problem, rest::reply::read_problem, server::Surface};
 
 /// What the database beside ours is called in which questions about the past are answered.
 const BESIDE: &str = "past";
@@ -76,15 +76,16 @@ impl Surface {
     pub async fn fold(
         &self,
         models: &[&str],
-        subject: &Subject,
+        subject: Subject,
         until: u64,
     ) -> Result<Folded, Problem> {
+        let subject = self.looked_up(subject, until).await?;
         let past = self.past.get_or_try_init(|| async {
             let beside = beside::open(&self.tables, BESIDE).await?;
             Ok::<_, Problem>(Past::new(self.store.clone(), beside))
         });
-        past.await?.fold(models, subject, until).await.map_err(|error| match error {
-            PastError::TooLong => Problem::invalid_parameter(
+        past.await?.fold(models, &subject, until).await.map_err(|error| match error {
+            PastError::TooLong | PastError::TooManyBlocks => Problem::invalid_parameter(
                 "as_of",
                 format!("{error}: build a replay up to there (POST /api/v1/replays), and ask that"),
             ),
@@ -92,5 +93,15 @@ impl Surface {
             PastError::Log(error) => error.into(),
             PastError::Database(error) => error.into(),
         })
+    }
+
+    /// A thing with the blocks that say what it was at a position.
+    async fn looked_up(&self, subject: Subject, until: u64) -> Result<Subject, Problem> {
+        if subject.things().is_empty() {
+            return Ok(subject);
+        }
+        self.reach(&[state_history::NAME], Some(until)).await?;
+        let positions = state_history::positions(&self.pool, subject.things(), until).await;
+        Ok(subject.found_at(positions.map_err(read_problem)?))
     }
 }

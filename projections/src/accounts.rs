@@ -31,7 +31,7 @@ pub enum StakeKind {
 }
 
 impl StakeKind {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             StakeKind::Bond => "bond",
             StakeKind::Delegation => "delegation",

@@ -50,6 +50,14 @@ impl Attachment {
         }
     }
 
+    /// Forgets the entries that do not pass.
+    pub(crate) fn retain(&mut self, passes: impl FnMut(&Entry) -> bool) {
+        match self {
+            Attachment::Beginning(entries) => entries.retain(passes),
+            Attachment::Execution(execution) => execution.changed.retain(passes),
+        }
+    }
+
     /// Every entry of the state that is another one now.
     pub fn entries(&self) -> &[Entry] {
         match self {

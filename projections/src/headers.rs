@@ -3,9 +3,11 @@
 //! Does not hold the headers' protobuf: the event at a row's position does.
 
 mod fold;
+mod history;
 mod read;
 
 pub use fold::Headers;
+pub use history::{history, history_of_hash};
 pub use read::{by_hash, by_keys, get, list, rejections};
 
 use domain::{

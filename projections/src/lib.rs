@@ -34,6 +34,7 @@ pub mod runner;
 pub mod settings;
 pub mod slashing_history;
 pub mod slos;
+pub mod state_history;
 pub mod status;
 pub mod transactions;
 pub mod validator_sets;
@@ -77,6 +78,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(anchors::Anchors),
         Arc::new(blocks::Blocks),
         Arc::new(heights::Heights),
+        Arc::new(state_history::StateHistory),
         Arc::new(process_runs::ProcessRuns),
         Arc::new(flags::Flags),
         keyed::projection::<settings::Setting>(),

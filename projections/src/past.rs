@@ -5,17 +5,18 @@
 //! history than one question may fold is asked of a replay.
 
 use std::{
-    fmt,
+    fmt, iter,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use domain::{
     aggregate::Aggregate,
     block::Block,
-    chain::{self, Chain, ChainStream},
-    values::{ChainId, Hash},
+    chain::{Chain, ChainStream},
+    transaction,
+    values::{Address, ChainId, Hash},
 };
-use event_store::{EventStore, Filter, StoreError, StreamName};
+use event_store::{EventStore, Filter, StoreError, StoredEvent, StreamName};
 use sqlx::{
     PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -27,8 +28,10 @@ use tokio::{
 
 use crate::{
     attachment,
-    event::{Chunk, Event, Fact},
+    event::{Chunk, Event},
     projection::{ApplyError, Projection},
+    state_history::Thing,
+    transactions::Transaction,
     worker::{ParkedKeys, followed},
 };
 
@@ -38,6 +41,10 @@ pub const PAST_EVENTS_MAX: usize = 20_000;
 const DESKS: usize = 4;
 /// Events that are read and folded at once.
 const PAGE_EVENTS: usize = 4_096;
+/// How many blocks that changed a thing one question folds at most.
+pub const PAST_BLOCKS_MAX: usize = 1_000;
+/// Blocks that are read and folded at once: each may have changed much.
+const PAGE_BLOCKS: usize = 16;
 
 /// Why the past is not known.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +52,8 @@ const PAGE_EVENTS: usize = 4_096;
 pub enum PastError {
     #[error("its history has more than {PAST_EVENTS_MAX} events up to there")]
     TooLong,
+    #[error("more than {PAST_BLOCKS_MAX} blocks say what it was there")]
+    TooManyBlocks,
     #[error("it cannot be folded: {0}")]
     Refused(String),
     #[error(transparent)]
@@ -63,20 +72,15 @@ impl From<ApplyError> for PastError {
 }
 
 /// What must be folded to know one thing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Subject {
     /// The names of streams.
     streams: Vec<String>,
-    chains: Chains,
-    /// Of what chains executed, only this block.
-    block: Option<Hash>,
-}
-
-#[derive(Clone, Debug)]
-enum Chains {
-    None,
-    One(ChainId),
-    All,
+    chains: Vec<ChainId>,
+    /// What the state of our own chain has a history of.
+    things: Vec<Thing>,
+    /// Events that are known to say it.
+    positions: Vec<u64>,
 }
 
 impl Subject {
@@ -92,32 +96,47 @@ impl Subject {
 
     /// A thing that nothing is known of.
     pub fn unknown() -> Subject {
-        Subject::of_chains_that(Chains::None)
+        Subject::default()
     }
 
     /// A thing that is known from all streams of its chain.
     pub fn of_chain(chain: ChainId) -> Subject {
-        Subject::of_chains_that(Chains::One(chain))
+        Subject::unknown().and_chain(chain)
     }
 
-    /// A thing that is known from what was executed, whichever chain executed it.
-    pub fn of_chains() -> Subject {
-        Subject::of_chains_that(Chains::All)
+    /// An account of our own chain.
+    pub fn of_account(address: Address) -> Subject {
+        Subject { things: vec![Thing::AccountWithStakes(address)], ..Subject::unknown() }
     }
 
-    /// A block of a chain.
-    pub fn of_block(hash: Hash, chain: ChainId) -> Subject {
-        Subject { block: Some(hash), ..Subject::of_chain(chain).and::<Block>(&hash) }
+    /// A notarised document, by the transaction that anchored it.
+    pub fn of_anchor(transaction: Hash) -> Subject {
+        Subject { things: vec![Thing::Anchor(transaction)], ..Subject::unknown() }
     }
 
-    fn of_chains_that(chains: Chains) -> Subject {
-        Subject { streams: Vec::new(), chains, block: None }
+    /// A block of our own chain.
+    pub fn of_block(hash: Hash) -> Subject {
+        Subject { things: vec![Thing::Block(hash)], ..Subject::of::<Block>(&hash) }
     }
 
-    /// The same, known from one more stream.
+    /// A transaction, by what it is now: what its sender sent, which of it was executed, and the
+    /// block that holds it.
+    pub fn of_transaction(now: &Transaction) -> Subject {
+        let block = now.block_hash.map(Thing::Block);
+        let things = iter::once(Thing::Account(now.sender)).chain(block).collect();
+        Subject { things, ..Subject::of::<transaction::Account>(&now.sender) }
+    }
+
+    /// A thing that the events at these positions say all about.
+    pub fn at(positions: Vec<u64>) -> Subject {
+        Subject { positions, ..Subject::unknown() }
+    }
+
+    /// The same, known from all streams of one more chain.
     #[must_use]
-    pub fn and<A: Aggregate>(self, id: &A::Id) -> Subject {
-        self.with(A::CATEGORY, id)
+    pub fn and_chain(mut self, chain: ChainId) -> Subject {
+        self.chains.push(chain);
+        self
     }
 
     fn with(mut self, category: &str, id: impl fmt::Display) -> Subject {
@@ -125,47 +144,47 @@ impl Subject {
         self
     }
 
-    /// Whether an event of its streams says anything about it.
-    fn concerns(&self, event: &Event) -> bool {
-        match (&self.block, &event.fact) {
-            (Some(block), Ok(Fact::Chain(_, chain::Event::BlockApplied(data)))) => {
-                data.hash == *block
-            }
-            (Some(_), Ok(Fact::Chain(..))) => false,
-            (_, _) => true,
+    /// What must be looked up of the state's history before it is folded.
+    pub fn things(&self) -> &[Thing] {
+        &self.things
+    }
+
+    /// The same, known from the events at these positions too.
+    #[must_use]
+    pub fn found_at(mut self, positions: Vec<u64>) -> Subject {
+        self.positions.extend(positions);
+        self
+    }
+
+    /// Of what its blocks changed, only what is its own: they changed much else.
+    fn narrow(&self, events: &mut [Event]) {
+        if self.things.is_empty() {
+            return;
+        }
+        let attached =
+            events.iter_mut().filter_map(|event| event.attachment.as_mut()?.as_mut().ok());
+        for attachment in attached.filter_map(Arc::get_mut) {
+            attachment.retain(|entry| self.things.iter().any(|thing| thing.has(entry)));
         }
     }
 
-    /// What is folded at a time, by name.
-    fn whole(&self) -> String {
-        match &self.chains {
-            Chains::None => self.streams.concat(),
-            Chains::One(chain) => format!("chain {chain}"),
-            Chains::All => "chains".to_owned(),
-        }
+    /// Which rows it has, by name: those of a sender's transactions are of one sender.
+    fn rows(&self) -> String {
+        format!("{:?} {:?} {:?}", self.streams, self.chains, self.things.first())
     }
 
     async fn streams(&self, store: &EventStore) -> Result<Vec<StreamName>, StoreError> {
         // What no stream can be called, none is.
         let named = self.streams.iter().filter_map(|name| StreamName::new(name.as_str()).ok());
         let mut streams: Vec<StreamName> = named.collect();
-        if !matches!(self.chains, Chains::None) {
+        if !self.chains.is_empty() {
             let all = store.streams_of(Chain::CATEGORY).await?;
-            streams.extend(all.into_iter().filter(|stream| self.chains.have(stream)));
+            streams.extend(all.into_iter().filter(|stream| {
+                let of = stream.id().parse::<ChainStream>();
+                of.is_ok_and(|of| self.chains.contains(&of.chain))
+            }));
         }
         Ok(streams)
-    }
-}
-
-impl Chains {
-    fn have(&self, stream: &StreamName) -> bool {
-        match self {
-            Chains::None => false,
-            Chains::One(chain) => {
-                stream.id().parse::<ChainStream>().is_ok_and(|of| of.chain == *chain)
-            }
-            Chains::All => true,
-        }
     }
 }
 
@@ -195,18 +214,15 @@ impl Past {
     ) -> Result<Folded, PastError> {
         let filter = Filter { streams: subject.streams(&self.store).await?, ..Filter::default() };
         let folded = self.begun().await?;
-        if filter.streams.is_empty() {
-            return Ok(folded);
-        }
         let mut connection = folded.pool().acquire().await?;
         // Two folds of the same rows would come to wait for each other half-way.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind(format!("{models:?} {}", subject.whole()))
+            .bind(format!("{models:?} {}", subject.rows()))
             .execute(&mut *connection)
             .await?;
         let projections = crate::named(models);
         let (mut after, mut count) = (0, 0);
-        while after < until {
+        while after < until && !filter.streams.is_empty() {
             let page = self.store.read_all(after, &filter, PAGE_EVENTS).await?;
             if page.scanned_to == after {
                 break;
@@ -218,14 +234,35 @@ impl Past {
             if count > PAST_EVENTS_MAX {
                 return Err(PastError::TooLong);
             }
-            let (mut events, _) = attachment::decode(&self.store, events).await?;
-            events.retain(|event| subject.concerns(event));
-            for projection in &projections {
-                apply(&**projection, &events, &mut connection).await?;
-            }
+            self.follow(subject, events, &projections, &mut connection).await?;
+        }
+        // Projections do not depend on the order of events of different streams.
+        let blocks: Vec<u64> =
+            subject.positions.iter().copied().filter(|position| *position <= until).collect();
+        if blocks.len() > PAST_BLOCKS_MAX {
+            return Err(PastError::TooManyBlocks);
+        }
+        for some in blocks.chunks(PAGE_BLOCKS) {
+            let events = self.store.read_at(some).await?;
+            self.follow(subject, events, &projections, &mut connection).await?;
         }
         drop(connection);
         Ok(folded)
+    }
+
+    async fn follow(
+        &self,
+        subject: &Subject,
+        events: Vec<StoredEvent>,
+        projections: &[Arc<dyn Projection>],
+        connection: &mut PgConnection,
+    ) -> Result<(), PastError> {
+        let (mut events, _) = attachment::decode(&self.store, events).await?;
+        subject.narrow(&mut events);
+        for projection in projections {
+            apply(&**projection, &events, connection).await?;
+        }
+        Ok(())
     }
 
     /// A desk with nothing on it.

@@ -129,6 +129,7 @@ const READ_MODELS: &[(&str, &str)] = &[
     ("settings", "/api/v1/settings"),
     ("slashing_history", "/api/v1/slashings"),
     ("slos", "/api/v1/slos"),
+    ("state_history", "/api/v1/accounts/{address}"),
     ("transactions", "/api/v1/transactions"),
     ("validator_sets", "/api/v1/validator-sets/{chain}"),
     ("validators", "/api/v1/validators"),

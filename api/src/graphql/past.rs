@@ -51,7 +51,10 @@ impl<'c> About<'c> {
         when: When,
         subject: Subject,
     ) -> Result<About<'c>, Problem> {
-        About::enter_what_is(context, models, when, async |_: &Asker| Ok(Some(subject))).await
+        match About::then(context, when).await? {
+            None => About::now(context, models, when).await,
+            Some((asker, until)) => About::folded(asker, models, subject, until).await,
+        }
     }
 
     /// The same for a thing whose history is found by what it is now. What is not there now never
@@ -59,13 +62,23 @@ impl<'c> About<'c> {
     pub async fn enter_what_is(
         context: &Context<'c>,
         models: &[&str],
-        When { min_position, as_of }: When,
+        when: When,
         subject: impl AsyncFnOnce(&Asker) -> Result<Option<Subject>, Problem>,
     ) -> Result<About<'c>, Problem> {
-        let Some(AsOf(point)) = as_of else {
-            let asker = context::enter(context, models, min_position).await?;
-            return Ok(About { asker, folded: None });
+        let Some((asker, until)) = About::then(context, when).await? else {
+            return About::now(context, models, when).await;
         };
+        asker.app().reach(models, Some(until)).await?;
+        let subject = subject(asker).await?.unwrap_or_else(Subject::unknown);
+        About::folded(asker, models, subject, until).await
+    }
+
+    /// The position at which it is asked for; none for what it is now.
+    async fn then(
+        context: &Context<'c>,
+        When { as_of, .. }: When,
+    ) -> Result<Option<(&'c Asker, u64)>, Problem> {
+        let Some(AsOf(point)) = as_of else { return Ok(None) };
         let asker = context::admitted(context)?;
         if let Some(field) = beyond(context.field()) {
             let detail = format!(
@@ -74,9 +87,25 @@ impl<'c> About<'c> {
             );
             return Err(Problem::invalid_parameter("asOf", detail));
         }
-        let until = asker.app().position_of(point).await?;
-        let subject = subject(asker).await?.unwrap_or_else(Subject::unknown);
-        let folded = asker.app().fold(models, &subject, until).await?;
+        Ok(Some((asker, asker.app().position_of(point).await?)))
+    }
+
+    async fn now(
+        context: &Context<'c>,
+        models: &[&str],
+        When { min_position, .. }: When,
+    ) -> Result<About<'c>, Problem> {
+        let asker = context::enter(context, models, min_position).await?;
+        Ok(About { asker, folded: None })
+    }
+
+    async fn folded(
+        asker: &'c Asker,
+        models: &[&str],
+        subject: Subject,
+        until: u64,
+    ) -> Result<About<'c>, Problem> {
+        let folded = asker.app().fold(models, subject, until).await?;
         asker.note(until);
         Ok(About { asker, folded: Some(folded) })
     }

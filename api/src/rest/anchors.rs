@@ -39,8 +39,13 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let digest: Digest = path.get("digest")?;
-    let subject = Subject::of_chains();
-    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let missing = || Problem::not_found("anchor of the digest", &digest);
+    // The first there is was the first then, if it was there.
+    let known = async {
+        let known = anchors::by_digest(&app.pool, &digest).await.map_err(read_problem)?;
+        known.map(|known| Subject::of_anchor(known.transaction)).ok_or_else(missing)
+    };
+    let asked = Asked::about_what_is(&app, &parts, &[NAME], known).await?;
     let found = anchors::by_digest(asked.pool(&app), &digest).await.map_err(read_problem)?;
-    asked.one(&found.ok_or_else(|| Problem::not_found("anchor of the digest", &digest))?)
+    asked.one(&found.ok_or_else(missing)?)
 }

@@ -53,7 +53,7 @@ pub async fn get(
     let missing = || Problem::not_found("block", hash);
     let known = async {
         let known = blocks::get(&app.pool, hash).await.map_err(read_problem)?;
-        Ok(Subject::of_block(hash, known.ok_or_else(missing)?.chain_id))
+        known.map(|_| Subject::of_block(hash)).ok_or_else(missing)
     };
     let asked = Asked::about_what_is(&app, &parts, &[blocks::NAME], known).await?;
     let found = blocks::get(asked.pool(&app), hash).await.map_err(read_problem)?;
@@ -71,7 +71,7 @@ pub async fn at(
     let missing = || Problem::not_found("final block", format!("of chain {chain} at {height}"));
     let known = async {
         let known = blocks::at(&app.pool, &chain, height).await.map_err(read_problem)?;
-        Ok(Subject::of_block(known.ok_or_else(missing)?.hash, chain.clone()))
+        known.map(|known| Subject::of_block(known.hash)).ok_or_else(missing)
     };
     let asked = Asked::about_what_is(&app, &parts, &[blocks::NAME], known).await?;
     let found = blocks::at(asked.pool(&app), &chain, height).await.map_err(read_problem)?;

@@ -3,7 +3,7 @@
 //! Does not hold their protobuf: the event at a header's position does.
 
 use ::projections::{
-    Order, Subject,
+    Order,
     headers::{self, Filter, HeaderState, NAME},
 };
 use axum::{
@@ -54,8 +54,8 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let (chain, height): (ChainId, Height) = (path.get("chain")?, path.get("height")?);
-    let subject = Subject::of_chain(chain.clone());
-    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let known = async { headers::history(&app.pool, &chain, height).await.map_err(read_problem) };
+    let asked = Asked::about_what_is(&app, &parts, &[NAME], known).await?;
     let found = headers::get(asked.pool(&app), &chain, height).await.map_err(read_problem)?;
     let missing = || Problem::not_found("header", format!("of chain {chain} at height {height}"));
     asked.one(&found.ok_or_else(missing)?)
@@ -69,8 +69,8 @@ pub async fn get_by_hash(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let hash: Hash = path.get("hash")?;
-    let subject = Subject::of_chains();
-    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let known = async { headers::history_of_hash(&app.pool, hash).await.map_err(read_problem) };
+    let asked = Asked::about_what_is(&app, &parts, &[NAME], known).await?;
     let found = headers::by_hash(asked.pool(&app), hash).await.map_err(read_problem)?;
     asked.one(found.first().ok_or_else(|| Problem::not_found("header", hash))?)
 }

@@ -2,8 +2,6 @@
 //!
 //! Does not know what is replied.
 
-use std::future::ready;
-
 use ::projections::{Cursor, Folded, PageOf, ReadError, Subject, is_unavailable};
 use axum::{
     body::Body,
@@ -80,7 +78,9 @@ impl<'a> Asked<'a> {
         models: &[&str],
         subject: Subject,
     ) -> Result<Asked<'a>, Problem> {
-        Asked::about_what_is(app, parts, models, ready(Ok(subject))).await
+        let Some(point) = as_of(parts)? else { return Asked::of(app, parts, models).await };
+        let position = app.position_of(point).await?;
+        Asked::then_of(app, parts, models, subject, position).await
     }
 
     /// The same for a thing whose history is found by what it is now.
@@ -92,7 +92,18 @@ impl<'a> Asked<'a> {
     ) -> Result<Asked<'a>, Problem> {
         let Some(point) = as_of(parts)? else { return Asked::of(app, parts, models).await };
         let position = app.position_of(point).await?;
-        let folded = app.fold(models, &subject.await?, position).await?;
+        app.reach(models, Some(position)).await?;
+        Asked::then_of(app, parts, models, subject.await?, position).await
+    }
+
+    async fn then_of(
+        app: &App,
+        parts: &'a Parts,
+        models: &[&str],
+        subject: Subject,
+        position: u64,
+    ) -> Result<Asked<'a>, Problem> {
+        let folded = app.fold(models, subject, position).await?;
         Ok(Asked { parts, position, folded: Some(folded) })
     }
 

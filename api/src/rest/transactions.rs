@@ -76,7 +76,7 @@ pub async fn get(
     let missing = || Problem::not_found("transaction", hash);
     let known = async {
         let known = transactions::get(&app.pool, hash).await.map_err(read_problem)?;
-        Ok(Subject::of_chains().and::<transaction::Account>(&known.ok_or_else(missing)?.sender))
+        known.as_ref().map(Subject::of_transaction).ok_or_else(missing)
     };
     let asked = Asked::about_what_is(&app, &parts, &[NAME], known).await?;
     let found = transactions::get(asked.pool(&app), hash).await.map_err(read_problem)?;
@@ -122,7 +122,7 @@ pub async fn account(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let address: Address = path.get("address")?;
-    let subject = Subject::of_chains();
+    let subject = Subject::of_account(address);
     let asked = Asked::about(&app, &parts, &[accounts::NAME], subject).await?;
     let found = accounts::get(asked.pool(&app), address).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("account", address))?)

@@ -57,6 +57,7 @@ pub const TABLES: &[&str] = &[
     "heights_v1.rounds",
     "heights_v1.votes",
     "heights_v1.equivocations",
+    "state_history_v1.changes",
 ];
 
 /// A database of a test's own, with the log in it.

@@ -19,5 +19,6 @@ mod large;
 mod models;
 mod own_chain;
 mod parking;
+mod past;
 mod running;
 mod waiting;

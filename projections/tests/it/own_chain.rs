@@ -36,7 +36,7 @@ fn golden<E: for<'de> serde::Deserialize<'de>>(text: &str) -> E {
     serde_json::from_str(text).unwrap()
 }
 
-fn chain() -> ChainId {
+pub fn chain() -> ChainId {
     "node0-local".parse().unwrap()
 }
 
@@ -48,7 +48,7 @@ fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
 }
 
-fn sender(n: u8) -> Address {
+pub fn sender(n: u8) -> Address {
     transfer(n, 0, 1).sender()
 }
 
@@ -66,7 +66,7 @@ fn signed(n: u8, nonce: u64, fee: u128, payload: Payload) -> Transaction {
     envelope.sign(&key(n))
 }
 
-fn transfer(n: u8, nonce: u64, fee: u128) -> Transaction {
+pub fn transfer(n: u8, nonce: u64, fee: u128) -> Transaction {
     let to = fixture::address(9);
     signed(n, nonce, fee, Payload::Transfer { amount: Amount::new(7), to })
 }
@@ -75,7 +75,7 @@ fn digest() -> Digest {
     Digest::from_bytes(vec![0xAB; 32]).unwrap()
 }
 
-fn anchor() -> Transaction {
+pub fn anchor() -> Transaction {
     let payload = Payload::Anchor {
         algorithm: "sha-256".parse().unwrap(),
         digest: digest(),
@@ -116,7 +116,7 @@ fn document(genesis: &chain::GenesisInitialised) -> String {
 }
 
 /// What the block of the golden event came to: two transfers, of which one failed, and an anchor.
-fn execution() -> Execution {
+pub fn execution() -> Execution {
     let failure = Failure::BalanceInsufficient { amount: Amount::new(7), balance: Amount::new(1) };
     let receipt = |of: &Transaction, failure| Receipt { failure, hash: of.hash() };
     let account = |n, balance, nonce| {

@@ -159,6 +159,22 @@ async fn what_was_said_of_a_principal_is_said_as_of_then() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_just_committed_is_told_as_of_its_own_position() {
+    let (app, http) = start().await;
+    let commands = app.server.commands();
+    network::begin(commands).await;
+    for nonce in 0..20 {
+        let sent = network::transfer(1, nonce, network::sender(2).address(), 1, 10);
+        network::submit(commands, &sent).await;
+        let position = commands.store().head().await.unwrap().position;
+        let path = format!("/api/v1/transactions/{}?as_of={position}", sent.hash());
+        let then = http.get(&path).await.expect(200);
+        assert_eq!(then["state"], "pending", "{then:#}");
+    }
+    app.stop().await;
+}
+
 /// A signed anchor of a document.
 fn anchor(nonce: u64) -> Transaction {
     let payload = json!({

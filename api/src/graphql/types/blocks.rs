@@ -403,7 +403,7 @@ impl BlockQueries {
         };
         let known = async |asker: &Asker| {
             let known = named(asker, &asker.app().pool, hash, of_height.as_ref(), true).await?;
-            Ok(known.map(|known| Subject::of_block(known.hash, known.chain_id)))
+            Ok(known.map(|known| Subject::of_block(known.hash)))
         };
         let about = About::enter_what_is(context, &[blocks::NAME], when, known).await?;
         let (asker, pool) = (about.asker(), about.pool());

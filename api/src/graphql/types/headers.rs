@@ -4,15 +4,13 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use domain::chain::Verification;
-use projections::{
-    Subject,
-    headers::{self, Filter, HeaderState as State},
-};
+use projections::headers::{self, Filter, HeaderState as State};
 
 use super::{activity::SortOrder, chains::Chain, validators::Validator};
 use crate::{
     graphql::{
-        context, node,
+        context::{self, Asker},
+        node,
         pages::{self, Page},
         past::{About, When},
         scalars::{Address, AsOf, ChainId, Epoch, Hash, Height, Moment, Position, Power},
@@ -177,6 +175,12 @@ pub struct HeaderFilter {
     to_height: Option<Height>,
 }
 
+/// What a header is called.
+enum Named {
+    Hash(domain::values::Hash),
+    Height(domain::values::ChainId, domain::values::Height),
+}
+
 /// Headers.
 #[derive(Default)]
 pub struct HeaderQueries;
@@ -194,25 +198,34 @@ impl HeaderQueries {
         as_of: Option<AsOf>,
     ) -> Result<Option<Header>> {
         let when = When { min_position, as_of };
-        let of = chain_id.clone().map_or_else(Subject::of_chains, |of| Subject::of_chain(of.0));
-        let about = About::enter(context, &[headers::NAME], when, of).await?;
-        let rows = about.asker().rows();
-        let found = match (hash, chain_id, height) {
-            (Some(hash), None, None) if about.is_now() => rows.load_one(hash.0).await?,
-            (Some(hash), None, None) => {
-                let found = headers::by_hash(about.pool(), hash.0).await;
-                found.map_err(read_problem)?.into_iter().next()
-            }
-            (None, Some(chain), Some(height)) if about.is_now() => {
-                rows.load_one((chain.0, height.0)).await?
-            }
-            (None, Some(chain), Some(height)) => {
-                let found = headers::get(about.pool(), &chain.0, height.0).await;
-                found.map_err(read_problem)?
-            }
+        let named = match (hash, chain_id, height) {
+            (Some(hash), None, None) => Named::Hash(hash.0),
+            (None, Some(chain), Some(height)) => Named::Height(chain.0, height.0),
             _ => {
                 let detail = "give a hash, or a chainId and a height";
                 return Err(Problem::invalid_parameter("hash", detail).into());
+            }
+        };
+        let known = async |asker: &Asker| {
+            let pool = &asker.app().pool;
+            let known = match &named {
+                Named::Hash(hash) => headers::history_of_hash(pool, *hash).await,
+                Named::Height(chain, height) => headers::history(pool, chain, *height).await,
+            };
+            Ok(Some(known.map_err(read_problem)?))
+        };
+        let about = About::enter_what_is(context, &[headers::NAME], when, known).await?;
+        let (rows, pool) = (about.asker().rows(), about.pool());
+        let found = match named {
+            Named::Hash(hash) if about.is_now() => rows.load_one(hash).await?,
+            Named::Hash(hash) => {
+                headers::by_hash(pool, hash).await.map_err(read_problem)?.into_iter().next()
+            }
+            Named::Height(chain, height) if about.is_now() => {
+                rows.load_one((chain, height)).await?
+            }
+            Named::Height(chain, height) => {
+                headers::get(pool, &chain, height).await.map_err(read_problem)?
             }
         };
         Ok(found.map(Header))

@@ -3,7 +3,7 @@
 //! Does not take transactions in, nor execute them.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Json, Object, Result, SimpleObject};
-use domain::transaction::{Account as Aggregate, Payload};
+use domain::transaction::Payload;
 use projections::{
     Subject,
     accounts::{self, StakeKind as StakeOf},
@@ -299,7 +299,7 @@ impl TransactionQueries {
         let when = When { min_position, as_of };
         let known = async |asker: &Asker| {
             let known = asker.rows().load_one(TransactionHash(hash.0)).await?;
-            Ok(known.map(|known| Subject::of_chains().and::<Aggregate>(&known.sender)))
+            Ok(known.as_ref().map(Subject::of_transaction))
         };
         let about = About::enter_what_is(context, &[transactions::NAME], when, known).await?;
         let found = match about.is_now() {
@@ -395,7 +395,8 @@ impl TransactionQueries {
         as_of: Option<AsOf>,
     ) -> Result<Option<AccountWithStakes>> {
         let when = When { min_position, as_of };
-        let about = About::enter(context, &[accounts::NAME], when, Subject::of_chains()).await?;
+        let subject = Subject::of_account(address.0);
+        let about = About::enter(context, &[accounts::NAME], when, subject).await?;
         let found = accounts::get(about.pool(), address.0).await.map_err(read_problem)?;
         Ok(found.map(AccountWithStakes::from))
     }
@@ -424,7 +425,11 @@ impl TransactionQueries {
         as_of: Option<AsOf>,
     ) -> Result<Option<Anchor>> {
         let when = When { min_position, as_of };
-        let about = About::enter(context, &[anchors::NAME], when, Subject::of_chains()).await?;
+        let known = async |asker: &Asker| {
+            let known = anchors::by_digest(&asker.app().pool, &digest.0).await;
+            Ok(known.map_err(read_problem)?.map(|known| Subject::of_anchor(known.transaction)))
+        };
+        let about = About::enter_what_is(context, &[anchors::NAME], when, known).await?;
         let found = anchors::by_digest(about.pool(), &digest.0).await.map_err(read_problem)?;
         Ok(found.map(Anchor::from))
     }

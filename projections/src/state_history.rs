@@ -1,0 +1,183 @@
+//! State history: at which events the state of our own chain changed. Of every account, stake and
+//! anchor, and of every block, the positions of those that say what became of it.
+//!
+//! Does not know what it was: the events at those positions do. By them the past of one thing is
+//! folded from a few blocks, however long the chain is.
+
+use domain::{
+    aggregate::Aggregate as _,
+    chain::{Chain, Event as Happened},
+    ledger::Entry,
+    values::{Address, Hash},
+};
+use futures::future::{BoxFuture, FutureExt as _};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{
+    accounts::StakeKind,
+    columns::{column, signed, unsigned},
+    event::Chunk,
+    projection::{ApplyError, Projection},
+    read::ReadError,
+};
+
+/// The projection's name.
+pub const NAME: &str = "state_history";
+
+/// What has a history in the state of our own chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// What an account can spend, and its nonce.
+    Account(Address),
+    /// The same, and all that it ever had at stake.
+    AccountWithStakes(Address),
+    /// A notarised document, by its transaction.
+    Anchor(Hash),
+    /// A block that was executed.
+    Block(Hash),
+}
+
+impl Thing {
+    /// Whether an entry of the state says what it is.
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        let Some((subject, part)) = part(entry) else { return false };
+        match self {
+            Thing::Account(address) => subject == address.as_bytes() && part.is_empty(),
+            Thing::AccountWithStakes(address) => subject == address.as_bytes(),
+            Thing::Anchor(transaction) => subject == transaction.as_bytes(),
+            Thing::Block(_) => false,
+        }
+    }
+}
+
+/// The projection of the state's history.
+#[derive(Clone, Copy, Debug)]
+pub struct StateHistory;
+
+impl Projection for StateHistory {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> i32 {
+        1
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Chain::CATEGORY]
+    }
+
+    fn apply<'a>(
+        &'a self,
+        chunk: &'a Chunk<'a>,
+        tx: &'a mut PgConnection,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        apply(chunk, tx).boxed()
+    }
+
+    fn reset<'a>(&'a self, tx: &'a mut PgConnection) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        async {
+            sqlx::query("truncate state_history_v1.changes").execute(tx).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// A subject, which part of it, and where it changed.
+type Change = (Vec<u8>, Vec<u8>, i64);
+
+async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyError> {
+    let mut changes: Vec<Change> = Vec::new();
+    for (event, _, happened) in chunk.chains().filter(|(event, ..)| event.attachment.is_some()) {
+        let position = signed(event.position)?;
+        if let Happened::BlockApplied(data) = happened {
+            changes.push((data.hash.as_bytes().to_vec(), Vec::new(), position));
+        }
+        let parts = event.attached()?.entries().iter().filter_map(part);
+        changes.extend(parts.map(|(subject, part)| (subject, part, position)));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into state_history_v1.changes (subject, part, position)
+         select * from unnest($1::bytea[], $2::bytea[], $3::bigint[])",
+    )
+    .bind(column(&changes, |(subject, ..)| subject.as_slice()))
+    .bind(column(&changes, |(_, part, _)| part.as_slice()))
+    .bind(column(&changes, |(.., position)| *position))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whose an entry of the state is, and which of theirs.
+fn part(entry: &Entry) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (subject, part) = match entry {
+        Entry::Account(account) => (account.address, Vec::new()),
+        Entry::Validator(stake) => (stake.address, staked(StakeKind::Bond, stake.address, [0, 0])),
+        Entry::Delegation(stake) => {
+            (stake.delegator, staked(StakeKind::Delegation, stake.validator, [0, 0]))
+        }
+        Entry::Unbonding(stake) => {
+            let epochs = [stake.started.value(), stake.matures.value()];
+            let owner = stake.delegator.unwrap_or(stake.validator);
+            (owner, staked(StakeKind::Unbonding, stake.validator, epochs))
+        }
+        Entry::Anchor(anchor) => return Some((anchor.transaction.as_bytes().to_vec(), Vec::new())),
+        Entry::Burned(_) => return None,
+    };
+    Some((subject.as_bytes().to_vec(), part))
+}
+
+/// Which of an account's stakes: its kind, the validator, and the epochs of what is leaving.
+fn staked(kind: StakeKind, validator: Address, epochs: [u64; 2]) -> Vec<u8> {
+    let kind = kind.as_str().as_bytes();
+    [kind, validator.as_bytes(), &epochs[0].to_be_bytes(), &epochs[1].to_be_bytes()].concat()
+}
+
+/// The events, as far as this position, that say what these things were then: of each part of them
+/// the last one.
+pub async fn positions(pool: &PgPool, things: &[Thing], until: u64) -> Result<Vec<u64>, ReadError> {
+    let mut found = Vec::new();
+    for thing in things {
+        let (subject, with_parts) = match thing {
+            Thing::Account(address) => (address.as_bytes().as_slice(), false),
+            Thing::AccountWithStakes(address) => (address.as_bytes().as_slice(), true),
+            Thing::Anchor(hash) | Thing::Block(hash) => (hash.as_bytes().as_slice(), false),
+        };
+        found.extend(newest(pool, subject, with_parts, until).await?);
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Goes from part to part by the index: what changed in every block costs no more than the rest.
+async fn newest(
+    pool: &PgPool,
+    subject: &[u8],
+    with_parts: bool,
+    until: u64,
+) -> Result<Vec<u64>, sqlx::Error> {
+    let positions: Vec<i64> = sqlx::query_scalar(
+        "with recursive parts (part) as (
+             select ''::bytea
+             union all
+             select next.part from parts p cross join lateral (
+                 select c.part from read.state_changes c
+                  where $2 and c.subject = $1 and c.part > p.part
+                  order by c.part limit 1) next)
+         select n.position from parts p cross join lateral (
+             select c.position from read.state_changes c
+              where c.subject = $1 and c.part = p.part and c.position <= $3
+              order by c.position desc limit 1) n",
+    )
+    .bind(subject)
+    .bind(with_parts)
+    .bind(signed(until)?)
+    .fetch_all(pool)
+    .await?;
+    Ok(positions.into_iter().map(unsigned).collect())
+}
