@@ -2,9 +2,11 @@
 create schema state_history_v1;
 
 create table state_history_v1.changes (
-    -- Whose: an account's address, the transaction that anchored a document, or a block's hash.
+    -- Whose: an account's address, the transaction that anchored a document, a block's hash, or
+    -- the chain's name.
     subject bytea not null,
-    -- What of it: nothing for the subject itself; else which of an account's stakes.
+    -- What of it: nothing for the subject itself; else which of an account's stakes, or what
+    -- happened to the chain.
     part bytea not null,
     position bigint not null,
     constraint changes_position primary key (subject, part, position)

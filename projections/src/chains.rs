@@ -7,7 +7,7 @@ mod fold;
 mod read;
 
 pub use fold::Chains;
-pub use read::{by_keys, forks, get, list};
+pub use read::{by_keys, forks, get, history, list};
 
 use domain::{
     chain::Kind,

@@ -99,9 +99,14 @@ impl Subject {
         Subject::default()
     }
 
-    /// A thing that is known from all streams of its chain.
+    /// A thing that is known from all streams of a chain.
     pub fn of_chain(chain: ChainId) -> Subject {
         Subject::unknown().and_chain(chain)
+    }
+
+    /// Our own chain.
+    pub fn of_own_chain(chain: ChainId) -> Subject {
+        Subject { things: vec![Thing::Chain(chain)], ..Subject::unknown() }
     }
 
     /// An account of our own chain.

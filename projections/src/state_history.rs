@@ -1,14 +1,15 @@
 //! State history: at which events the state of our own chain changed. Of every account, stake and
-//! anchor, and of every block, the positions of those that say what became of it.
+//! anchor, of every block, and of the chain itself, the positions of those that say what became of
+//! it.
 //!
 //! Does not know what it was: the events at those positions do. By them the past of one thing is
 //! folded from a few blocks, however long the chain is.
 
 use domain::{
-    aggregate::Aggregate as _,
+    aggregate::{Aggregate as _, Event as _},
     chain::{Chain, Event as Happened},
     ledger::Entry,
-    values::{Address, Hash},
+    values::{Address, ChainId, Hash},
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use sqlx::{PgConnection, PgPool};
@@ -25,8 +26,10 @@ use crate::{
 pub const NAME: &str = "state_history";
 
 /// What has a history in the state of our own chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Thing {
+    /// The chain.
+    Chain(ChainId),
     /// What an account can spend, and its nonce.
     Account(Address),
     /// The same, and all that it ever had at stake.
@@ -45,7 +48,17 @@ impl Thing {
             Thing::Account(address) => subject == address.as_bytes() && part.is_empty(),
             Thing::AccountWithStakes(address) => subject == address.as_bytes(),
             Thing::Anchor(transaction) => subject == transaction.as_bytes(),
-            Thing::Block(_) => false,
+            Thing::Chain(_) | Thing::Block(_) => false,
+        }
+    }
+
+    /// Whose changes say what it is, and whether those of all its parts do.
+    fn subject(&self) -> (Vec<u8>, bool) {
+        match self {
+            Thing::Chain(chain) => (subject_of(chain), true),
+            Thing::Account(address) => (address.as_bytes().to_vec(), false),
+            Thing::AccountWithStakes(address) => (address.as_bytes().to_vec(), true),
+            Thing::Anchor(hash) | Thing::Block(hash) => (hash.as_bytes().to_vec(), false),
         }
     }
 }
@@ -89,13 +102,17 @@ type Change = (Vec<u8>, Vec<u8>, i64);
 
 async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyError> {
     let mut changes: Vec<Change> = Vec::new();
-    for (event, _, happened) in chunk.chains().filter(|(event, ..)| event.attachment.is_some()) {
+    for (event, stream, happened) in chunk.chains() {
         let position = signed(event.position)?;
+        let of_chain = part_of_chain(happened, event.position);
+        changes.extend(of_chain.map(|part| (subject_of(&stream.chain), part, position)));
         if let Happened::BlockApplied(data) = happened {
             changes.push((data.hash.as_bytes().to_vec(), Vec::new(), position));
         }
-        let parts = event.attached()?.entries().iter().filter_map(part);
-        changes.extend(parts.map(|(subject, part)| (subject, part, position)));
+        if event.attachment.is_some() {
+            let parts = event.attached()?.entries().iter().filter_map(part);
+            changes.extend(parts.map(|(subject, part)| (subject, part, position)));
+        }
     }
     if changes.is_empty() {
         return Ok(());
@@ -110,6 +127,31 @@ async fn apply(chunk: &Chunk<'_>, tx: &mut PgConnection) -> Result<(), ApplyErro
     .execute(tx)
     .await?;
     Ok(())
+}
+
+fn subject_of(chain: &ChainId) -> Vec<u8> {
+    format!("{}-{chain}", Chain::CATEGORY).into_bytes()
+}
+
+/// What an event of our own chain says of it: the newest of each type does, and each change of the
+/// parameters. Another chain is known from all that was observed.
+fn part_of_chain(happened: &Happened, position: u64) -> Option<Vec<u8>> {
+    let name = happened.name().as_bytes();
+    match happened {
+        Happened::GenesisInitialised(_)
+        | Happened::BlockApplied(_)
+        | Happened::EpochClosed(_)
+        | Happened::EpochOpened(_)
+        | Happened::ChainHalted(_)
+        | Happened::StateSnapshotCreated(_)
+        | Happened::StatePruned(_) => Some(name.to_vec()),
+        Happened::ParametersScheduled(_) => Some([name, &position.to_be_bytes()].concat()),
+        Happened::ObservationStarted(_)
+        | Happened::HeaderObserved(_)
+        | Happened::HeaderRejected(_)
+        | Happened::ForkDetected(_)
+        | Happened::ForkResolved(_) => None,
+    }
 }
 
 /// Whose an entry of the state is, and which of theirs.
@@ -142,12 +184,8 @@ fn staked(kind: StakeKind, validator: Address, epochs: [u64; 2]) -> Vec<u8> {
 pub async fn positions(pool: &PgPool, things: &[Thing], until: u64) -> Result<Vec<u64>, ReadError> {
     let mut found = Vec::new();
     for thing in things {
-        let (subject, with_parts) = match thing {
-            Thing::Account(address) => (address.as_bytes().as_slice(), false),
-            Thing::AccountWithStakes(address) => (address.as_bytes().as_slice(), true),
-            Thing::Anchor(hash) | Thing::Block(hash) => (hash.as_bytes().as_slice(), false),
-        };
-        found.extend(newest(pool, subject, with_parts, until).await?);
+        let (subject, with_parts) = thing.subject();
+        found.extend(newest(pool, &subject, with_parts, until).await?);
     }
     found.sort_unstable();
     found.dedup();

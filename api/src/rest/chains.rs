@@ -3,7 +3,7 @@
 //! Does not know how a head is verified.
 
 use ::projections::{
-    Order, Subject,
+    Order,
     chains::{self, NAME},
 };
 use axum::{
@@ -38,8 +38,8 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let chain: ChainId = path.get("chain")?;
-    let subject = Subject::of_chain(chain.clone());
-    let asked = Asked::about(&app, &parts, &[NAME], subject).await?;
+    let known = async { chains::history(&app.pool, &chain).await.map_err(read_problem) };
+    let asked = Asked::about_what_is(&app, &parts, &[NAME], known).await?;
     let found = chains::get(asked.pool(&app), &chain).await.map_err(read_problem)?;
     asked.one(&found.ok_or_else(|| Problem::not_found("chain", &chain))?)
 }

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    chain::Kind,
     parameters::Change,
     values::{ChainId, Height},
 };
@@ -13,6 +14,7 @@ use sqlx::{PgConnection, PgPool, QueryBuilder};
 use crate::{
     columns::{address, app_hash, converted, hash, named, parsed, unsigned},
     page::{Order, PageOf, PageRequest},
+    past::Subject,
     read::ReadError,
 };
 
@@ -212,6 +214,15 @@ impl TryFrom<StoredFork> for Fork {
 /// The chain with this id.
 pub async fn get(pool: &PgPool, chain: &ChainId) -> Result<Option<Chain>, ReadError> {
     Ok(by_keys(pool, std::slice::from_ref(chain)).await?.pop())
+}
+
+/// The history of the chain with this id.
+pub async fn history(pool: &PgPool, chain: &ChainId) -> Result<Subject, ReadError> {
+    Ok(match get(pool, chain).await?.map(|known| known.kind) {
+        Some(Kind::Native) => Subject::of_own_chain(chain.clone()),
+        Some(Kind::Observed) => Subject::of_chain(chain.clone()),
+        None => Subject::unknown(),
+    })
 }
 
 /// The chains with these ids, as far as they exist, in no particular order.

@@ -8,7 +8,7 @@ use domain::{
 };
 use event_store::{NewEvent, StreamName};
 use projections::{
-    Past, PastError, ReadError, Subject, accounts, anchors, blocks,
+    Past, PastError, ReadError, Subject, accounts, anchors, blocks, chains,
     past::PAST_EVENTS_MAX,
     state_history::{self, Thing},
     transactions::{self, Transaction, TransactionState},
@@ -73,6 +73,12 @@ impl Told {
         read(folded.pool()).await.unwrap()
     }
 
+    async fn chain(&self, until: u64) -> Option<chains::Chain> {
+        let subject = chains::history(&self.database.pool, &chain()).await.unwrap();
+        self.then(chains::NAME, subject, until, async |pool| chains::get(pool, &chain()).await)
+            .await
+    }
+
     async fn account(&self, who: Address, until: u64) -> Option<accounts::AccountWithStakes> {
         let read = async |pool: &PgPool| accounts::get(pool, who).await;
         self.then(accounts::NAME, Subject::of_account(who), until, read).await
@@ -101,7 +107,8 @@ async fn what_a_thing_was_is_told_however_long_its_chain_is() {
     history.own_chain();
     many_blocks(&mut history);
     let (database, head) = Database::filled(&history).await;
-    let models = [state_history::NAME, accounts::NAME, anchors::NAME, transactions::NAME];
+    let models =
+        [state_history::NAME, chains::NAME, accounts::NAME, anchors::NAME, transactions::NAME];
     let running = database.start_these(projections::named(&models), 4_096);
     caught_up(&running, head).await;
     running.stop().await;
@@ -110,8 +117,11 @@ async fn what_a_thing_was_is_told_however_long_its_chain_is() {
     let told = Told { database, empty, past };
     let live = &told.database.pool;
 
-    let whole = told.past.fold(&["chains"], &Subject::of_chain(chain()), head).await;
+    let whole = told.past.fold(&[chains::NAME], &Subject::of_chain(chain()), head).await;
     assert!(matches!(whole, Err(PastError::TooLong)), "the chain is not long enough");
+    let now = chains::get(live, &chain()).await.unwrap();
+    assert!(now.is_some());
+    assert_eq!(told.chain(head).await, now);
     for who in [sender(1), sender(2), sender(BUSY)] {
         let now = accounts::get(live, who).await.unwrap();
         assert!(now.is_some());
@@ -131,6 +141,8 @@ async fn what_a_thing_was_is_told_however_long_its_chain_is() {
     let executed = state_history::positions(live, &[Thing::Block(block)], head).await.unwrap();
     let before = executed[0] - 1;
     assert_eq!(told.anchor(before).await, None);
+    let begun = told.chain(before).await.unwrap();
+    assert_eq!((begun.version, begun.height, begun.parameter_changes.len()), (1, None, 0));
     let one = told.account(sender(1), before).await.unwrap();
     assert_eq!((one.account.balance, one.account.height), (Amount::new(1_000), 0));
     assert_eq!(one.stakes.len(), 1, "its bond, and nothing on its way back");

@@ -4,12 +4,13 @@
 
 use async_graphql::{Context, Enum, ID, Json, Object, Result, SimpleObject};
 use domain::{chain::Kind, parameters::Change};
-use projections::{Subject, chains};
+use projections::chains;
 
 use super::{headers::Header, validator_sets::ValidatorSet};
 use crate::{
     graphql::{
-        context, node,
+        context::{self, Asker},
+        node,
         pages::{self, Page},
         past::{About, When},
         scalars::{Amount, AsOf, ChainId, Epoch, Hash, Height, Moment, Position},
@@ -249,8 +250,11 @@ impl ChainQueries {
         as_of: Option<AsOf>,
     ) -> Result<Option<Chain>> {
         let when = When { min_position, as_of };
-        let subject = Subject::of_chain(chain_id.0.clone());
-        let about = About::enter(context, &[chains::NAME], when, subject).await?;
+        let known = async |asker: &Asker| {
+            let known = chains::history(&asker.app().pool, &chain_id.0).await;
+            Ok(Some(known.map_err(read_problem)?))
+        };
+        let about = About::enter_what_is(context, &[chains::NAME], when, known).await?;
         let found = match about.is_now() {
             true => about.asker().rows().load_one(chain_id.0).await?,
             false => chains::get(about.pool(), &chain_id.0).await.map_err(read_problem)?,
