@@ -43,13 +43,8 @@ pub enum Thing {
 impl Thing {
     /// Whether an entry of the state says what it is.
     pub(crate) fn has(&self, entry: &Entry) -> bool {
-        let Some((subject, part)) = part(entry) else { return false };
-        match self {
-            Thing::Account(address) => subject == address.as_bytes() && part.is_empty(),
-            Thing::AccountWithStakes(address) => subject == address.as_bytes(),
-            Thing::Anchor(transaction) => subject == transaction.as_bytes(),
-            Thing::Chain(_) | Thing::Block(_) => false,
-        }
+        let (mine, with_parts) = self.subject();
+        part(entry).is_some_and(|(of, part)| of == mine && (with_parts || part.is_empty()))
     }
 
     /// Whose changes say what it is, and whether those of all its parts do.
