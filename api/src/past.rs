@@ -97,11 +97,10 @@ impl Surface {
 
     /// A thing with the blocks that say what it was at a position.
     async fn looked_up(&self, subject: Subject, until: u64) -> Result<Subject, Problem> {
-        if subject.things().is_empty() {
+        if !subject.is_of_the_state() {
             return Ok(subject);
         }
         self.reach(&[state_history::NAME], Some(until)).await?;
-        let positions = state_history::positions(&self.pool, subject.things(), until).await;
-        Ok(subject.found_at(positions.map_err(read_problem)?))
+        subject.looked_up(&self.pool, until).await.map_err(read_problem)
     }
 }

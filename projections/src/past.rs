@@ -30,7 +30,8 @@ use crate::{
     attachment,
     event::{Chunk, Event},
     projection::{ApplyError, Projection},
-    state_history::Thing,
+    read::ReadError,
+    state_history::{self, Thing},
     transactions::Transaction,
     worker::{ParkedKeys, followed},
 };
@@ -81,6 +82,9 @@ pub struct Subject {
     things: Vec<Thing>,
     /// Events that are known to say it.
     positions: Vec<u64>,
+    /// Where it was accepted, and its block, of a transaction that was executed as it was: once it
+    /// is, they say all.
+    accepted: Option<(u64, Hash)>,
 }
 
 impl Subject {
@@ -129,7 +133,9 @@ impl Subject {
     pub fn of_transaction(now: &Transaction) -> Subject {
         let block = now.block_hash.map(Thing::Block);
         let things = iter::once(Thing::Account(now.sender)).chain(block).collect();
-        Subject { things, ..Subject::of::<transaction::Account>(&now.sender) }
+        let as_it_was = now.evicted_because.is_none() && now.replaced_by.is_none();
+        let accepted = now.block_hash.filter(|_| as_it_was).map(|block| (now.position, block));
+        Subject { things, accepted, ..Subject::of::<transaction::Account>(&now.sender) }
     }
 
     /// A thing that the events at these positions say all about.
@@ -149,9 +155,21 @@ impl Subject {
         self
     }
 
-    /// What must be looked up of the state's history before it is folded.
-    pub fn things(&self) -> &[Thing] {
-        &self.things
+    /// Whether it must be looked up in the state's history before it is folded.
+    pub fn is_of_the_state(&self) -> bool {
+        !self.things.is_empty()
+    }
+
+    /// The same, known from what says what it was at a position, by the state's history.
+    pub async fn looked_up(mut self, pool: &PgPool, until: u64) -> Result<Subject, ReadError> {
+        let positions = state_history::positions(pool, &self.things, until).await?;
+        if let Some((accepted, block)) = self.accepted
+            && !state_history::positions(pool, &[Thing::Block(block)], until).await?.is_empty()
+        {
+            self.streams.clear();
+            self.positions.push(accepted);
+        }
+        Ok(self.found_at(positions))
     }
 
     /// The same, known from the events at these positions too.
@@ -242,8 +260,9 @@ impl Past {
             self.follow(subject, events, &projections, &mut connection).await?;
         }
         // Projections do not depend on the order of events of different streams.
-        let blocks: Vec<u64> =
-            subject.positions.iter().copied().filter(|position| *position <= until).collect();
+        let mut blocks = subject.positions.clone();
+        blocks.retain(|position| *position <= until);
+        blocks.sort_unstable();
         if blocks.len() > PAST_BLOCKS_MAX {
             return Err(PastError::TooManyBlocks);
         }

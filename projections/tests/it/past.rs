@@ -4,6 +4,7 @@ use domain::{
     aggregate::{Aggregate as _, Data},
     chain::{self, Chain, ChainStream},
     ledger::{Account, Entry, Execution},
+    transaction::{self, Eviction, TransactionEvicted},
     values::{Address, Amount, Epoch, Hash, Nonce},
 };
 use event_store::{NewEvent, StreamName};
@@ -21,7 +22,7 @@ use crate::{
     own_chain::{anchor, chain, execution, sender, transfer},
 };
 
-/// Blocks that a request appends.
+/// Events that a request appends.
 const BATCH: usize = 1_000;
 /// An account that each of the many blocks changes.
 const BUSY: u8 = 7;
@@ -50,6 +51,21 @@ fn many_blocks(history: &mut History) {
     history.blobs.push(results);
 }
 
+/// More of a sender's events than a question may fold.
+fn much_of_a_sender(history: &mut History, who: u8) {
+    let evicted = TransactionEvicted {
+        hash: Hash::of(b"another"),
+        nonce: Nonce::new(900).unwrap(),
+        reason: Eviction::Expired,
+    };
+    let event = transaction::Event::TransactionEvicted(evicted);
+    let event = NewEvent::new("transaction-evicted.v1", &Data(&event)).unwrap();
+    let stream = StreamName::of(transaction::Account::CATEGORY, sender(who)).unwrap();
+    for _ in 0..=PAST_EVENTS_MAX / BATCH {
+        history.push(stream.clone(), vec![event.clone(); BATCH], Vec::new());
+    }
+}
+
 /// A log, and what is asked of it.
 struct Told {
     database: Database,
@@ -66,9 +82,7 @@ impl Told {
         until: u64,
         read: impl AsyncFnOnce(&PgPool) -> Result<Option<T>, ReadError>,
     ) -> Option<T> {
-        let live = &self.database.pool;
-        let positions = state_history::positions(live, subject.things(), until).await.unwrap();
-        let subject = subject.found_at(positions);
+        let subject = subject.looked_up(&self.database.pool, until).await.unwrap();
         let folded = self.past.fold(&[model], &subject, until).await.unwrap();
         read(folded.pool()).await.unwrap()
     }
@@ -106,6 +120,7 @@ async fn what_a_thing_was_is_told_however_long_its_chain_is() {
     let mut history = History::empty(1);
     history.own_chain();
     many_blocks(&mut history);
+    much_of_a_sender(&mut history, 2);
     let (database, head) = Database::filled(&history).await;
     let models =
         [state_history::NAME, chains::NAME, accounts::NAME, anchors::NAME, transactions::NAME];
