@@ -82,9 +82,9 @@ pub struct Subject {
     things: Vec<Thing>,
     /// Events that are known to say it.
     positions: Vec<u64>,
-    /// Where it was accepted, and its block, of a transaction that was executed as it was: once it
-    /// is, they say all.
-    accepted: Option<(u64, Hash)>,
+    /// Where it was accepted, of a transaction that was neither evicted nor replaced: once it is
+    /// executed, that and its block say all.
+    accepted: Option<u64>,
 }
 
 impl Subject {
@@ -134,13 +134,8 @@ impl Subject {
         let block = now.block_hash.map(Thing::Block);
         let things = iter::once(Thing::Account(now.sender)).chain(block).collect();
         let as_it_was = now.evicted_because.is_none() && now.replaced_by.is_none();
-        let accepted = now.block_hash.filter(|_| as_it_was).map(|block| (now.position, block));
+        let accepted = as_it_was.then_some(now.position);
         Subject { things, accepted, ..Subject::of::<transaction::Account>(&now.sender) }
-    }
-
-    /// A thing that the events at these positions say all about.
-    pub fn at(positions: Vec<u64>) -> Subject {
-        Subject { positions, ..Subject::unknown() }
     }
 
     /// The same, known from all streams of one more chain.
@@ -162,14 +157,17 @@ impl Subject {
 
     /// The same, known from what says what it was at a position, by the state's history.
     pub async fn looked_up(mut self, pool: &PgPool, until: u64) -> Result<Subject, ReadError> {
-        let positions = state_history::positions(pool, &self.things, until).await?;
-        if let Some((accepted, block)) = self.accepted
-            && !state_history::positions(pool, &[Thing::Block(block)], until).await?.is_empty()
-        {
-            self.streams.clear();
-            self.positions.push(accepted);
+        for thing in &self.things {
+            let found = state_history::positions(pool, thing, until).await?;
+            if let (Thing::Block(_), Some(accepted), false) =
+                (thing, self.accepted, found.is_empty())
+            {
+                self.streams.clear();
+                self.positions.push(accepted);
+            }
+            self.positions.extend(found);
         }
-        Ok(self.found_at(positions))
+        Ok(self)
     }
 
     /// The same, known from the events at these positions too.
@@ -191,9 +189,13 @@ impl Subject {
         }
     }
 
-    /// Which rows it has, by name: those of a sender's transactions are of one sender.
+    /// Which rows it has, by name, whatever was looked up: those of a sender's transactions are of
+    /// one sender.
     fn rows(&self) -> String {
-        format!("{:?} {:?} {:?}", self.streams, self.chains, self.things.first())
+        match self.things.first() {
+            Some(thing) => format!("{thing:?}"),
+            None => format!("{:?} {:?} {:?}", self.streams, self.chains, self.positions),
+        }
     }
 
     async fn streams(&self, store: &EventStore) -> Result<Vec<StreamName>, StoreError> {
@@ -260,13 +262,14 @@ impl Past {
             self.follow(subject, events, &projections, &mut connection).await?;
         }
         // Projections do not depend on the order of events of different streams.
-        let mut blocks = subject.positions.clone();
-        blocks.retain(|position| *position <= until);
-        blocks.sort_unstable();
-        if blocks.len() > PAST_BLOCKS_MAX {
+        let mut positions = subject.positions.clone();
+        positions.retain(|position| *position <= until);
+        positions.sort_unstable();
+        positions.dedup();
+        if positions.len() > PAST_BLOCKS_MAX {
             return Err(PastError::TooManyBlocks);
         }
-        for some in blocks.chunks(PAGE_BLOCKS) {
+        for some in positions.chunks(PAGE_BLOCKS) {
             let events = self.store.read_at(some).await?;
             self.follow(subject, events, &projections, &mut connection).await?;
         }

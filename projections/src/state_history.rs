@@ -174,26 +174,10 @@ fn staked(kind: StakeKind, validator: Address, epochs: [u64; 2]) -> Vec<u8> {
     [kind, validator.as_bytes(), &epochs[0].to_be_bytes(), &epochs[1].to_be_bytes()].concat()
 }
 
-/// The events, as far as this position, that say what these things were then: of each part of them
-/// the last one.
-pub async fn positions(pool: &PgPool, things: &[Thing], until: u64) -> Result<Vec<u64>, ReadError> {
-    let mut found = Vec::new();
-    for thing in things {
-        let (subject, with_parts) = thing.subject();
-        found.extend(newest(pool, &subject, with_parts, until).await?);
-    }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
-}
-
-/// Goes from part to part by the index: what changed in every block costs no more than the rest.
-async fn newest(
-    pool: &PgPool,
-    subject: &[u8],
-    with_parts: bool,
-    until: u64,
-) -> Result<Vec<u64>, sqlx::Error> {
+/// The events, as far as this position, that say what a thing was then: of each part of it the last
+/// one. Goes from part to part by the index: what changed in every block costs no more than others.
+pub async fn positions(pool: &PgPool, thing: &Thing, until: u64) -> Result<Vec<u64>, ReadError> {
+    let (subject, with_parts) = thing.subject();
     let positions: Vec<i64> = sqlx::query_scalar(
         "with recursive parts (part) as (
              select ''::bytea

@@ -16,8 +16,11 @@ use super::{
 /// The history of a chain's header of this height.
 pub async fn history(pool: &PgPool, chain: &ChainId, height: Height) -> Result<Subject, ReadError> {
     match has_forks(pool, chain).await? {
-        true => Ok(Subject::unknown().and_chain(chain.clone())),
-        false => Ok(Subject::at(get(pool, chain, height).await?.iter().map(position).collect())),
+        true => Ok(Subject::of_chain(chain.clone())),
+        false => {
+            let found = get(pool, chain, height).await?;
+            Ok(Subject::unknown().found_at(found.iter().map(position).collect()))
+        }
     }
 }
 

@@ -153,7 +153,7 @@ async fn what_a_thing_was_is_told_however_long_its_chain_is() {
     // Before its block was executed.
     let paid = transactions::get(live, transfer(1, 0, 5).hash()).await.unwrap().unwrap();
     let block = paid.block_hash.unwrap();
-    let executed = state_history::positions(live, &[Thing::Block(block)], head).await.unwrap();
+    let executed = state_history::positions(live, &Thing::Block(block), head).await.unwrap();
     let before = executed[0] - 1;
     assert_eq!(told.anchor(before).await, None);
     let begun = told.chain(before).await.unwrap();
